@@ -1,0 +1,1 @@
+"""Numbers with the commands that make them."""

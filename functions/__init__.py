@@ -1,0 +1,1 @@
+"""What runs in Lambda: one thin file per function; its docstring is its contract."""

@@ -1,0 +1,1 @@
+"""What exists in AWS: stacks, one construct per stage, packaging, configuration."""

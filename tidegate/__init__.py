@@ -1,0 +1,1 @@
+"""What we know: the product, shipped whole to functions and containers."""

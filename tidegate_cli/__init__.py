@@ -1,0 +1,1 @@
+"""The command: talks the AWS API only, so it works in both places."""
