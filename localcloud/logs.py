@@ -1,0 +1,23 @@
+"""Log lines of workers and jobs, in CloudWatch Logs under the group and stream names that AWS gives them."""
+
+import contextlib
+from collections.abc import Iterable
+
+from moto.logs.exceptions import ResourceAlreadyExistsException
+from moto.logs.models import logs_backends
+
+from localcloud import cloud
+
+
+def write(group: str, stream: str, lines: Iterable[tuple[int, str]]) -> None:
+    """Append (epoch milliseconds, text) lines; group and stream are made when they are not there."""
+    events = [{"timestamp": when, "message": text} for when, text in lines]
+    if not events:
+        return
+    here = cloud.current()
+    backend = logs_backends[here.account][here.region]
+    with contextlib.suppress(ResourceAlreadyExistsException):
+        backend.create_log_group(group, {})
+    with contextlib.suppress(ResourceAlreadyExistsException):
+        backend.create_log_stream(group, stream)
+    backend.put_log_events(group, stream, events)
