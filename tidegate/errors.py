@@ -1,0 +1,47 @@
+"""Every error a stage may raise on purpose.
+
+Step Functions matches `ErrorEquals` on the exact class name and knows nothing of inheritance, so each name
+below is part of the interface: renaming one means editing `step_functions/`.
+"""
+
+
+class TidegateError(Exception):
+    """A failure we foresaw. `str()` of it is fit to show to a person."""
+
+    def __init__(self, what: str, *, cause: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.cause = cause
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.cause:
+            parts.append(f"  cause: {self.cause}")
+        if self.hint:
+            parts.append(f"  hint:  {self.hint}")
+        return "\n".join(parts)
+
+
+class ConfigError(TidegateError):
+    """`pipeline.toml`, the contract or the features cannot be used. Nothing is synthesized or run."""
+
+
+class DropUnreadableError(TidegateError):
+    """The drop is not a file we can parse. Not retried; the drop is quarantined."""
+
+
+class DatasetConflictError(TidegateError):
+    """Other writers kept winning the commit of a dataset version. Retried by the state machine."""
+
+
+class InsufficientDataError(TidegateError):
+    """Too little labelled data to train on. The training run ends as skipped, with the reason."""
+
+
+class PreflightFailedError(TidegateError):
+    """An approved model package cannot be served as it is. Nothing is deployed."""
+
+
+class CandidateUnhealthyError(TidegateError):
+    """The candidate answered its golden rows wrongly or not at all. It is rolled back."""

@@ -1,0 +1,271 @@
+"""What one step hands the next: frozen facts, JSON both ways.
+
+A state machine carries these as objects between states; inside a function no dict travels. `from_json`
+ignores members it does not know, so that a newer sender does not break an older receiver during an update.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Base of all messages: JSON members are named as the fields, nested messages and tuples included."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        hints = typing.get_type_hints(cls)
+        known = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{name: _read(hints[name], value) for name, value in data.items() if name in known})
+
+    def to_json(self) -> dict[str, Any]:
+        return {f.name: _write(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def _read(hint: Any, value: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+        origin = typing.get_origin(hint)
+    if origin is tuple:
+        return tuple(_read(typing.get_args(hint)[0], item) for item in value)
+    if isinstance(hint, type) and issubclass(hint, Message):
+        return hint.from_json(value)
+    return value
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_write(item) for item in value]
+    return value
+
+
+# --- ingestion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(Message):
+    """One delivery of raw data: the exact S3 object version that arrived."""
+
+    drop_id: str  # hex digest of bucket, key and version: the same delivery always has the same id
+    dataset: str
+    bucket: str
+    key: str
+    version_id: str
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard(Message):
+    """A part of a drop that one ValidateShard reads: row groups of Parquet, or a byte range of text."""
+
+    index: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardPlan(Message):
+    """How a drop is split. `unit` says what `start` and `stop` of a shard count; `stop` is exclusive."""
+
+    format: Literal["csv", "jsonl", "parquet"]
+    unit: Literal["bytes", "row_groups"]
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardReport(Message):
+    """Where ValidateShard left the profile and the rule counts of its shard."""
+
+    index: int
+    rows: int
+    profile_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason(Message):
+    """One reason of a verdict, down to the column and, where rows are at fault, the first of them."""
+
+    rule: str  # e.g. `required`, `range`, `enum`, `pattern`, `unique`, `row_count`, `columns`, `drift`
+    column: str | None
+    severity: Literal["error", "warning"]
+    message: str
+    failed_rows: int = 0
+    first_rows: tuple[int, ...] = ()  # 1-based data rows of the drop
+    first_values: tuple[str, ...] = ()  # aligned with first_rows, as text, cut to 80 characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Message):
+    """What JudgeDrop decided about a drop. `status` is what the state machine branches on."""
+
+    status: Literal["accept", "warn", "quarantine"]
+    rows: int
+    reasons: tuple[Reason, ...]
+    profile_key: str  # the merged profile of the drop
+    checks: int  # how many rules were evaluated
+    checks_failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetVersion(Message):
+    """An accepted, immutable state of a dataset: an Iceberg snapshot and the drop that made it."""
+
+    dataset: str
+    version: str  # content address: digest of parent version, drop and contract
+    snapshot_id: str  # 64-bit integer as text: state machines pass numbers through floating point
+    drop_id: str
+    rows: int  # rows of this drop
+    total_rows: int
+    first_event: str  # ISO 8601 UTC, earliest event time of the drop
+    last_event: str
+
+
+# --- features
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturePartition(Message):
+    """One share of the entities: those whose hash modulo `of` is `index`."""
+
+    index: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturePlan(Message):
+    """What one run of the features machine computes: ticks in [start, stop] from one dataset version."""
+
+    run: str
+    dataset: str
+    snapshot_id: str
+    feature_hash: str
+    start: str
+    stop: str
+    partitions: tuple[FeaturePartition, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureRows(Message):
+    """Where ComputeFeatures left the rows of one partition."""
+
+    index: int
+    key: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesRecorded(Message):
+    """What RecordFeatures made visible: Iceberg rows, and the newest value of each entity online."""
+
+    dataset: str
+    feature_hash: str
+    rows: int
+    online_rows: int
+
+
+# --- training
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTrigger(Message):
+    """Why a training run was asked for."""
+
+    trigger: Literal["new-data", "drift", "schedule", "command"]
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingLock(Message):
+    """Answer of AcquireTrainingLock. `run` names everything the run makes; at most 19 characters."""
+
+    acquired: bool
+    reason: str
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet(Message):
+    """Point-in-time correct rows for one run, and what they were made from."""
+
+    run: str
+    train_uri: str  # s3://.../train/  Parquet, sorted by event time
+    test_uri: str  # s3://.../test/   the newest period, never seen in training or tuning
+    baseline_uri: (
+        str  # s3://.../baseline/ statistics.json, constraints.json and the profile of the training rows
+    )
+    rows: int
+    test_rows: int
+    snapshot: str  # table@snapshot_id
+    tag: str  # Iceberg tag that keeps the snapshot from expiring
+    feature_hash: str
+    champion_package_arn: str | None  # the model to beat, when there is one
+    champion_model_uri: str | None
+    tuning: dict[str, Any]  # HyperParameterTuningJobConfig of CreateHyperParameterTuningJob
+
+
+# --- deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutStep(Message):
+    """Give the candidate `weight` of the traffic, watch it for `bake_seconds` at a time."""
+
+    weight: float  # share in (0, 1]
+    bake_seconds: int
+    minimum_requests: int  # of the candidate in this step, before it may advance
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPlan(Message):
+    """Everything the deployment machine needs to know about a candidate before it touches the endpoint."""
+
+    model_package_arn: str
+    model_version: int
+    model_name: str
+    config_name: str  # both variants, candidate at weight 0; the candidate alone when it is the first
+    final_config_name: str  # the candidate alone
+    candidate_variant: str
+    champion_variant: str | None
+    champion_model_name: str | None
+    champion_config_name: str | None
+    steps: tuple[RolloutStep, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutJudgement(Message):
+    """What JudgeRollout says after a bake. Missing data never advances a rollout."""
+
+    decision: Literal["advance", "wait", "roll-back"]
+    reason: str
+    candidate_requests: int
+    candidate_errors: int
+    champion_requests: int
+    champion_errors: int
+    evidence: float  # e-value against the candidate; roll back at 1 / alpha
+
+
+# --- monitoring
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureWindow(Message):
+    """Captured traffic not measured yet. `ready` is false while it holds too few rows to say anything."""
+
+    ready: bool
+    reason: str
+    run: str
+    start: str
+    end: str
+    records: int
+    manifest_uri: str  # SageMaker manifest of the capture files; empty when not ready
+    baseline_uri: str  # of the champion
+    model_package_arn: str
