@@ -1,0 +1,110 @@
+"""The one number that matters of each state: from a task's answer to a few words.
+
+A state that is not named here is bookkeeping (locks, polls, configurations) and gets no line of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Told:
+    text: str
+    verdict: str = "ok"
+
+
+def number(state: str, answer: Any) -> Told | None:
+    """What to print for `state`, or None when a reader would not miss it.
+
+    Args:
+        answer: the task's result as the service gave it; a function's own answer stands under `Payload`.
+    """
+    fact = FACTS.get(state)
+    if fact is None:
+        return None
+    payload = answer.get("Payload", answer) if isinstance(answer, dict) else answer
+    told = fact(payload if isinstance(payload, dict) else {})
+    return told if isinstance(told, Told) else Told(told)
+
+
+def _count(amount: float, noun: str) -> str:
+    return f"{amount:,.0f} {noun}{'' if amount == 1 else 's'}"
+
+
+def _judged(verdict: dict[str, Any]) -> Told:
+    passed = verdict["checks"] - verdict["checks_failed"]
+    text = f"{passed} of {_count(verdict['checks'], 'check')} over {_count(verdict['rows'], 'row')}"
+    return Told(text, {"accept": "ok", "warn": "warn"}.get(verdict["status"], verdict["status"]))
+
+
+def _recorded(version: dict[str, Any]) -> str:
+    return f"dataset {version['dataset']} {version['version'][:8]}, {_count(version['total_rows'], 'row')}"
+
+
+def _tuned(tuning: dict[str, Any]) -> str:
+    counters = tuning.get("TrainingJobStatusCounters", {})
+    best = (
+        tuning.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
+    )
+    trials = _count(counters.get("Completed", 0), "trial")
+    return trials if best is None else f"{trials}, best {best:.4f}"
+
+
+def _trained(job: dict[str, Any]) -> str:
+    scores = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
+    score = scores.get("validation:score")
+    spread = scores.get("validation:score_std", 0.0)
+    return "" if score is None else f"cross-validated {score:.4f} +/- {spread:.4f}"
+
+
+def _judgement(judgement: dict[str, Any]) -> Told:
+    verdict = {"advance": "ok", "wait": "wait", "roll-back": "rejected"}[judgement["decision"]]
+    errors, requests = judgement["candidate_errors"], judgement["candidate_requests"]
+    return Told(f"candidate: {errors:.0f} errors of {_count(requests, 'request')}", verdict)
+
+
+def _locked(lock: dict[str, Any]) -> Told:
+    return Told(f"run {lock['run']}") if lock["acquired"] else Told(lock["reason"], "skipped")
+
+
+def _window(window: dict[str, Any]) -> Told:
+    return Told(_count(window["records"], "captured record"), "ok" if window["ready"] else "waits")
+
+
+FACTS: dict[str, Callable[[dict[str, Any]], Told | str]] = {
+    "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
+    "ValidateShard": lambda report: _count(report["rows"], "row"),
+    "JudgeDrop": _judged,
+    "RecordDatasetVersion": _recorded,
+    "QuarantineDrop": lambda answer: Told(f"reasons in {answer['report_key']}", "quarantine"),
+    "PlanFeatures": lambda plan: (
+        f"features {plan['feature_hash'][:8]}, {_count(len(plan['partitions']), 'partition')}"
+    ),
+    "ComputeFeatures": lambda rows: _count(rows["rows"], "row"),
+    "RecordFeatures": lambda r: (
+        f"{_count(r['rows'], 'row')}, {_count(r['online_rows'], 'entity')} online".replace(
+            "entitys", "entities"
+        )
+    ),
+    "AcquireTrainingLock": _locked,
+    "BuildTrainingSet": lambda s: (
+        f"{_count(s['rows'], 'row')} to train, {_count(s['test_rows'], 'row')} to test"
+    ),
+    "TuneModel": _tuned,
+    "TrainModel": _trained,
+    "EvaluateCandidate": lambda job: "",
+    "RegisterCandidate": lambda answer: (
+        answer["ModelPackageArn"].rsplit(":", 1)[-1].removeprefix("model-package/")
+    ),
+    "PublishRejection": lambda answer: Told("the champion stays", "rejected"),
+    "PreflightCandidate": lambda plan: f"version {plan['model_version']} as {plan['candidate_variant']}",
+    "CheckCandidate": lambda answer: "golden rows answered",
+    "ShiftTraffic": lambda answer: "",
+    "JudgeRollout": _judgement,
+    "RecordChampion": lambda answer: "",
+    "ReturnTraffic": lambda answer: Told("champion has all traffic again", "rolled back"),
+    "PlanWindow": _window,
+    "MeasureWindow": lambda job: "",
+    "PublishMetrics": lambda answer: "",
+}

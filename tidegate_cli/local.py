@@ -1,0 +1,113 @@
+"""The local cloud as a process; the other verbs find it through `.tidegate/local.json`."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tidegate_cli.assembly import CHECKOUT, Assembly, state_folder
+from tidegate_cli.failure import CommandError
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    url: str
+    pid: int
+    prefix: str
+    resources: int
+    seconds: float  # to start and deploy
+
+
+def running() -> LocalCloud | None:
+    """The cloud that `tidegate up` keeps on this checkout, if its process is alive."""
+    try:
+        found = LocalCloud(**json.loads(_record().read_text()))
+        os.kill(found.pid, 0)
+    except (FileNotFoundError, ValueError, TypeError, ProcessLookupError):
+        return None
+    return found
+
+
+@contextlib.contextmanager
+def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[LocalCloud]:
+    """Start a local cloud and deploy `assembly` into it; everything it started ends with the block.
+
+    Raises:
+        CommandError: the port is taken, or a resource cannot be deployed.
+    """
+    log = (state_folder() / "localcloud.log").open("w")
+    argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
+    argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]
+    process = subprocess.Popen(
+        argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+    )
+    try:
+        yield _wait_until_deployed(process, prefix, Path(log.name))
+    finally:
+        _stop(process)
+        log.close()
+
+
+@contextlib.contextmanager
+def advertised(cloud: LocalCloud) -> Iterator[None]:
+    """Let the other verbs find this cloud while the block runs."""
+    _record().write_text(json.dumps(asdict(cloud)))
+    try:
+        yield
+    finally:
+        _record().unlink(missing_ok=True)
+
+
+def _record() -> Path:
+    return state_folder() / "local.json"
+
+
+def _wait_until_deployed(process: "subprocess.Popen[str]", prefix: str, log: Path) -> LocalCloud:
+    out: IO[str] | None = process.stdout
+    url, pid = "", process.pid
+    for line in out or ():
+        event = _event(line)
+        if event.get("event") == "listening":
+            url, pid = event["url"], event["pid"]
+        elif event.get("event") == "deployed":
+            threading.Thread(target=_drain, args=(out,), daemon=True).start()
+            return LocalCloud(url, pid, prefix, event["resources"], event["seconds"])
+        elif event.get("event") == "error":
+            raise CommandError(event["what"], cause=event.get("cause", ""), hint=event.get("hint", ""))
+    tail = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    raise CommandError(
+        "the local cloud did not start",
+        cause=tail[-1] if tail else f"it exited with {process.wait()}",
+        hint=f"its whole log: {log.relative_to(CHECKOUT)}",
+    )
+
+
+def _event(line: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        data = json.loads(line)
+        if isinstance(data, dict):
+            return data
+    return {}
+
+
+def _drain(out: IO[str] | None) -> None:
+    """Keep reading, or the pipe fills up and the cloud stops with it."""
+    for _ in out or ():
+        pass
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,121 @@
+"""The command `tidegate`: what can be typed, and nothing that costs time before it is.
+
+Results go to stdout, narration to stderr. Exit 0 yes, 1 it ran and the answer is no, 2 it could not run.
+"""
+
+import importlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tidegate_cli.failure import CommandError
+
+VERBS = {
+    "Try it": {
+        "demo": "Run the whole story on real flights: train, serve, canary, drift, retrain",
+        "up": "Start the pipeline on this machine and print where it listens",
+    },
+    "Work": {
+        "drop": "Deliver a file and follow it through the pipeline",
+        "predict": "Ask the live model",
+        "status": "Show what is live: data, model, traffic, alarms",
+    },
+    "Mend": {
+        "logs": "Print what a stage said",
+        "rollback": "Return all traffic to the previous model",
+        "doctor": "Check this machine, or an account with --aws",
+        "coverage": "List every resource of the templates: executed, emulated or inert here",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was typed before the verb."""
+
+    aws: str | None  # a profile name; "" for the default profile; None for this machine
+    as_json: bool
+    quiet: bool
+    pipeline: Path
+    environment: str
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when the verb is typed: boto3 alone costs more than the help may."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for group in VERBS.values() for verb in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"tidegate_cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, verbs in VERBS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write("\nTo deploy: npx cdk deploy     Documentation: docs/index.md\n")
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--json`, `--quiet` and `--aws` may stand after the verb too; a word after `--aws` is a profile."""
+        head, rest, words = [], [], iter(args)
+        for word in words:
+            if word == "--aws":
+                following = next(words, "")
+                is_profile = (
+                    following and not following.startswith("-") and following not in self.list_commands(ctx)
+                )
+                head.append(f"--aws={following if is_profile else ''}")
+                rest += [] if is_profile or not following else [following]
+            else:
+                (head if word in ("--json", "-q", "--quiet") else rest).append(word)
+        return super().parse_args(ctx, head + rest)
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        if "--json" not in sys.argv[1:]:
+            return super().main(*arguments, **options)
+        try:
+            return super().main(*arguments, **options | {"standalone_mode": False})
+        except CommandError as error:
+            click.echo(json.dumps(error.to_json()))
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(json.dumps(CommandError(error.format_message()).to_json()))
+            sys.exit(2)
+        except click.Abort:
+            sys.exit(130)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND",
+)
+@click.option("--aws", metavar="[PROFILE]", help="Act on the deployed stacks instead of this machine")
+@click.option("--json", "as_json", is_flag=True, help="Print results as one JSON object")
+@click.option("-q", "--quiet", is_flag=True, help="Print results only")
+@click.option(
+    "--pipeline",
+    type=click.Path(path_type=Path),
+    default=Path("examples/flights"),
+    show_default=True,
+    help="Folder with pipeline.toml",
+)
+@click.option("--env", "environment", default="dev", show_default=True, help="Environment of pipeline.toml")
+@click.version_option(package_name="tidegate", message="%(version)s")
+@click.pass_context
+def main(ctx: click.Context, **options: Any) -> None:
+    """From a data drop to a guarded, watched model, in AWS or on this machine"""
+    ctx.obj = Options(**options)
+
+
+if __name__ == "__main__":
+    main()
