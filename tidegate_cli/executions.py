@@ -53,10 +53,11 @@ def since(place: Place, stage: str, moment: datetime) -> list[dict[str, Any]]:
 def wait_for_start(
     place: Place,
     stage: str,
-    moment: datetime,
-    wanted: Callable[[str], bool],
     narrator: Narrator,
-    seconds: float,
+    *,
+    moment: datetime,
+    wanted: Callable[[str], bool] = lambda _: True,
+    seconds: float = 60,
 ) -> str:
     """The ARN of the first execution since `moment` whose input (JSON text) is wanted.
 

@@ -17,8 +17,7 @@ class Told:
 def number(state: str, answer: Any) -> Told | None:
     """What to print for `state`, or None when a reader would not miss it.
 
-    Args:
-        answer: the task's result as the service gave it; a function's own answer stands under `Payload`.
+    `answer` is the task's result as the service gave it; a function's own answer stands under `Payload`.
     """
     fact = FACTS.get(state)
     if fact is None:

@@ -1,0 +1,44 @@
+"""`tidegate predict`: one request to the live model."""
+
+import json
+from typing import IO
+
+import click
+
+from tidegate_cli.api import Api
+from tidegate_cli.failure import CommandError
+from tidegate_cli.main import Options
+from tidegate_cli.narration import Narrator
+from tidegate_cli.place import current
+
+
+@click.command("predict")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.pass_obj
+def command(options: Options, file: IO[str]) -> None:
+    """Ask the live model about the request in FILE (JSON; - reads stdin)
+
+    Example: tidegate predict examples/flights/one.json
+    """
+    try:
+        request = json.load(file)
+    except ValueError as cause:
+        raise CommandError(f"`{file.name}` is not JSON", cause=str(cause)) from cause
+    place = current(options)
+    Narrator(quiet=options.quiet).say("place", place.name)
+    answer = Api(place).predict(request)
+    if not answer.ok:
+        error = answer.body.get("error", {})
+        raise CommandError(
+            error.get("what") or f"the API answered {answer.status}",
+            cause=error.get("cause") or answer.body.get("message", ""),
+            hint=error.get("hint", ""),
+        )
+    if options.as_json:
+        click.echo(json.dumps({"ok": True, **answer.body}))
+        return
+    for prediction in answer.body["predictions"]:
+        click.echo(
+            f"{prediction['probability']:.4f}  version {answer.body['model_version']}  "
+            f"{answer.body['variant']}  inference {answer.body['inference_id']}"
+        )

@@ -1,0 +1,122 @@
+"""`tidegate rollback`: all traffic back to the model that served before."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from tidegate_cli import model
+from tidegate_cli.executions import POLL_SECONDS, follow, machine
+from tidegate_cli.failure import CommandError
+from tidegate_cli.main import Options
+from tidegate_cli.narration import Line, Narrator
+from tidegate_cli.place import Place, current
+
+WAIT_SECONDS = 600
+
+
+@click.command("rollback")
+@click.option("--yes", is_flag=True, help="Do not ask, even with --aws")
+@click.pass_obj
+def command(options: Options, yes: bool) -> None:
+    """Return all traffic to the previous model
+
+    During a rollout the candidate loses its traffic at once. Otherwise the package that was approved
+    before the champion is rolled out again, through the same checks as any other.
+
+    Example: tidegate rollback
+    """
+    place = current(options)
+    narrator = Narrator(quiet=options.quiet)
+    narrator.say("place", place.name)
+    champion = model.champion(place)
+    if champion is None:
+        raise CommandError("nothing serves yet", hint="tidegate status")
+    if options.aws is not None and not yes:
+        click.confirm(f"Roll back `{place.prefix}` in {place.name}?", abort=True, err=True)
+    result = _stop_rollout(place, champion, narrator) or _previous(place, champion, narrator)
+    if options.as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(f"version {result['version']} serves, {result['how']}")
+    raise SystemExit(0 if result["ok"] else 1)
+
+
+def _stop_rollout(place: Place, champion: model.Champion, narrator: Narrator) -> dict[str, Any] | None:
+    """Take the traffic of a candidate that is being rolled out; None when there is none."""
+    shares = model.traffic(place)
+    candidates = [share.variant for share in shares if share.variant != champion.variant]
+    if not candidates:
+        return None
+    began = time.monotonic()
+    weights = [{"VariantName": champion.variant, "DesiredWeight": 1.0}]
+    weights += [{"VariantName": name, "DesiredWeight": 0.0} for name in candidates]
+    _stop_machine(place)
+    _when_in_service(place)
+    place.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
+    )
+    _when_in_service(place)
+    narrator.tell(Line("serving", "ReturnTraffic", "rolled back", time.monotonic() - began, "champion 100%"))
+    return {"ok": True, "version": champion.version, "how": "the rollout was stopped"}
+
+
+def _stop_machine(place: Place) -> None:
+    states = place.client("stepfunctions")
+    running = states.list_executions(stateMachineArn=machine(place, "deployment"), statusFilter="RUNNING")
+    for execution in running["executions"]:
+        states.stop_execution(
+            executionArn=execution["executionArn"], error="RolledBack", cause="tidegate rollback"
+        )
+        _release_lock(place, execution["name"])
+
+
+def _release_lock(place: Place, holder: str) -> None:
+    """A stopped machine runs no Catch, so its lock is released here, and only if it is its own."""
+    try:
+        place.client("dynamodb").delete_item(
+            TableName=place.outputs["StateTable"],
+            Key={"id": {"S": "lock#deployment"}},
+            ConditionExpression="holder = :holder",
+            ExpressionAttributeValues={":holder": {"S": holder}},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
+def _when_in_service(place: Place) -> None:
+    """Weights can be set only while no update is in progress."""
+    began = time.monotonic()
+    while time.monotonic() - began < WAIT_SECONDS:
+        described = model.endpoint(place)
+        if described is not None and described["EndpointStatus"] == "InService":
+            return
+        time.sleep(POLL_SECONDS)
+    raise CommandError(f"the endpoint was not InService within {WAIT_SECONDS} s", hint="tidegate status")
+
+
+def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dict[str, Any]:
+    older = [
+        package
+        for package in model.packages(place)
+        if package["ModelApprovalStatus"] == "Approved" and package["ModelPackageVersion"] < champion.version
+    ]
+    if not older:
+        raise CommandError(
+            f"there is no approved model before version {champion.version}",
+            hint="aws sagemaker list-model-packages shows what the registry holds",
+        )
+    package = older[0]
+    started = place.client("stepfunctions").start_execution(
+        stateMachineArn=machine(place, "deployment"),
+        name=f"rollback-{datetime.now(UTC):%Y%m%d%H%M%S}",
+        input=json.dumps({"model_package_arn": package["ModelPackageArn"]}),
+    )
+    ended = follow(place, "deployment", started["executionArn"], narrator)
+    serving = package["ModelPackageVersion"] if ended.succeeded else champion.version
+    how = "rolled out as any candidate" if ended.succeeded else f"the rollout failed: {ended.cause}"
+    return {"ok": ended.succeeded, "version": serving, "how": how}

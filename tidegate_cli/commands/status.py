@@ -1,0 +1,93 @@
+"""`tidegate status`: what is live and what rings."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from tidegate_cli import ledger, model
+from tidegate_cli.executions import machine
+from tidegate_cli.main import Options
+from tidegate_cli.narration import Narrator
+from tidegate_cli.place import Place, current
+
+STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
+SHOWN = 10
+
+
+@click.command("status")
+@click.pass_obj
+def command(options: Options) -> None:
+    """Show what is live: data, model, traffic, alarms
+
+    Example: tidegate status --json | jq .model
+    """
+    place = current(options)
+    Narrator(quiet=options.quiet).say("place", place.name)
+    report = _report(place)
+    ringing = [alarm["name"] for alarm in report["alarms"] if alarm["state"] == "ALARM"]
+    if options.as_json:
+        click.echo(json.dumps({"ok": not ringing, **report}, default=str))
+    else:
+        _print(report)
+    raise SystemExit(1 if ringing else 0)
+
+
+def _report(place: Place) -> dict[str, Any]:
+    drops = ledger.entries(place)
+    return {
+        "data": {"drops": dict(Counter(drop["state"] for drop in drops)), "latest": drops[:SHOWN]},
+        "model": model.summary(place),
+        "packages": [
+            {
+                "version": p["ModelPackageVersion"],
+                "approval": p["ModelApprovalStatus"],
+                "created": p["CreationTime"].isoformat(),
+            }
+            for p in model.packages(place)[:SHOWN]
+        ],
+        "stages": {stage: _latest(place, stage) for stage in STAGES},
+        "alarms": model.alarms(place),
+    }
+
+
+def _latest(place: Place, stage: str) -> dict[str, Any] | None:
+    found = place.client("stepfunctions").list_executions(stateMachineArn=machine(place, stage), maxResults=1)
+    for execution in found["executions"]:
+        ended = execution.get("stopDate") or datetime.now(UTC)
+        seconds = (ended - execution["startDate"]).total_seconds()
+        return {"status": execution["status"], "name": execution["name"], "seconds": round(seconds, 1)}
+    return None
+
+
+def _print(report: dict[str, Any]) -> None:
+    live = report["model"]
+    champion = live["champion"]
+    if champion is None:
+        click.echo("model     none yet: deliver a drop with `tidegate drop FILE`")
+    else:
+        click.echo(
+            f"model     version {champion['version']} since {champion['since']}, endpoint {live['endpoint']}"
+        )
+    for share in live["traffic"]:
+        click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
+    if live["monitoring"]:
+        window = live["monitoring"]
+        drifted = ", ".join(c["column"] for c in window.get("drifted", [])) or "none"
+        click.echo(f"watched   {window.get('rows', 0)} rows until {window['end']}, drifted: {drifted}")
+    counts = report["data"]["drops"]
+    click.echo("drops     " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
+    for drop in report["data"]["latest"]:
+        reason = str(drop.get("reason") or "").splitlines()
+        click.echo(f"  {drop['state']:<11} {drop['key']:<40} {reason[0] if reason else ''}".rstrip())
+    for stage, latest in report["stages"].items():
+        if latest is not None:
+            click.echo(
+                f"{stage:<12}{latest['status'].lower():<11} {latest['seconds']:8.1f} s  {latest['name']}"
+            )
+    ringing = [alarm for alarm in report["alarms"] if alarm["state"] == "ALARM"]
+    click.echo(f"alarms    {len(ringing)} of {len(report['alarms'])} ringing")
+    for alarm in ringing:
+        click.echo(f"  ALARM     {alarm['name']}: {alarm['reason']}")
