@@ -240,7 +240,7 @@ class Story:
 
     @contextmanager
     def _background_traffic(self, table: Any) -> Iterator[None]:
-        """Users keep asking while a model is trained and rolled out: a canary without traffic proves nothing."""
+        """Users keep asking while a candidate is rolled out: a canary without traffic proves nothing."""
         stop = threading.Event()
         requests = self.data.requests(self.data.sample(table, 2000), self.request_columns)
         counts = {"asked": 0, "failed": 0}

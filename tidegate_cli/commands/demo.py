@@ -85,7 +85,8 @@ def _result(story: Story, synth_seconds: float, seconds: float) -> dict[str, Any
 
 def _last_line(story: Story) -> str:
     retraining = story.facts["retraining"]
-    return f"ok  version {story.facts['champion']['version']} serves; the retrained candidate was {retraining['verdict']}"
+    version = story.facts["champion"]["version"]
+    return f"ok  version {version} serves; the retrained candidate was {retraining['verdict']}"
 
 
 def _module(path: Path) -> ModuleType:

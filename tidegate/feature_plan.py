@@ -1,0 +1,85 @@
+"""A compiled feature set: what is looked up, computed and handed to a model, as plain facts.
+
+Pure standard library: the functions that serve and plan read it without numpy. The code of transforms is not
+in it; that rides beside it as `features.py`, and the hash binds the two.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate.messages import Message
+
+SHORT_HASH = 16  # hex digits of the hash that name rows and views online
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlan(Message):
+    """The dataset that features and label are made from, and its two times."""
+
+    dataset: str
+    event_ts: str  # column: when it happened
+    known_ts: str  # column: when the whole row was known
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan(Message):
+    """What is predicted: an expression in DuckDB's SQL over the source's columns, giving 0 or 1."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewPlan(Message):
+    """A windowed aggregate: its SQL reads a table `source`, the rows of one window."""
+
+    name: str
+    keys: tuple[str, ...]  # columns, of the source and of a request alike
+    sql: str
+    window_seconds: int
+    every_seconds: int
+    ttl_seconds: int
+    outputs: dict[str, str] = field(default_factory=dict)  # column -> numpy dtype
+
+    def entity(self, row: dict[str, Any]) -> str | None:
+        """The identity of the row's entity in this view, or None when a part of it is missing."""
+        parts = [row.get(key) for key in self.keys]
+        return None if any(part is None for part in parts) else "|".join([self.name, *map(str, parts)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformPlan(Message):
+    """One pure numpy function of `features.py`."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureSetPlan(Message):
+    """Everything that decides a feature vector, except the bodies of the transforms."""
+
+    name: str
+    attribute: str  # of the feature set in features.py
+    hash: str  # sha256 hex of definitions and code: the feature version
+    source: SourcePlan
+    label: LabelPlan
+    request: tuple[str, ...]  # columns a caller sends
+    views: tuple[ViewPlan, ...]
+    transforms: tuple[TransformPlan, ...]
+    features: tuple[str, ...]  # what the model sees, in this order
+
+    @property
+    def aggregates(self) -> tuple[str, ...]:
+        """Columns that are looked up online, in order of their views."""
+        return tuple(column for view in self.views for column in view.outputs)
+
+    @property
+    def instance(self) -> tuple[str, ...]:
+        """Members of one instance as the serving container takes it: request columns, then aggregates."""
+        return self.request + self.aggregates
+
+    def version(self, view: str) -> str:
+        """The name of a view's rows online: two models may need two versions at once."""
+        return f"{view}@{self.hash[:SHORT_HASH]}"
