@@ -27,6 +27,10 @@ SEAMS: dict[tuple[str, str], str | None] = {
     (f"{_PARSER}.component.intrinsic.jsonata", "_DECLARATION_BY_VARIABLE_REFERENCE"): None,
     ("moto.events.models", "Rule.send_to_targets"): "(self, original_event, transform_input=True)",
     ("moto.s3.notifications", "send_event"): "(account_id, event_name, bucket, key)",
+    ("moto.events.models", "events_backends.backend"): None,
+    ("moto.sqs.models", "sqs_backends.backend"): None,
+    ("moto.sqs.models", "unix_time"): "(dt=None)",
+    ("moto.sqs.models", "unix_time_millis"): "(dt=None)",
     ("moto.glue.responses", "GlueResponse.update_table"): "(self)",
 }
 
