@@ -19,7 +19,8 @@ class ColumnBuilder:
 
     def __init__(self, name: str, type_: pa.DataType, ranks: int) -> None:
         self.keep = ranks
-        self.whole = ColumnProfile(name=name, kind=kind_of(type_), type=str(type_))
+        plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+        self.whole = ColumnProfile(name=name, kind=kind_of(plain), type=str(plain))
         self.buffer: list[Ranks] = []
         self.buffered = 0
 
@@ -111,8 +112,6 @@ class ColumnBuilder:
 
 
 def kind_of(type_: pa.DataType) -> Kind:
-    if pa.types.is_dictionary(type_):
-        type_ = type_.value_type
     is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     is_number = (
         pa.types.is_integer,

@@ -21,8 +21,8 @@ class ColumnProfile:
     """Mergeable statistics of one column.
 
     Times are numbers here: timestamps microseconds since the epoch, dates days, times of day microseconds;
-    booleans are 0 and 1. Moments, bounds and ranks are of the finite numbers. Columns of kind `other` (nested,
-    binary) are counted only.
+    booleans are 0 and 1. Moments, bounds and ranks are of the finite numbers. Columns of kind `other`
+    (nested, binary) are counted only.
     """
 
     name: str

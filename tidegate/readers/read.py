@@ -1,0 +1,109 @@
+"""How a drop is split into shards, and the batches of one of them."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tidegate.contract.plan import ContractPlan
+from tidegate.errors import DropUnreadableError
+from tidegate.formats import SUPPORTED, FileFormat, format_of
+from tidegate.messages import Shard, ShardPlan
+from tidegate.readers import csv, jsonl, parquet
+from tidegate.readers.batch import Batch
+from tidegate.readers.text import pieces
+from tidegate.readers.unpack import open_text
+
+_HEAD_BYTES = 64
+
+
+def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> ShardPlan:
+    """Ranges of about `shard_bytes` that begin and end where a record does; one range when it is small.
+
+    Packed text cannot be entered in the middle and is one shard. CSV is read through once, because only
+    counting quotes from the start tells a newline inside a field from the end of a record.
+
+    Args:
+        file: random access to the object.
+        key: its name, whose extensions say the format.
+        size: its bytes.
+        shard_bytes: of a shard, at least; the last is smaller.
+
+    Raises:
+        DropUnreadableError: the object is empty, of no known format, or not what its name says.
+    """
+    file_format = _checked_format(file, key, size)
+    if file_format.name == "parquet":
+        sizes = parquet.row_group_bytes(parquet.open_parquet(file))
+        cuts = _cuts(sizes, shard_bytes)
+        return _plan(file_format, "row_groups", cuts)
+    if file_format.compression or size <= shard_bytes:
+        return _plan(file_format, "bytes", [0, size])
+    file.seek(0)
+    sizes = [len(piece) for piece in pieces(file, size, quoted=file_format.name == "csv")]
+    bounds = [0]
+    for length in sizes:
+        bounds.append(bounds[-1] + length)
+    return _plan(file_format, "bytes", [bounds[cut] for cut in _cuts(sizes, shard_bytes)])
+
+
+def read_batches(
+    file: BinaryIO, key: str, size: int, shard: Shard, plan: ContractPlan, *, maximum_bytes: int
+) -> Iterator[Batch]:
+    """The rows of one shard, in order, at least one batch (without rows when the shard has none).
+
+    Args:
+        file: random access to the object.
+        key: its name, whose extensions say the format.
+        size: its bytes.
+        shard: as `plan_shards` cut it.
+        plan: the contract whose columns are read.
+        maximum_bytes: what a packed file may unpack to.
+
+    Raises:
+        DropUnreadableError: the file cannot be parsed; the text says where and why.
+    """
+    file_format = _checked_format(file, key, size)
+    file.seek(0)
+    if file_format.name == "parquet":
+        yield from parquet.read(file, shard.start, shard.stop, plan)
+        return
+    stream = open_text(file, file_format.compression, maximum_bytes)
+    reader = csv if file_format.name == "csv" else jsonl
+    yield from reader.read(stream, file, shard.start, None if file_format.compression else shard.stop, plan)
+
+
+def _checked_format(file: BinaryIO, key: str, size: int) -> FileFormat:
+    name = key.rpartition("/")[2]
+    file_format = format_of(key)
+    if file_format is None:
+        raise DropUnreadableError(f"`{name}` is of no format that is read", hint=f"read are {SUPPORTED}")
+    if size == 0:
+        raise DropUnreadableError(f"`{name}` is empty", cause="the object has 0 bytes")
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if found := file_format.contradiction(head):
+        raise DropUnreadableError(
+            f"`{name}` is {found}",
+            cause=f"its first bytes are {head[:8].hex(' ')}",
+            hint="export it as UTF-8" if found == "UTF-16 text" else "name it after what it is",
+        )
+    return file_format
+
+
+def _cuts(sizes: list[int], shard_bytes: int) -> list[int]:
+    """Indices between which pieces add up to at least `shard_bytes`; from 0 to len(sizes)."""
+    cuts, total = [0], 0
+    for index, size in enumerate(sizes):
+        total += size
+        if total >= shard_bytes:
+            cuts.append(index + 1)
+            total = 0
+    if cuts[-1] != len(sizes) or len(cuts) == 1:
+        cuts.append(len(sizes))
+    return cuts
+
+
+def _plan(file_format: FileFormat, unit: str, cuts: list[int]) -> ShardPlan:
+    shards = [Shard(index=i, start=cuts[i], stop=cuts[i + 1]) for i in range(len(cuts) - 1)]
+    return ShardPlan(
+        format=file_format.name, unit="row_groups" if unit == "row_groups" else "bytes", shards=tuple(shards)
+    )
