@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from tidegate.duck import connect
 from tidegate.feature_plan import SourcePlan, ViewPlan
 
 # The user's SQL runs once for each tick, on the rows of that tick's window; DuckDB turns the lateral join
@@ -62,8 +63,7 @@ def compute(
         The keys, the outputs in their dtypes, event_ts and known_ts (microseconds, UTC), ordered by keys and
         event_ts. Rows with a missing key belong to no entity and are left out.
     """
-    with duckdb.connect() as connection:
-        connection.execute("set threads = 1; set timezone = 'UTC'")
+    with connect() as connection:
         mine = _of_partition(connection, view, rows, index, partitions)
         connection.register("rows", mine)
         keys = ", ".join(f'a."{key}"' for key in view.keys)

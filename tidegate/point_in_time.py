@@ -5,9 +5,10 @@ decided by (event_ts, known_ts, row), so that the answer never depends on the or
 exactly the label rows, in their order.
 """
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tidegate.duck import connect
 from tidegate.feature_plan import ViewPlan
 
 # Two ASOF steps cost the same however many rows an entity has: first the newest row in the total order among
@@ -47,8 +48,10 @@ def join(labels: pa.Table, view: ViewPlan, rows: pa.Table, *, moment: str) -> pa
     Raises:
         KnownBeforeEventError: a row's known_ts is before its event_ts.
     """
-    with duckdb.connect() as connection:
-        connection.execute("set threads = 1; set timezone = 'UTC'")
+    early = pc.sum(pc.less(rows["known_ts"], rows["event_ts"])).as_py()
+    if early:
+        raise KnownBeforeEventError(f"{early} rows of view `{view.name}` were known before they happened")
+    with connect() as connection:
         connection.register("labels", labels.select([*view.keys, moment]))
         connection.register("view_rows", rows)
         early = connection.execute("select count(*) from view_rows where known_ts < event_ts").fetchone()
