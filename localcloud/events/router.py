@@ -76,9 +76,9 @@ def send_to_targets(rule: Rule, event: Event, depth: int) -> None:
         )
 
 
-def archive(letter: dict[str, Any]) -> None:
+def archive(letter: Any) -> None:
     """Keep an event; moto's archives are rules whose target is the archive, named inside the body."""
-    *_, region, account, resource, stamp = ("", *letter["archive-arn"].split(":")[3:])
+    _, _, _, region, account, resource, stamp = letter["archive-arn"].split(":")
     kept = events_backends[account][region].archives.get(resource.removeprefix("archive/"))
     if kept and kept.uuid == stamp:
         when = datetime.fromisoformat(letter["event"]["time"]).timestamp()

@@ -167,7 +167,7 @@ class _Poller:
     def _failed(self, records: list[dict[str, Any]], depth: int) -> set[str]:
         """The ids of the messages that stay in the queue."""
         everything = {record["messageId"] for record in records}
-        function: LocalFunction = self._backend.get_function(self._mapping.function_arn)  # type: ignore[assignment]
+        function: LocalFunction = self._backend.get_function(self._mapping.function_arn)
         if depth > lineage.LIMIT:
             _logger.warning("%s is part of a loop: its batch is not run", function.function_name)
             return everything

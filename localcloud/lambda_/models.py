@@ -8,9 +8,10 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import moto.awslambda.urls
+from flask import has_request_context, request
 from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
 from moto.awslambda.models import EventSourceMapping, ImageConfig, LambdaBackend, LambdaFunction
 
@@ -170,20 +171,31 @@ class LocalLambda(LambdaBackend):
     def create_function(self, spec: dict[str, Any]) -> LambdaFunction:
         refuse_reserved(spec.get("Environment") or {})
         publish = spec.pop("Publish", False)
-        function = super().create_function(spec)
+        function = cast("LocalFunction", super().create_function(spec))
         function.__class__ = LocalFunction
         function.adopt(spec)
         if publish:
             self.publish_version(spec["FunctionName"])
         return function
 
+    def get_function(self, function_name_or_arn: str, qualifier: str | None = None) -> LocalFunction:
+        return cast("LocalFunction", super().get_function(function_name_or_arn, qualifier))
+
+    def invoke(
+        self, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
+    ) -> Any:
+        # moto looks for `qualifier`, the API sends `Qualifier`
+        asked = request.args.get("Qualifier") if has_request_context() else None
+        return super().invoke(function_name, qualifier or asked, body, headers, response_headers)
+
     def delete_function(self, function_name: str, qualifier: str | None = None) -> None:
-        doomed = [self.get_function(function_name, qualifier)]
-        if not qualifier:
-            doomed += self.list_versions_by_function(doomed[0].function_name)
+        function = self.get_function(function_name, qualifier)
+        doomed = [each for each in self.all_functions() if each.function_name == function.function_name]
+        if qualifier:
+            doomed = [function]
         super().delete_function(function_name, qualifier)
-        for function in doomed:
-            function.retire_workers()
+        for each in doomed:
+            each.retire_workers()
 
     def put_function_concurrency(self, function_name: str, reserved_concurrency: str) -> str:
         reserved = super().put_function_concurrency(function_name, reserved_concurrency)
