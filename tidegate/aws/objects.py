@@ -1,0 +1,80 @@
+"""Objects in S3: one version read in ranges, small ones written and read whole."""
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
+
+
+class VersionReader(io.RawIOBase):
+    """Random access to one version of one object, though newer ones may exist; at most 8 MiB are held."""
+
+    def __init__(
+        self, s3: "S3Client", *, bucket: str, key: str, version_id: str, etag: str, size: int
+    ) -> None:
+        self.s3 = s3
+        self.size = size
+        self.position = 0
+        self.block_start = 0
+        self.block = b""
+        self.request: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        if version_id not in ("", "null"):
+            self.request["VersionId"] = version_id
+        elif etag:
+            self.request["IfMatch"] = etag  # without versions, at least never half of one and half of another
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
+        self.position = max(0, base + offset)
+        return self.position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), self.size - self.position)
+        filled = 0
+        while filled < wanted:
+            piece = self._at(self.position, wanted - filled)
+            view[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self.position += len(piece)
+        return max(0, filled)
+
+    def _at(self, position: int, wanted: int) -> bytes:
+        inside = position - self.block_start
+        if not 0 <= inside < len(self.block):
+            stop = min(self.size, position + max(wanted, _READ_AHEAD_BYTES))
+            answer = self.s3.get_object(**self.request, Range=f"bytes={position}-{stop - 1}")
+            self.block_start, self.block, inside = position, answer["Body"].read(), 0
+        return self.block[inside : inside + wanted]
+
+
+def put_json(s3: "S3Client", bucket: str, key: str, document: Any) -> None:
+    body = json.dumps(document, ensure_ascii=False, indent=2).encode()
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+
+
+def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
+    return json.loads(get_bytes(s3, bucket, key))
+
+
+def get_bytes(s3: "S3Client", bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -1,0 +1,32 @@
+"""Parquet tables and profiles in the lake, whole: they are small."""
+
+import io
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tidegate.aws import objects
+from tidegate.profile import Profile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def put_table(s3: "S3Client", bucket: str, key: str, table: pa.Table) -> None:
+    body = io.BytesIO()
+    pq.write_table(table, body, compression="zstd")
+    s3.put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+
+
+def get_table(s3: "S3Client", bucket: str, key: str, columns: list[str] | None = None) -> pa.Table:
+    body = pa.BufferReader(objects.get_bytes(s3, bucket, key))
+    return pq.ParquetFile(body).read(columns=columns, use_threads=False)
+
+
+def put_profile(s3: "S3Client", bucket: str, key: str, profile: Profile) -> None:
+    put_table(s3, bucket, key, profile.to_table())
+
+
+def get_profile(s3: "S3Client", bucket: str, key: str) -> Profile:
+    return Profile.from_table(get_table(s3, bucket, key))
