@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from tidegate.duck import connect
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_plan import EntityValue, SourcePlan, ViewPlan
 
 # The user's SQL runs once for each tick, on the rows of that tick's window; DuckDB turns the lateral join
 # into one hash join and one aggregation.
@@ -76,6 +76,28 @@ def compute(
         )
         found = connection.sql(query, params={"ticks": ticks(view, start, stop)}).to_arrow_table()
     return found.select([*view.keys, *view.outputs, "event_ts", "known_ts"]).cast(_schema(view, found))
+
+
+def newest(view: ViewPlan, rows: pa.Table) -> list[EntityValue]:
+    """The newest row of each entity in `rows` of a view."""
+    last = (
+        rows.sort_by("event_ts")
+        .group_by(list(view.keys), use_threads=False)
+        .aggregate([(name, "last") for name in [*view.outputs, "event_ts", "known_ts"]])
+    )
+    values = []
+    for row in last.to_pylist():
+        entity = view.entity(row)
+        if entity is not None:
+            values.append(
+                EntityValue(
+                    entity=entity,
+                    outputs={name: row[f"{name}_last"] for name in view.outputs},
+                    event_ts=int(row["event_ts_last"].timestamp()),
+                    known_ts=int(row["known_ts_last"].timestamp()),
+                )
+            )
+    return values
 
 
 def _of_partition(

@@ -4,6 +4,7 @@ Pure standard library: the functions that serve and plan read it without numpy. 
 in it; that rides beside it as `features.py`, and the hash binds the two.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,16 @@ class ViewPlan(Message):
         """The identity of the row's entity in this view, or None when a part of it is missing."""
         parts = [row.get(key) for key in self.keys]
         return None if any(part is None for part in parts) else "|".join([self.name, *map(str, parts)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityValue:
+    """One entity's newest row of a view. Times are seconds since the epoch."""
+
+    entity: str
+    outputs: Mapping[str, Any]
+    event_ts: int
+    known_ts: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,12 @@ class Plan:
 
         return FeatureSetPlan.from_json(self.feature_document)
 
+    @property
+    def instance_types(self) -> dict[str, str]:
+        """Type of each member of an instance: request columns by the contract, aggregates are numbers."""
+        types = {name: str(self.contract.column(name).type) for name in self.features.request}
+        return types | dict.fromkeys(self.features.aggregates, "number")
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read `plan.json` of `folder`, the value of PIPELINE_DIR.

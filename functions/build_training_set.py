@@ -1,0 +1,101 @@
+"""BuildTrainingSet: labels joined to features as they were known, split by time, with their baseline.
+
+Invoked by  state BuildTrainingSet of step_functions/training.asl.json
+Takes       {"run": messages.TrainingLock.run}
+Returns     messages.TrainingSet
+Raises      InsufficientDataError (the run ends as skipped)
+Needs       glue:GetTable, glue:UpdateTable on the database and its tables; s3:GetObject, s3:PutObject on the
+            lake's warehouse/; s3:PutObject on the lake's training/; dynamodb:GetItem on the state table;
+            sagemaker:DescribeModelPackage on the model package group;
+            PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pyarrow as pa
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tidegate import monitor_files, tuning
+from tidegate.aws import registry
+from tidegate.aws.catalog import Catalog
+from tidegate.aws.objects import put_json
+from tidegate.aws.profiles import put_profile, put_table
+from tidegate.aws.state import State
+from tidegate.errors import InsufficientDataError
+from tidegate.messages import TrainingSet
+from tidegate.plan import Plan
+from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
+from tidegate.training_set import Split, labelled, split
+
+logger = Logger()
+s3 = boto3.client("s3")
+sagemaker = boto3.client("sagemaker")
+lake_bucket = os.environ["LAKE_BUCKET"]
+catalog = Catalog(s3, lake_bucket=lake_bucket, database=os.environ["GLUE_DATABASE"])
+state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
+plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    run = event["run"]
+    dataset = plan.features.source.dataset
+    head = catalog.head(dataset)
+    if head is None:
+        raise InsufficientDataError(f"dataset `{dataset}` has no rows yet", hint="deliver a drop first")
+    parts = _split(dataset, head.snapshot_id)
+    prefix = f"training/{run}/"
+    put_table(s3, lake_bucket, f"{prefix}train/part-0.parquet", parts.train)
+    put_table(s3, lake_bucket, f"{prefix}test/part-0.parquet", parts.test)
+    _write_baseline(f"{prefix}baseline/", parts.train)
+    tag = f"run-{run}"
+    catalog.tag(dataset, head.snapshot_id, tag)
+    champion = state.champion()
+    logger.info(
+        "built training set", extra={"run": run, "rows": parts.train.num_rows, "test": parts.test.num_rows}
+    )
+    return TrainingSet(
+        run=run,
+        train_uri=f"s3://{lake_bucket}/{prefix}train/",
+        test_uri=f"s3://{lake_bucket}/{prefix}test/",
+        baseline_uri=f"s3://{lake_bucket}/{prefix}baseline/",
+        rows=parts.train.num_rows,
+        test_rows=parts.test.num_rows,
+        snapshot=f"{dataset}@{head.snapshot_id}",
+        tag=tag,
+        feature_hash=plan.features.hash,
+        champion_package_arn=champion.model_package_arn if champion else None,
+        champion_model_uri=registry.describe(sagemaker, champion.model_package_arn).model_uri
+        if champion
+        else None,
+        tuning=tuning.job_config(plan.config.training),
+    ).to_json()
+
+
+def _split(dataset: str, snapshot_id: int) -> Split:
+    rows = catalog.read(dataset, snapshot_id=snapshot_id)
+    views = {}
+    for view in plan.features.views:
+        columns = [*view.keys, *view.outputs, "event_ts", "known_ts"]
+        same_definition = f"feature_hash == '{plan.features.hash}'"
+        views[view.name] = catalog.read(f"features_{view.name}", columns=columns, row_filter=same_definition)
+    training = plan.config.training
+    return split(
+        labelled(plan.features, rows, views),
+        test_days=training.test_days,
+        gap_hours=training.gap_hours,
+        minimum_rows=training.minimum_rows,
+    )
+
+
+def _write_baseline(prefix: str, train: pa.Table) -> None:
+    """What the champion's monitoring compares requests with: the columns a caller sends, but their time."""
+    columns = [name for name in plan.features.request if name != plan.features.source.event_ts]
+    profile: Profile = profile_batches(train.select(columns).to_batches(), ranks=BASELINE_RANKS)
+    put_profile(s3, lake_bucket, f"{prefix}profile.parquet", profile)
+    put_json(s3, lake_bucket, f"{prefix}statistics.json", monitor_files.statistics(profile))
+    put_json(s3, lake_bucket, f"{prefix}constraints.json", monitor_files.constraints(profile))

@@ -1,0 +1,43 @@
+"""The state table: who serves, who holds which lock, what was measured last. One item for each fact."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Champion:
+    """The model that serves. Exactly one, so exactly one item."""
+
+    model_package_arn: str
+    model_version: int
+    model_name: str
+    variant: str
+    since: str  # ISO 8601 UTC
+
+
+class State:
+    """Reads and writes of the state table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self.dynamodb = dynamodb
+        self.table = table
+
+    def champion(self) -> Champion | None:
+        item = self.item("champion")
+        if item is None:
+            return None
+        return Champion(
+            model_package_arn=item["model_package_arn"]["S"],
+            model_version=int(item["model_version"]["N"]),
+            model_name=item["model_name"]["S"],
+            variant=item["variant"]["S"],
+            since=item["since"]["S"],
+        )
+
+    def item(self, name: str) -> dict[str, Any] | None:
+        """One item with DynamoDB's own type marks, read consistently; None when it is not there."""
+        answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
+        return answer.get("Item")

@@ -1,0 +1,78 @@
+"""Labelled rows as they were known: the label, the aggregates at its moment, and a split by time.
+
+Pure: Arrow in, Arrow out. Transforms are not applied here; the training job and the serving container apply
+the same code to the same instances.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.duck import connect
+from tidegate.errors import InsufficientDataError
+from tidegate.feature_plan import FeatureSetPlan
+from tidegate.point_in_time import join
+
+LABEL = "label"
+MOMENT = "event_ts"
+CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from, and the newest period, which nothing learns from."""
+
+    train: pa.Table
+    test: pa.Table
+
+
+def labelled(plan: FeatureSetPlan, rows: pa.Table, views: Mapping[str, pa.Table]) -> pa.Table:
+    """One row for each source row: instance members, `label` (0 or 1) and `event_ts`, in order of time.
+
+    Args:
+        rows: the source's rows.
+        views: view name -> its rows: keys, outputs, event_ts, known_ts.
+    """
+    with connect() as connection:
+        connection.register("source", rows)
+        request = ", ".join(f'"{name}"' for name in plan.request)
+        query = f"""
+            select {request}, cast({plan.label.sql} as tinyint) as {LABEL},
+                "{plan.source.event_ts}" as {MOMENT}
+            from source order by all
+        """  # noqa: S608  names and SQL of the user's own features.py
+        labels = connection.sql(query).to_arrow_table()
+    for view in plan.views:
+        labels = join(labels, view, views[view.name], moment=MOMENT)
+    return labels.select([*plan.instance, LABEL, MOMENT]).sort_by(MOMENT)
+
+
+def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int) -> Split:
+    """The newest `test_days` to test, what ends `gap_hours` before them to train.
+
+    Raises:
+        InsufficientDataError: too few rows to train on, an empty test period, or only one class in either.
+    """
+    if rows.num_rows == 0:
+        raise InsufficientDataError("there are no labelled rows", hint="deliver a drop first")
+    moments = rows[MOMENT].cast(pa.int64())  # microseconds
+    last = pc.max(moments).as_py()
+    test_start = last - int(test_days * 86_400e6)
+    train_stop = test_start - int(gap_hours * 3_600e6)
+    train = rows.filter(pc.less(moments, train_stop))
+    test = rows.filter(pc.greater(moments, test_start))
+    if train.num_rows < minimum_rows:
+        raise InsufficientDataError(
+            f"{train.num_rows} rows to train on, at least {minimum_rows} are needed",
+            cause=f"the newest {test_days:g} days are kept to test on, {gap_hours:g} hours before them left out",
+            hint="deliver older data, or lower training.minimum_rows",
+        )
+    for name, part in (("training", train), ("test", test)):
+        classes = pc.count_distinct(part[LABEL]).as_py()
+        if classes < CLASSES:
+            raise InsufficientDataError(
+                f"the {name} rows have {classes} of 2 classes", hint="look at the label's SQL in features.py"
+            )
+    return Split(train, test)
