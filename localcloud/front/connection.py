@@ -287,11 +287,12 @@ def _date(second: int) -> str:
 def _add_headers(environ: Environ, headers: list[tuple[str, str]]) -> None:
     """CGI names. An underscored header never stands in for a dashed one; S3 metadata keeps its spelling."""
     kept: dict[str, str] = {}
+    dashed = {environ_key_for_header(name) for name, _ in headers if "_" not in name}
     for name, value in headers:
-        if "_" in name:
-            if not should_preserve_original_header_name(name):
-                continue
-            kept[environ_key_for_header(name)] = name
         key = environ_key_for_header(name)
+        if "_" in name:
+            if key in dashed or not should_preserve_original_header_name(name):
+                continue
+            kept[key] = name
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = kept
