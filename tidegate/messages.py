@@ -83,11 +83,14 @@ class ShardPlan(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class ShardReport(Message):
-    """Where ValidateShard left the profile and the rule counts of its shard."""
+    """Where ValidateShard left the rows, the rule counts and the profile of its shard."""
 
     index: int
     rows: int
+    rows_key: str  # the rows in the contract's types, as Parquet: data of the table once the drop is accepted
+    checks_key: str
     profile_key: str
+    keys_key: str | None  # values that must be unique over all shards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,7 @@ class Verdict(Message):
     rows: int
     reasons: tuple[Reason, ...]
     profile_key: str  # the merged profile of the drop
+    report_key: str  # this verdict in full: reasons and rows are cut where it travels between states
     checks: int  # how many rules were evaluated
     checks_failed: int
 
