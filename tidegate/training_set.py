@@ -66,7 +66,7 @@ def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: i
     if train.num_rows < minimum_rows:
         raise InsufficientDataError(
             f"{train.num_rows} rows to train on, at least {minimum_rows} are needed",
-            cause=f"the newest {test_days:g} days are kept to test on, {gap_hours:g} hours before them left out",
+            cause=f"the newest {test_days:g} days are for testing, {gap_hours:g} hours before them unused",
             hint="deliver older data, or lower training.minimum_rows",
         )
     for name, part in (("training", train), ("test", test)):
