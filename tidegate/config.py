@@ -100,7 +100,7 @@ class GateSection:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingSection:
-    instance_type: str = "ml.c7g.large"
+    instance_type: str = "ml.c7i.large"
     instances: int = field(default=1, metadata=_limits(1, 100))
     capture_percent: int = field(default=100, metadata=_limits(0, 100))
     auth: Literal["iam", "jwt", "none"] = "iam"
