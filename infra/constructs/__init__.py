@@ -1,0 +1,1 @@
+"""One construct for each stage, and the parts they are made of."""

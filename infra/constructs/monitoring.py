@@ -1,0 +1,87 @@
+"""Monitoring: captured traffic is measured on a schedule, and a drifted model raises an alarm."""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.alarms import drift_alarm
+from infra.constructs.events import start_on
+from infra.constructs.function import Function, Shared
+from infra.constructs.machine import Machine
+from infra.store import allow, arn
+from tidegate.config import PipelineConfig
+
+
+class Monitoring(Construct):
+    """The schedule, the machine, the alarm `<prefix>-model-monitor-drift`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        shared: Shared,
+        config: PipelineConfig,
+        image_uri: str,
+        job_role_arn: str,
+        endpoint: str,
+        undelivered: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id_)
+        store = shared.store
+        plan_window = Function(
+            self,
+            "PlanWindow",
+            shared=shared,
+            statements=[
+                store.list_lake("captures/"),
+                store.read_lake("captures/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem"),
+                allow(
+                    "sagemaker:DescribeModelPackage",
+                    on=[arn("sagemaker", f"model-package/{config.prefix}/*")],
+                ),
+            ],
+            environment={
+                "ENDPOINT_NAME": endpoint,
+                "LAKE_BUCKET": store.lake_bucket,
+                "STATE_TABLE": store.state_table,
+            },
+        )
+        measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
+        self.machine = Machine(
+            self,
+            "Monitoring",
+            name="monitoring",
+            shared=shared,
+            functions=[plan_window],
+            fills={
+                "EndpointName": endpoint,
+                "ImageUri": image_uri,
+                "JobRole": job_role_arn,
+                "LakeBucket": store.lake_bucket,
+                "StateTable": store.state_table,
+                "TrainingInstanceType": config.training.instance_type,
+            },
+            grants={
+                "sagemaker:CreateProcessingJob": measure_jobs,
+                "sagemaker:DescribeProcessingJob": measure_jobs,
+                "sagemaker:StopProcessingJob": measure_jobs,
+                "sagemaker:ListTags": measure_jobs,
+                "iam:PassRole": [job_role_arn],
+                "s3:GetObject": [f"{store.lake_arn}/monitoring/*"],
+                "cloudwatch:PutMetricData": ["*"],  # has no resources; the namespace narrows it
+                "dynamodb:PutItem": [store.state_arn],
+            },
+        )
+        self.alarm: cloudwatch.Alarm = drift_alarm(self, endpoint=endpoint, config=config)
+        start_on(
+            self,
+            "Schedule",
+            machine=self.machine,
+            schedule=config.monitoring.schedule,
+            message=events.RuleTargetInput.from_object({}),
+            undelivered=undelivered,
+        )

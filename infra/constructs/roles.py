@@ -1,0 +1,58 @@
+"""The two roles that SageMaker assumes: for jobs, and for the containers that serve."""
+
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.store import Store, allow, arn
+
+READ_IMAGE = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+WRITE_LOG = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams")
+JOB_METRICS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
+
+
+class SageMakerRoles(Construct):
+    """`job` trains, evaluates and measures; `serving` answers requests and captures them."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, store: Store, image: ecr_assets.DockerImageAsset
+    ) -> None:
+        super().__init__(scope, id_)
+        self.job = self._role(
+            "Job",
+            image,
+            [
+                store.read_lake("training/", "models/", "evaluations/", "captures/", "monitoring/"),
+                store.write_lake("models/", "evaluations/", "monitoring/"),
+                store.list_lake("training/", "models/", "evaluations/", "captures/", "monitoring/"),
+                allow(
+                    "cloudwatch:PutMetricData",
+                    on=["*"],  # has no resources; the namespace narrows it
+                    when={"StringEquals": {"cloudwatch:namespace": list(JOB_METRICS)}},
+                ),
+                *store.use_key(),
+            ],
+        )
+        self.serving = self._role(
+            "Serving",
+            image,
+            [
+                store.read_lake("models/"),
+                store.write_lake("captures/"),
+                store.list_lake("models/"),
+                *store.use_key(),
+            ],
+        )
+
+    def _role(
+        self, id_: str, image: ecr_assets.DockerImageAsset, statements: list[iam.PolicyStatement]
+    ) -> iam.Role:
+        role = iam.Role(self, id_, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+        for statement in (
+            *statements,
+            allow(*WRITE_LOG, on=[arn("logs", "log-group:/aws/sagemaker/*")]),
+            allow(*READ_IMAGE, on=[image.repository.repository_arn]),
+            allow("ecr:GetAuthorizationToken", on=["*"]),  # has no resources
+        ):
+            role.add_to_policy(statement)
+        return role

@@ -1,0 +1,170 @@
+"""Serving: an approved package is rolled out by weights, or back; teardown removes what the rollouts made.
+
+CloudFormation owns the endpoint's name, roles and alarms; the deployment machine owns its content.
+"""
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.alarms import variant_alarms
+from infra.constructs.events import start_on
+from infra.constructs.function import Function, Shared
+from infra.constructs.machine import Machine
+from infra.store import allow, arn
+from tidegate.config import PipelineConfig
+
+VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate in the other
+
+
+class Serving(Construct):
+    """The deployment and teardown machines, and the alarms that a rollout watches."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        shared: Shared,
+        config: PipelineConfig,
+        serving_role_arn: str,
+        undelivered: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.shared = shared
+        self.config = config
+        self.endpoint = f"{config.prefix}-endpoint"
+        self.endpoint_arn = arn("sagemaker", f"endpoint/{self.endpoint}")
+        self.packages_arn = arn("sagemaker", f"model-package/{config.prefix}/*")
+        self.deployment = self._deployment(serving_role_arn)
+        self.teardown = self._teardown()
+        self.alarms: list[cloudwatch.Alarm] = [
+            alarm
+            for variant in VARIANTS
+            for alarm in variant_alarms(self, endpoint=self.endpoint, variant=variant, config=config)
+        ]
+        start_on(
+            self,
+            "PackageApproved",
+            machine=self.deployment,
+            pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Model Package State Change"],
+                detail={"ModelPackageGroupName": [config.prefix], "ModelApprovalStatus": ["Approved"]},
+            ),
+            message=events.RuleTargetInput.from_object(
+                {"model_package_arn": events.EventField.from_path("$.detail.ModelPackageArn")}
+            ),
+            undelivered=undelivered,
+        )
+
+    def _functions(self) -> list[Function]:
+        store = self.shared.store
+        endpoint = {"ENDPOINT_NAME": self.endpoint}
+        configs_arn = arn("sagemaker", f"endpoint-config/{self.config.prefix}-*")
+        return [
+            Function(
+                self,
+                "PreflightCandidate",
+                shared=self.shared,
+                statements=[
+                    allow("sagemaker:DescribeModelPackage", on=[self.packages_arn]),
+                    allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
+                    allow("sagemaker:DescribeEndpointConfig", on=[configs_arn]),
+                    store.read_lake("models/"),
+                    store.state("GetItem"),
+                    store.online("Scan"),
+                ],
+                environment={
+                    **endpoint,
+                    "PREFIX": self.config.prefix,
+                    "STATE_TABLE": store.state_table,
+                    "ONLINE_TABLE": store.online_table,
+                },
+            ),
+            Function(
+                self,
+                "CheckCandidate",
+                shared=self.shared,
+                statements=[
+                    allow("sagemaker:DescribeModelPackage", on=[self.packages_arn]),
+                    allow("sagemaker:InvokeEndpoint", on=[self.endpoint_arn]),
+                    store.read_lake("evaluations/"),
+                ],
+                environment={**endpoint, "LAKE_BUCKET": store.lake_bucket},
+            ),
+            Function(
+                self,
+                "JudgeRollout",
+                shared=self.shared,
+                statements=[
+                    # neither action has resources
+                    allow("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", on=["*"]),
+                ],
+                environment={**endpoint, "PREFIX": self.config.prefix},
+            ),
+        ]
+
+    def _deployment(self, serving_role_arn: str) -> Machine:
+        store, config = self.shared.store, self.config
+        models_arn = arn("sagemaker", f"model/{config.prefix}-*")
+        configs_arn = arn("sagemaker", f"endpoint-config/{config.prefix}-*")
+        # both resources are checked: Service Authorization Reference, Amazon SageMaker AI
+        endpoint_and_config = [self.endpoint_arn, configs_arn]
+        return Machine(
+            self,
+            "Deployment",
+            name="deployment",
+            shared=self.shared,
+            functions=self._functions(),
+            fills={
+                "CapturePercent": str(config.serving.capture_percent),
+                "EndpointName": self.endpoint,
+                "LakeBucket": store.lake_bucket,
+                "MaximumWaits": str(config.deployment.maximum_waits),
+                "PollSeconds": str(config.deployment.poll_seconds),
+                "ServingInstanceType": config.serving.instance_type,
+                "ServingInstances": str(config.serving.instances),
+                "ServingRole": serving_role_arn,
+                "StateTable": store.state_table,
+            },
+            grants={
+                "sagemaker:CreateModel": [models_arn, self.packages_arn],
+                "sagemaker:CreateEndpointConfig": [configs_arn],
+                "sagemaker:CreateEndpoint": endpoint_and_config,
+                "sagemaker:UpdateEndpoint": endpoint_and_config,
+                "sagemaker:UpdateEndpointWeightsAndCapacities": [self.endpoint_arn],
+                "sagemaker:DescribeEndpoint": [self.endpoint_arn],
+                "sagemaker:DeleteEndpoint": [self.endpoint_arn],
+                "iam:PassRole": [serving_role_arn],
+                "dynamodb:PutItem": [store.state_arn],
+                "dynamodb:DeleteItem": [store.state_arn],
+                "events:PutEvents": [arn("events", "event-bus/default")],
+            },
+        )
+
+    def _teardown(self) -> Machine:
+        prefix = self.config.prefix
+        return Machine(
+            self,
+            "Teardown",
+            name="teardown",
+            shared=self.shared,
+            functions=[],
+            fills={
+                "EndpointName": self.endpoint,
+                "PollSeconds": str(self.config.deployment.poll_seconds),
+                "Prefix": prefix,
+                "StateTable": self.shared.store.state_table,
+            },
+            grants={
+                "sagemaker:DeleteEndpoint": [self.endpoint_arn],
+                "sagemaker:DescribeEndpoint": [self.endpoint_arn],
+                "sagemaker:ListEndpointConfigs": ["*"],  # lists have no resources
+                "sagemaker:DeleteEndpointConfig": [arn("sagemaker", f"endpoint-config/{prefix}-*")],
+                "sagemaker:ListModels": ["*"],
+                "sagemaker:DeleteModel": [arn("sagemaker", f"model/{prefix}-*")],
+                "dynamodb:DeleteItem": [self.shared.store.state_arn],
+            },
+        )

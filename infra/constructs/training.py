@@ -1,0 +1,135 @@
+"""Training: from a reason to train to a gated candidate in the registry."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.events import start_on
+from infra.constructs.function import Function, Shared
+from infra.constructs.machine import Machine
+from infra.store import allow, arn
+from tidegate.config import PipelineConfig
+
+APPROVAL_STATUS = {"automatic": "Approved", "manual": "PendingManualApproval"}
+
+
+class Training(Construct):
+    """One run at a time: set, tuning, final model, evaluation, gate, registration."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        shared: Shared,
+        config: PipelineConfig,
+        image_uri: str,
+        job_role_arn: str,
+    ) -> None:
+        super().__init__(scope, id_)
+        store = shared.store
+        packages = f"model-package/{config.prefix}/*"
+        functions = [
+            Function(
+                self,
+                "AcquireTrainingLock",
+                shared=shared,
+                statements=[store.state("GetItem", "PutItem")],
+                environment={"STATE_TABLE": store.state_table},
+            ),
+            Function(
+                self,
+                "BuildTrainingSet",
+                shared=shared,
+                statements=[
+                    *store.write_tables(),  # a tag keeps the snapshot
+                    store.write_lake("training/"),
+                    store.state("GetItem"),
+                    allow("sagemaker:DescribeModelPackage", on=[arn("sagemaker", packages)]),
+                ],
+                environment={
+                    "LAKE_BUCKET": store.lake_bucket,
+                    "GLUE_DATABASE": store.glue_database,
+                    "STATE_TABLE": store.state_table,
+                },
+                data=True,
+                memory_mebibytes=3008,
+                timeout_seconds=900,
+            ),
+        ]
+        jobs = {
+            kind: [arn("sagemaker", f"{resource}/{name}-*")]
+            for kind, resource, name in (
+                ("HyperParameterTuningJob", "hyper-parameter-tuning-job", "tune"),
+                ("TrainingJob", "training-job", "train"),
+                ("ProcessingJob", "processing-job", "evaluate"),
+            )
+        }
+        self.machine = Machine(
+            self,
+            "Training",
+            name="training",
+            shared=shared,
+            functions=functions,
+            fills={
+                "ApprovalStatus": APPROVAL_STATUS[config.gate.approval],
+                "ImageUri": image_uri,
+                "JobRole": job_role_arn,
+                "LakeBucket": store.lake_bucket,
+                "MaximumRuntimeSeconds": str(config.training.maximum_runtime_seconds),
+                "ModelPackageGroup": config.prefix,
+                "ServingInstanceType": config.serving.instance_type,
+                "StateTable": store.state_table,
+                "TrainingInstanceType": config.training.instance_type,
+            },
+            grants={
+                **{
+                    f"sagemaker:{verb}{kind}": arns
+                    for kind, arns in jobs.items()
+                    for verb in ("Create", "Describe", "Stop")
+                },
+                "sagemaker:ListTags": [job for arns in jobs.values() for job in arns],
+                "sagemaker:CreateModelPackage": [
+                    arn("sagemaker", f"model-package-group/{config.prefix}"),
+                    arn("sagemaker", packages),
+                ],
+                "iam:PassRole": [job_role_arn],
+                "s3:GetObject": [f"{store.lake_arn}/evaluations/*"],
+                "dynamodb:DeleteItem": [store.state_arn],
+                "events:PutEvents": [arn("events", "event-bus/default")],
+            },
+        )
+
+    def start_on_features(self, features_arn: str, undelivered: sqs.IQueue) -> None:
+        """New feature rows ask for a training run; the lock decides by `training.new_data`."""
+        rows = events.EventField.from_path("$.detail.rows")
+        dataset = events.EventField.from_path("$.detail.dataset")
+        start_on(
+            self,
+            "FeaturesComputed",
+            machine=self.machine,
+            pattern=events.EventPattern(
+                source=["tidegate.features"], detail_type=["FeaturesComputed"], resources=[features_arn]
+            ),
+            message=events.RuleTargetInput.from_object(
+                {"trigger": "new-data", "cause": f"{rows} new feature rows of dataset {dataset}"}
+            ),
+            undelivered=undelivered,
+        )
+
+    def start_on_drift(self, alarm_prefix: str, undelivered: sqs.IQueue) -> None:
+        """A model-monitor alarm asks for a training run."""
+        alarm = events.EventField.from_path("$.detail.alarmName")
+        reason = events.EventField.from_path("$.detail.state.reason")
+        start_on(
+            self,
+            "ModelDrifted",
+            machine=self.machine,
+            pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                detail={"alarmName": [{"prefix": alarm_prefix}], "state": {"value": ["ALARM"]}},
+            ),
+            message=events.RuleTargetInput.from_object({"trigger": "drift", "cause": f"{alarm}: {reason}"}),
+            undelivered=undelivered,
+        )

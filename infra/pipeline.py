@@ -1,0 +1,129 @@
+"""A pipeline's folder compiled into its plan, with every mistake found before a template exists."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import duckdb
+
+from tidegate.arrow_types import arrow_schema
+from tidegate.config import PipelineConfig
+from tidegate.contract import ContractPlan, compile_contract
+from tidegate.duck import connect
+from tidegate.errors import ConfigError
+from tidegate.feature_plan import FeatureSetPlan
+from tidegate.features import compile_feature_set
+from tidegate.plan import Plan
+
+CONFIG_FILE = "pipeline.toml"
+# which of SageMaker's lists of instance types a setting must be in: one type trains and evaluates
+INSTANCE_TYPES = {
+    "training.instance_type": ("TrainingInstanceType", "ProcessingInstanceType"),
+    "serving.instance_type": ("ProductionVariantInstanceType",),
+}
+
+
+def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Plan:
+    """The plan of the pipeline in `folder`; executes its features file.
+
+    Raises:
+        ConfigError: `pipeline.toml`, the contract or the features cannot be used, or do not fit one another.
+    """
+    config = PipelineConfig.from_toml(folder / CONFIG_FILE, environment)
+    contract = ContractPlan.from_json(compile_contract(folder / config.pipeline.contract))
+    file, _, attribute = config.pipeline.features.partition(":")
+    document = compile_feature_set(folder / file, attribute)
+    mistakes = [
+        *_instance_mistakes(config),
+        *_column_mistakes(FeatureSetPlan.from_json(document), contract),
+    ]
+    if mistakes:
+        raise ConfigError(
+            f"`{folder}` has {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}",
+            cause="; ".join(mistakes),
+            hint=f"mend {CONFIG_FILE}, {config.pipeline.contract} or {file}",
+        )
+    return Plan(config=config, contract=contract, feature_document=document, code_version=code_version)
+
+
+def write_plan(plan: Plan, folder: Path, into: Path) -> None:
+    """Put what functions and jobs read into `into`: the plan, and the code of the features beside it."""
+    file = plan.config.pipeline.features.partition(":")[0]
+    target = into / file
+    target.parent.mkdir(parents=True)
+    target.write_bytes((folder / file).read_bytes())
+    (into / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def digest(root: Path, files: list[Path]) -> str:
+    """sha256 over names and bytes, in the order of the names."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        total.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _instance_mistakes(config: PipelineConfig) -> Iterator[str]:
+    """One image serves all jobs, so its CPU type must: SageMaker trains on no Graviton instances."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    for setting, shapes in INSTANCE_TYPES.items():
+        section, _, key = setting.partition(".")
+        value = getattr(getattr(config, section), key)
+        if any(value not in model.shape_for(shape).enum for shape in shapes):
+            yield f"`{setting}` is {value!r}, which SageMaker does not offer for this"
+        elif _is_arm(value):
+            yield f"`{setting}` is {value!r}, an Arm type, and the image is built for x86-64"
+
+
+def _is_arm(instance_type: str) -> bool:
+    """Graviton families carry a g after the generation: ml.c7g, ml.m6gd, ml.r8g."""
+    family = instance_type.split(".")[1]
+    return "g" in family.lstrip("abcdefghijklmnopqrstuvwxyz").lstrip("0123456789")
+
+
+def _column_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
+    source = features.source
+    if source.dataset != contract.dataset:
+        yield f"the features read dataset `{source.dataset}`, the contract describes `{contract.dataset}`"
+        return
+    for name in (source.event_ts, source.known_ts):
+        if name not in contract.names:
+            yield f"the source's time `{name}` is not a column of the contract"
+        elif contract.column(name).type != "timestamp":
+            yield f"the source's time `{name}` is a {contract.column(name).type} in the contract"
+    for name in features.request:
+        if name not in contract.names:
+            yield f"request column `{name}` is not a column of the contract"
+    yield from _sql_mistakes(features, contract)
+
+
+def _sql_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
+    """Bind every statement to an empty table of the contract's types, as DuckDB will at run time."""
+    empty = arrow_schema(contract.columns).empty_table()
+    with connect() as connection:
+        connection.register("source", empty)
+        yield from _bound(
+            connection, f"label `{features.label.name}`", f"select {features.label.sql} from source"
+        )
+        for view in features.views:
+            missing = [key for key in view.keys if key not in contract.names]
+            if missing:
+                yield f"key `{missing[0]}` of aggregate `{view.name}` is not a column of the contract"
+            wanted = {*view.keys, *view.outputs}
+            yield from _bound(connection, f"aggregate `{view.name}`", view.sql, wanted)
+
+
+def _bound(
+    connection: duckdb.DuckDBPyConnection, what: str, sql: str, wanted: set[str] | None = None
+) -> Iterator[str]:
+    try:
+        columns = set(connection.sql(sql).columns)
+    except duckdb.Error as cause:
+        yield f"{what}: {str(cause).splitlines()[0]}"
+        return
+    if wanted is not None and columns != wanted:
+        yield f"{what} gives {', '.join(sorted(columns))}; its keys and outputs are {', '.join(sorted(wanted))}"

@@ -1,0 +1,42 @@
+"""What the world calls: the HTTPS API and its two functions."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.constructs.alarms import function_error_alarm
+from infra.constructs.function import Shared
+from infra.constructs.inference_api import InferenceApi
+from infra.packaging import Sources
+from infra.store import Store
+from tidegate.config import PipelineConfig
+
+
+class ApiStack(Stack):
+    """Stateless; may be replaced at any time."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        config: PipelineConfig,
+        store: Store,
+        sources: Sources,
+        alerts: sns.ITopic,
+        stack_name: str,
+    ) -> None:
+        super().__init__(
+            scope, id_, stack_name=stack_name, description=f"{config.prefix}: what the world calls"
+        )
+        shared = Shared.of(config, store=store, code=sources.function_code())
+        inference = InferenceApi(self, "Inference", shared=shared, config=config)
+        alarm = function_error_alarm(
+            self,
+            [inference.predict.function, inference.feedback.function],
+            config,
+            name="api-function-errors",
+        )
+        alarm.add_alarm_action(actions.SnsAction(alerts))
+        CfnOutput(self, "ApiUrl", value=inference.api.api_endpoint)

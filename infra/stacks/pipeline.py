@@ -1,0 +1,145 @@
+"""What runs: the five stages, their machines and functions, and what watches them."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from infra.constructs.alarms import (
+    dead_letter_alarm,
+    function_error_alarm,
+    machine_failure_alarm,
+    monitor_prefix,
+)
+from infra.constructs.dashboard import dashboard
+from infra.constructs.features import Features
+from infra.constructs.function import Shared
+from infra.constructs.ingestion import Ingestion
+from infra.constructs.machine import Machine
+from infra.constructs.messaging import AlertTopic, queue
+from infra.constructs.monitoring import Monitoring
+from infra.constructs.roles import SageMakerRoles
+from infra.constructs.serving import Serving
+from infra.constructs.training import Training
+from infra.packaging import Sources
+from infra.store import Store
+from tidegate.config import PipelineConfig
+
+
+class PipelineStack(Stack):
+    """Composition of the stages; what connects two of them is said here."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        config: PipelineConfig,
+        store: Store,
+        sources: Sources,
+        stack_name: str,
+    ) -> None:
+        super().__init__(scope, id_, stack_name=stack_name, description=f"{config.prefix}: what runs")
+        self.config = config
+        self.store = store
+        image = ecr_assets.DockerImageAsset(
+            self, "Image", directory=str(sources.image), platform=ecr_assets.Platform.LINUX_AMD64
+        )
+        shared = Shared.of(config, store=store, code=sources.function_code(), image=image)
+        roles = SageMakerRoles(self, "Roles", store=store, image=image)
+        self.undelivered = queue(self, "Undelivered", store=store)
+
+        self.ingestion = Ingestion(self, "Ingestion", shared=shared, undelivered=self.undelivered)
+        self.features = Features(
+            self,
+            "Features",
+            shared=shared,
+            ingestion_arn=self.ingestion.machine.arn,
+            undelivered=self.undelivered,
+        )
+        self.training = Training(
+            self,
+            "Training",
+            shared=shared,
+            config=config,
+            image_uri=image.image_uri,
+            job_role_arn=roles.job.role_arn,
+        )
+        self.training.start_on_features(self.features.machine.arn, self.undelivered)
+        self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
+        self.serving = Serving(
+            self,
+            "Serving",
+            shared=shared,
+            config=config,
+            serving_role_arn=roles.serving.role_arn,
+            undelivered=self.undelivered,
+        )
+        self.monitoring = Monitoring(
+            self,
+            "Monitoring",
+            shared=shared,
+            config=config,
+            image_uri=image.image_uri,
+            job_role_arn=roles.job.role_arn,
+            endpoint=self.serving.endpoint,
+            undelivered=self.undelivered,
+        )
+        self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
+        self._alert_on_failed_executions()
+        alarms = self._alarms()
+        board = dashboard(self, config=config, endpoint=self.serving.endpoint, alarms=alarms)
+        self._outputs(board)
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        return {
+            "Ingestion": self.ingestion.machine,
+            "Features": self.features.machine,
+            "Training": self.training.machine,
+            "Deployment": self.serving.deployment,
+            "Monitoring": self.monitoring.machine,
+            "Teardown": self.serving.teardown,
+        }
+
+    def _alert_on_failed_executions(self) -> None:
+        arns = [machine.arn for machine in self.machines.values()]
+        events.Rule(
+            self,
+            "ExecutionFailed",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT"]},
+            ),
+            targets=[targets.SnsTopic(self.alerts, dead_letter_queue=self.undelivered)],
+        )
+
+    def _alarms(self) -> list[cloudwatch.Alarm]:
+        dead_queues = [self.ingestion.dead_drops, self.undelivered]
+        told = [
+            self.monitoring.alarm,
+            *self.serving.alarms,
+            dead_letter_alarm(self, dead_queues, self.config),
+            function_error_alarm(
+                self, [self.ingestion.receive_drop.function], self.config, name="receive-drop-errors"
+            ),
+        ]
+        for alarm in told:
+            alarm.add_alarm_action(actions.SnsAction(self.alerts))
+        machines = [machine.machine for machine in self.machines.values()]
+        return [*told, machine_failure_alarm(self, machines, self.config)]
+
+    def _outputs(self, board: cloudwatch.Dashboard) -> None:
+        outputs = {
+            "EndpointName": self.serving.endpoint,
+            **{f"{name}Machine": machine.arn for name, machine in self.machines.items()},
+            "AlertTopic": self.alerts.topic_arn,
+            "DropQueueUrl": self.ingestion.drops.queue_url,
+            "DashboardName": board.dashboard_name,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
