@@ -11,24 +11,79 @@ from typing import Any
 
 _PARSER = "moto.stepfunctions.parser.asl"
 _TASK = f"{_PARSER}.component.state.exec.state_task"
+_MAP = f"{_PARSER}.component.state.exec.state_map"
 
 # (module, dotted name) -> signature without annotations, or None where it is not a function
 SEAMS: dict[tuple[str, str], str | None] = {
     ("moto.stepfunctions.models", "stepfunctions_backends.backend"): None,
     ("moto.awslambda.models", "lambda_backends.backend"): None,
     ("moto.cloudwatch.models", "cloudwatch_backends.backend"): None,
+    ("moto.logs.models", "LogsBackend.put_log_events"): "(self, log_group_name, log_stream_name, log_events)",
     ("moto.sagemaker.models", "sagemaker_backends.backend"): None,
     ("moto.stepfunctions.responses", "get_backend"): "(account, region)",
     (f"{_TASK}.state_task_factory", "state_task_service_for"): "(service_name)",
-    (f"{_PARSER}.jsonata.jsonata", "_eval_jsonata"): None,
-    (f"{_PARSER}.eval.states", "encode_jsonata_variable_declarations"): "(bindings)",
-    (f"{_PARSER}.eval.variable_store", "encode_jsonata_variable_declarations"): "(bindings)",
     (f"{_PARSER}.component.common.string.string_expression", "StringJSONata._eval_body"): "(self, env)",
-    (f"{_PARSER}.component.intrinsic.jsonata", "_DECLARATION_BY_VARIABLE_REFERENCE"): None,
+    (
+        f"{_PARSER}.component.common.string.string_expression",
+        "StringVariableSample._eval_body",
+    ): "(self, env)",
+    (f"{_PARSER}.component.common.retry.retrier_decl", "time"): None,
+    (f"{_PARSER}.component.program.program", "threading"): None,
+    (f"{_PARSER}.component.state.exec.execute_state", "threading"): None,
+    (f"{_PARSER}.component.state.state", "datetime"): None,
+    (f"{_PARSER}.component.state.wait.wait_function.timestamp", "datetime"): None,
+    (
+        f"{_PARSER}.component.state.wait.wait_function.wait_function",
+        "WaitFunction._wait_interval",
+    ): "(self, env, wait_seconds)",
+    (f"{_PARSER}.eval.callback.callback", "Event"): None,
+    (
+        f"{_PARSER}.parse.preprocessor",
+        "Preprocessor.visitAssign_template_value_terminal_string_literal",
+    ): "(self, ctx)",
+    (f"{_PARSER}.parse.preprocessor", "Preprocessor.visitString_jsonata"): "(self, ctx)",
+    (f"{_PARSER}.component.state.state", "CommonStateField._eval_body"): "(self, env)",
+    (f"{_PARSER}.component.state.exec.execute_state", "ExecutionState._evaluate_with_timeout"): "(self, env)",
+    (f"{_PARSER}.component.state.exec.execute_state", "ExecutionState._eval_state_output"): "(self, env)",
+    (
+        f"{_PARSER}.component.state.wait.wait_function.timestamp",
+        "Timestamp._create_failure_event",
+    ): "(self, env, timestamp_str)",
+    (
+        f"{_MAP}.iteration.itemprocessor.distributed_item_processor_worker",
+        "DistributedItemProcessorWorker._eval_job",
+    ): "(self, env, job)",
+    (
+        f"{_MAP}.iteration.distributed_iteration_component",
+        "DistributedIterationComponent._map_run",
+    ): "(self, env, eval_input)",
+    (
+        f"{_MAP}.item_reader.eval.resource_eval_s3",
+        "ResourceEvalS3._handle_list_objects_v2",
+    ): "(env, resource_runtime_part, state_credentials)",
+    **{
+        (
+            f"{_PARSER}.component.state.exec.{module}",
+            "boto_client_for",
+        ): "(region, service, state_credentials=None)"
+        for module in (
+            "state_map.item_reader.eval.resource_eval_s3",
+            "state_map.result_writer.resource_eval.resource_eval_s3",
+            "state_task.lambda_eval_utils",
+            "state_task.service.state_task_service_aws_sdk",
+            "state_task.service.state_task_service_dynamodb",
+            "state_task.service.state_task_service_events",
+            "state_task.service.state_task_service_glue",
+            "state_task.service.state_task_service_sfn",
+            "state_task.service.state_task_service_sns",
+            "state_task.service.state_task_service_sqs",
+        )
+    },
     ("moto.events.models", "Rule.send_to_targets"): "(self, original_event, transform_input=True)",
     ("moto.s3.notifications", "send_event"): "(account_id, event_name, bucket, key)",
     ("moto.events.models", "events_backends.backend"): None,
     ("moto.sqs.models", "sqs_backends.backend"): None,
+    ("moto.logs.models", "utcnow"): "()",
     ("moto.sqs.models", "unix_time"): "(dt=None)",
     ("moto.sqs.models", "unix_time_millis"): "(dt=None)",
     ("moto.glue.responses", "GlueResponse.update_table"): "(self)",
