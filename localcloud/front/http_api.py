@@ -29,7 +29,7 @@ from localcloud.front.need import Need
 
 PREFIX = "/_aws/execute-api/"
 HOST = re.compile(r"([a-z0-9]+)\.execute-api\.")
-FUNCTION_IN_URI = re.compile(r"(?:path/2015-03-31/functions/)?(arn:aws:lambda:.+?)(?:/invocations)?")
+FUNCTION_IN_URI = re.compile(r"arn:aws:lambda:[\w:$-]+")  # bare, or within API Gateway's own invocation ARN
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class HttpApi:
             log.error("route %s: only Lambda proxies with payload format 2.0 run here", route.route_key)
             raise RefusedError(*FAILED)
         seconds = (integration.timeout_in_millis or 30000) / 1000
-        running = self._cloud.submit(self._call, found[1].removesuffix("/invocations"), json.dumps(event))
+        running = self._cloud.submit(self._call, found[0], json.dumps(event))
         try:
             return http_messages.response(running.result(seconds))
         except TookTooLong:
