@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localcloud import _moto_seams
+from localcloud import _moto_seams, logs
 
 
 def install() -> None:
@@ -16,6 +16,7 @@ def install() -> None:
     _moto_seams.replace("moto.events.models", "Rule.send_to_targets", router.route)
     _moto_seams.replace("moto.s3.notifications", "send_event", s3.send_event)
     queues.install()
+    logs.install()
     ticker.start()
     ticker.every(TICK_SECONDS, Scheduler().tick)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 20  # SQS's longest; a message ends it at once
+POLL_SECONDS = 1.0  # a message ends it at once; so does the removal of a mapping, this much later
 MAX_BATCH_BYTES = 6 * 1024 * 1024
 # Lambda begins with five batches at once and adds more while a queue is long; five is plenty for a laptop.
 AT_ONCE = 5
@@ -119,6 +119,10 @@ class _Poller:
         """A batch: what is there, or with a window what comes until it is full or the window is over."""
         size = self._mapping.batch_size
         batch = self._receive(POLL_SECONDS, size)
+        if batch and not (self._exists() and self._mapping.enabled):
+            for message in batch:  # removed or switched off while it waited: as if it had not looked
+                self._queues.change_message_visibility(self._queue_name, message.receipt_handle, 0)
+            return []
         if not batch:
             return batch
         with self._finished:
@@ -194,7 +198,7 @@ def _reported(result: bytes, everything: set[str]) -> set[str]:
     if not isinstance(failures, list) or any(not isinstance(each, dict) for each in failures):
         return everything
     ids = {each.get("itemIdentifier") for each in failures}
-    return min(ids, everything)
+    return ids if ids.issubset(everything) else everything
 
 
 def _record(message: Message, mapping: EventSourceMapping) -> dict[str, Any]:
