@@ -1,4 +1,4 @@
-"""The CDK app for CDK's own command line: npx cdk synth|diff|deploy -c env=prod -c pipeline=examples/flights."""
+"""The app of CDK's own command line: npx cdk synth|diff|deploy -c env=prod -c pipeline=examples/flights."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from aws_cdk import App
 from infra.app import build
 from tidegate.errors import ConfigError
 
-app = App()
+app = App(stack_traces=False)  # they name folders of this machine
 pipeline = Path(app.node.try_get_context("pipeline") or "examples/flights")
 environment = app.node.try_get_context("env") or "dev"
 try:

@@ -95,12 +95,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         assembly = synth(given.pipeline, given.env, given.out, bundle=given.bundle)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 2
     templates = assembly.glob("**/*.template.json")
     resources = sum(len(json.loads(template.read_text())["Resources"]) for template in templates)
     seconds = round(time.monotonic() - started, 3)
-    print(json.dumps({"assembly": str(assembly), "resources": resources, "seconds": seconds}))
+    told = {"assembly": str(assembly), "resources": resources, "seconds": seconds}
+    sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 

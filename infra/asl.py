@@ -36,7 +36,7 @@ OPTIMISED = {
 }
 IAM_PREFIXES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
 IAM_ACTIONS = {("lambda", "Invoke"): "lambda:InvokeFunction"}
-# Step Functions follows a job by a rule of its own; AWS: Step Functions, "Create and manage SageMaker AI jobs"
+# Step Functions follows a job by a rule of its own: its guide, "Create and manage Amazon SageMaker AI jobs"
 MANAGED_RULE_ACTIONS = frozenset({"events:PutTargets", "events:PutRule", "events:DescribeRule"})
 MANAGED_RULES = {
     "CreateTrainingJob": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",

@@ -1,6 +1,7 @@
 """What is shipped: the sources staged as the zip of the control functions and as the folder of the one image.
 
-Nothing is built at synthesis but the zip's dependencies, and those by uv from the lock, without Docker.
+The zip gets its dependencies from the lock by uv, without Docker. AWS's own packages (boto3) are left out:
+Lambda's runtime has them.
 """
 
 import os
@@ -13,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
 from infra.pipeline import compile_pipeline, digest, write_plan
@@ -38,31 +37,21 @@ class Sources:
     plan: Plan
     functions: Path
     image: Path
-    bundle: bool  # whether the zip gets its dependencies
 
     def function_code(self) -> lambda_.AssetCode:
         """A new object for each stack; equal bytes are one asset all the same."""
-        # the lock decides the dependencies, so it belongs in the hash, with or without a bundle
-        files = [*_files(self.functions), self.image / "uv.lock"]
-        return lambda_.Code.from_asset(
-            str(self.functions),
-            asset_hash_type=AssetHashType.CUSTOM,
-            asset_hash=digest(self.functions.parent, files),
-            bundling=BundlingOptions(
-                image=DockerImage.from_registry("unused"),  # the type requires one; it is never run
-                local=UvBundling(self.functions),
-            )
-            if self.bundle
-            else None,
-        )
+        return lambda_.Code.from_asset(str(self.functions))
 
 
 @contextmanager
 def staged(pipeline: Path, environment: str, *, bundle: bool) -> Iterator[Sources]:
     """The sources of `pipeline` in a folder that lives as long as the block: CDK copies what it uses.
 
+    Args:
+        bundle: put the dependencies beside the sources of the functions.
+
     Raises:
-        ConfigError: the pipeline cannot be used.
+        ConfigError: the pipeline cannot be used, or uv is missing or fails.
     """
     sources = [file for name in IMAGE_SOURCES for file in _files(CHECKOUT / name)]
     code_version = digest(CHECKOUT, [*sources, CHECKOUT / "uv.lock"])
@@ -76,34 +65,29 @@ def staged(pipeline: Path, environment: str, *, bundle: bool) -> Iterator[Source
         for name in IMAGE_FILES:
             shutil.copyfile(CHECKOUT / name, image / name)
         (image / "training_jobs" / "Dockerfile").rename(image / "Dockerfile")
-        yield Sources(plan, functions, image, bundle)
+        if bundle:
+            _install_dependencies(functions)
+        yield Sources(plan, functions, image)
 
 
-@jsii.implements(ILocalBundling)
-class UvBundling:
-    """Sources and locked wheels in one folder."""
-
-    def __init__(self, sources: Path) -> None:
-        self.sources = sources
-
-    def try_bundle(self, output_dir: str, *_options: object, **_more: object) -> bool:
-        """Fill `output_dir`. Never False: CDK would then look for Docker."""
-        target = Path(output_dir)
-        requirements = _uv("export", "--frozen", "--only-group", DEPENDENCY_GROUP, "--no-emit-project")
-        _uv(
-            *("pip", "install", "--target", str(target), "--python", sys.executable),
-            *("--python-platform", PLATFORM, "--python-version", PYTHON),
-            *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--link-mode", "copy"),
-            *("--requirements", "-"),
-            text=requirements,
-        )
-        (target / ".lock").unlink(missing_ok=True)
-        shutil.rmtree(target / "bin", ignore_errors=True)
-        shutil.copytree(self.sources, target, dirs_exist_ok=True)
-        return True
+def _install_dependencies(target: Path) -> None:
+    """The wheels that the lock names for Lambda's platform, whatever this machine is."""
+    requirements = target.with_name("requirements.txt")
+    _uv(
+        *("export", "--frozen", "--only-group", DEPENDENCY_GROUP, "--no-emit-project"),
+        *("--output-file", str(requirements)),
+    )
+    _uv(
+        *("pip", "install", "--target", str(target), "--python", sys.executable),
+        *("--python-platform", PLATFORM, "--python-version", PYTHON),
+        *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--link-mode", "copy"),
+        *("--requirements", str(requirements)),
+    )
+    (target / ".lock").unlink(missing_ok=True)  # uv's own
+    shutil.rmtree(target / "bin", ignore_errors=True)
 
 
-def _uv(*arguments: str, text: str = "") -> str:
+def _uv(*arguments: str) -> None:
     program = shutil.which("uv") or os.environ.get("UV")  # `uv run` names itself in UV
     if program is None:
         raise ConfigError(
@@ -112,20 +96,14 @@ def _uv(*arguments: str, text: str = "") -> str:
             hint="install it from docs.astral.sh/uv, or `pip install uv`",
         )
     done = subprocess.run(
-        [program, *arguments, "--quiet"],
-        cwd=CHECKOUT,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
+        [program, "--quiet", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise ConfigError(
             f"`uv {arguments[0]}` failed while packaging the functions",
             cause=" ".join(done.stderr.split()),
-            hint="run `uv sync` once with a network connection: it fills the cache",
+            hint="wheels come from uv's cache or the network: is there one of them?",
         )
-    return done.stdout
 
 
 def _files(folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import botocore.session
 import duckdb
@@ -106,9 +105,8 @@ def _sql_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[
     empty = arrow_schema(contract.columns).empty_table()
     with connect() as connection:
         connection.register("source", empty)
-        yield from _bound(
-            connection, f"label `{features.label.name}`", f"select {features.label.sql} from source"
-        )
+        label = f"select {features.label.sql} from source"  # noqa: S608 - the user's own SQL, on no data
+        yield from _bound(connection, f"label `{features.label.name}`", label)
         for view in features.views:
             missing = [key for key in view.keys if key not in contract.names]
             if missing:
@@ -126,4 +124,5 @@ def _bound(
         yield f"{what}: {str(cause).splitlines()[0]}"
         return
     if wanted is not None and columns != wanted:
-        yield f"{what} gives {', '.join(sorted(columns))}; its keys and outputs are {', '.join(sorted(wanted))}"
+        gives, declared = ", ".join(sorted(columns)), ", ".join(sorted(wanted))
+        yield f"{what} gives {gives}; its keys and outputs are {declared}"

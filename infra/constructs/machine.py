@@ -1,4 +1,4 @@
-"""A state machine from step_functions/: its holes filled, its role made of the actions that its tasks call."""
+"""A state machine of step_functions/: its holes filled, its role made of the actions that its tasks call."""
 
 import json
 from collections import defaultdict

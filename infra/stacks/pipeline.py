@@ -115,7 +115,10 @@ class PipelineStack(Stack):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT"]},
             ),
-            targets=[targets.SnsTopic(self.alerts, dead_letter_queue=self.undelivered)],
+            targets=[
+                # a role may publish as this rule only; a topic policy would let every rule in
+                targets.SnsTopic(self.alerts, authorize_using_role=True, dead_letter_queue=self.undelivered)
+            ],
         )
 
     def _alarms(self) -> list[cloudwatch.Alarm]:
