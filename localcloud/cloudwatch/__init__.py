@@ -38,16 +38,12 @@ def record(  # noqa: PLR0917  the interface all rooms call, mostly by position
     when: datetime | None = None,
 ) -> None:
     """Store a datapoint, as a service of AWS does for itself: no request, and any namespace."""
-    from localcloud.cloudwatch.distribution import Distribution
-    from localcloud.cloudwatch.intake import Datum, epoch
+    from localcloud.cloudwatch.intake import epoch
     from localcloud.cloudwatch.models import backend
-    from localcloud.cloudwatch.store import MINUTE, Metric
+    from localcloud.cloudwatch.store import Datum, Metric
 
-    sample = Distribution()
-    sample.add(float(value))
     moment = cloud.current().clock.time() if when is None else epoch(when)
-    metric = Metric.of(namespace, name, dimensions)
-    backend().take([Datum(metric=metric, sample=sample, unit=unit, when=moment, resolution=MINUTE)])
+    backend().take([Datum.of(Metric.of(namespace, name, dimensions), float(value), unit, moment)])
 
 
 def evaluate() -> None:

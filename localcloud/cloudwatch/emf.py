@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.cloudwatch.distribution import Distribution
-from localcloud.cloudwatch.intake import Datum
-from localcloud.cloudwatch.store import MINUTE, Metric
+from localcloud.cloudwatch.store import MINUTE, Datum, Metric
 
 MOST_METRICS = 100
 MOST_VALUES = 100

@@ -114,7 +114,6 @@ def _too_few_samples(alarm: MetricAlarm, newest: Point) -> bool:
     stat = alarm.stat or ""
     if alarm.settings.get("EvaluateLowSampleCountPercentile") != "ignore" or not is_percentile(stat):
         return False
-    share = float(stat[1:]) / 100
-    rarer = min(share, 1 - share)
+    rarer_percent = min(float(stat[1:]), 100 - float(stat[1:]))
     samples = newest.distribution.count if newest.distribution else 0
-    return rarer > 0 and samples < PERCENTILE_SAMPLES / rarer
+    return rarer_percent > 0 and samples < round(100 * PERCENTILE_SAMPLES / rarer_percent)

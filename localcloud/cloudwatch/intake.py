@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue
 
 from localcloud.cloudwatch.distribution import Distribution
-from localcloud.cloudwatch.store import MINUTE, Metric
+from localcloud.cloudwatch.store import MINUTE, Datum, Metric
 
 MOST_DATA = 1000
 MOST_VALUES = 150
@@ -18,17 +17,6 @@ PAST_SECONDS = 14 * 24 * 3600
 FUTURE_SECONDS = 2 * 3600
 LARGEST = 2.0**360
 _STATISTIC_SET = ("SampleCount", "Sum", "Minimum", "Maximum")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Datum:
-    """One member of MetricData, ready for the store."""
-
-    metric: Metric
-    sample: Distribution
-    unit: str
-    when: float
-    resolution: int
 
 
 def read(namespace: str, members: Sequence[Mapping[str, Any]], now: float) -> list[Datum]:

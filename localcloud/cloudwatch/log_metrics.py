@@ -11,11 +11,9 @@ from moto.logs.models import LogsBackend
 
 from localcloud import cloud
 from localcloud.cloudwatch import emf
-from localcloud.cloudwatch.distribution import Distribution
 from localcloud.cloudwatch.filter_pattern import Matcher, PatternError, compile_pattern, member
-from localcloud.cloudwatch.intake import Datum
 from localcloud.cloudwatch.models import backend
-from localcloud.cloudwatch.store import MINUTE, Metric
+from localcloud.cloudwatch.store import Datum, Metric
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ def _data(group: str, filters: Sequence[Mapping[str, Any]], messages: Iterable[s
         except emf.FormatError as error:
             _logger.warning("a line of %s is not embedded metric format: %s", group, error)
             failed = Metric.of("AWS/Logs", "EMFValidationErrors", {"LogGroupName": group})
-            yield _datum(failed, 1.0, "Count", now)
+            yield Datum.of(failed, 1.0, "Count", now)
         for one in newest.values():
             yield from _filtered(one, message, now)
 
@@ -67,7 +65,7 @@ def _filtered(metric_filter: Mapping[str, Any], message: str, now: float) -> Ite
             if found is not None:
                 dimensions[name] = str(found)
         metric = Metric.of(made["metricNamespace"], made["metricName"], dimensions)
-        yield _datum(metric, float(value), made.get("unit", "None"), now)
+        yield Datum.of(metric, float(value), made.get("unit", "None"), now)
 
 
 @functools.lru_cache(256)
@@ -91,9 +89,3 @@ def _json(message: str) -> Any:
         return json.loads(message)
     except ValueError:
         return None
-
-
-def _datum(metric: Metric, value: float, unit: str, when: float) -> Datum:
-    sample = Distribution()
-    sample.add(value)
-    return Datum(metric=metric, sample=sample, unit=unit, when=when, resolution=MINUTE)

@@ -9,8 +9,7 @@ from localcloud import cloud
 from localcloud.cloudwatch import intake
 from localcloud.cloudwatch.alarm import Alarm
 from localcloud.cloudwatch.alarms import Alarms
-from localcloud.cloudwatch.intake import Datum
-from localcloud.cloudwatch.store import MetricStore
+from localcloud.cloudwatch.store import Datum, MetricStore
 
 
 class LocalCloudWatch(CloudWatchBackend):
@@ -29,14 +28,7 @@ class LocalCloudWatch(CloudWatchBackend):
         metrics = set()
         now = cloud.current().clock.time()
         for datum in data:
-            self.store.record(
-                datum.metric,
-                datum.sample,
-                unit=datum.unit,
-                when=datum.when,
-                now=now,
-                resolution=datum.resolution,
-            )
+            self.store.record(datum, now)
             metrics.add(datum.metric)
         self.local_alarms.data_came(metrics)
 

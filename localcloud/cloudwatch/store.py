@@ -38,6 +38,24 @@ class Metric:
         return [{"Name": name, "Value": value} for name, value in self.dimensions]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Datum:
+    """A sample of a metric at one moment, in epoch seconds; `resolution` is StorageResolution, 1 or 60."""
+
+    metric: Metric
+    sample: Distribution
+    unit: str = "None"
+    when: float
+    resolution: int = MINUTE
+
+    @classmethod
+    def of(cls, metric: Metric, value: float, unit: str, when: float) -> "Datum":
+        """A single value."""
+        sample = Distribution()
+        sample.add(value)
+        return cls(metric=metric, sample=sample, unit=unit, when=when)
+
+
 @dataclass
 class _Series:
     """One metric in one unit, twice: fine and recent, coarse and long. Keys are epoch seconds."""
@@ -55,25 +73,16 @@ class MetricStore:
         self._lock = threading.Lock()
         self._swept_at = 0.0
 
-    def record(
-        self,
-        metric: Metric,
-        sample: Distribution,
-        *,
-        unit: str,
-        when: float,
-        now: float,
-        resolution: int = 60,
-    ) -> None:
-        """Add a sample at `when`; `resolution` is StorageResolution, 1 or 60 seconds."""
-        if when <= now - KEPT_SECONDS:
+    def record(self, datum: Datum, now: float) -> None:
+        """Add a sample; what is older than everything kept is dropped."""
+        if datum.when <= now - KEPT_SECONDS:
             return
-        minute = int(when) // MINUTE * MINUTE
+        minute = int(datum.when) // MINUTE * MINUTE
+        second = int(datum.when) if datum.resolution == 1 else minute
         with self._lock:
-            series = self._series.setdefault(metric, {}).setdefault(unit, _Series())
-            second = int(when) if resolution == 1 else minute
-            series.seconds.setdefault(second, Distribution()).merge(sample)
-            series.minutes.setdefault(minute, Distribution()).merge(sample)
+            series = self._series.setdefault(datum.metric, {}).setdefault(datum.unit, _Series())
+            series.seconds.setdefault(second, Distribution()).merge(datum.sample)
+            series.minutes.setdefault(minute, Distribution()).merge(datum.sample)
             if now - self._swept_at >= MINUTE:
                 self._sweep(now)
 
