@@ -45,3 +45,7 @@ class PreflightFailedError(TidegateError):
 
 class CandidateUnhealthyError(TidegateError):
     """The candidate answered its golden rows wrongly or not at all. It is rolled back."""
+
+
+class ArtefactError(TidegateError):
+    """A model artefact is damaged, tampered with or not ours. It is never loaded, so never served."""

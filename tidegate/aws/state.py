@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -41,3 +43,32 @@ class State:
         """One item with DynamoDB's own type marks, read consistently; None when it is not there."""
         answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
         return answer.get("Item")
+
+    def lock_training(self, run: str, now: float, seconds: int) -> bool:
+        """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`."""
+        try:
+            self.dynamodb.put_item(
+                TableName=self.table,
+                Item={
+                    "id": {"S": "lock#training"},
+                    "run": {"S": run},
+                    "expires_at": {"N": f"{now + seconds:.0f}"},
+                },
+                ConditionExpression="attribute_not_exists(id) OR expires_at < :now",
+                ExpressionAttributeValues={":now": {"N": f"{now:.0f}"}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def record_training(self, run: str, now: float) -> None:
+        """Remember when the last run began, for the cooldown."""
+        item: Any = {"id": {"S": "last-training"}, "run": {"S": run}, "began": {"N": f"{now:.3f}"}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def last_training(self) -> float | None:
+        """When the last run began, seconds since the epoch."""
+        item = self.item("last-training")
+        return None if item is None else float(item["began"]["N"])

@@ -1,0 +1,87 @@
+"""What the container runs: one image, one entry point, the job named by its first argument.
+
+train              SageMaker training and tuning jobs (SageMaker passes this word itself)
+serve              SageMaker endpoints (this one too)
+evaluate, measure  processing jobs
+functions.X.handler   a Lambda function of the same image
+"""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+from tidegate.errors import TidegateError
+from training_jobs.paths import Paths
+
+FAILURE_CHARACTERS = 1024  # what SageMaker takes of the failure file
+STOPPED_EXIT_CODE = 143
+
+
+def main() -> int:
+    """Run the job; the exit code says whether it succeeded."""
+    if len(sys.argv) < 2:  # noqa: PLR2004  the program and its one argument
+        sys.stderr.write(f"error: no job named\n  hint:  one of train, serve, evaluate, measure\n{__doc__}")
+        return 2
+    job = sys.argv[1]
+    if job.startswith("functions."):
+        return _lambda(job)
+    signal.signal(signal.SIGTERM, _stop)
+    paths = Paths.of_environment()
+    try:
+        return _run(job, paths)
+    except TidegateError as error:
+        return _fail(paths, f"error: {error}")
+    except MemoryError:
+        return _fail(paths, "error: out of memory\n  hint:  choose a larger instance type in pipeline.toml")
+    except Exception as error:  # noqa: BLE001  the process edge: the user's own frame and message first, then the trace
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.relpath(frame.filename)}:{frame.lineno}"
+        traceback.print_exc()
+        return _fail(paths, f"error: {type(error).__name__}: {error}\n  cause: {where}  {frame.line}")
+
+
+def _run(job: str, paths: Paths) -> int:
+    if job == "train":
+        from training_jobs import train
+
+        train.main(paths)
+    elif job == "evaluate":
+        from training_jobs import evaluate
+
+        evaluate.main(paths)
+    elif job == "measure":
+        from training_jobs import measure
+
+        measure.main(paths)
+    elif job == "serve":
+        from training_jobs import serve
+
+        serve.main(paths)
+    else:
+        raise TidegateError(f"no job `{job}`", hint="one of train, serve, evaluate, measure")
+    return 0
+
+
+def _lambda(handler: str) -> int:
+    """Hand over to AWS's runtime client, as AWS's own images do."""
+    from awslambdaric import __main__ as runtime
+
+    runtime.main(["awslambdaric", handler])
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    sys.exit(STOPPED_EXIT_CODE)
+
+
+def _fail(paths: Paths, text: str) -> int:
+    sys.stderr.write(text + "\n")
+    paths.failure.parent.mkdir(parents=True, exist_ok=True)
+    paths.failure.write_text(text[:FAILURE_CHARACTERS])
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

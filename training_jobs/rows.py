@@ -1,0 +1,41 @@
+"""Training and test rows of a channel as arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tidegate.errors import InsufficientDataError
+from tidegate.features import Array
+from tidegate.instances import from_table
+from tidegate.metrics import Labels
+from tidegate.training_set import LABEL, MOMENT
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n labelled instances: members of shape (n,), labels 0 or 1, moments in seconds since the epoch."""
+
+    columns: Mapping[str, Array]
+    labels: Labels
+    moments: NDArray[np.float64]
+    table: pa.Table
+
+
+def read(folder: Path, types: Mapping[str, str]) -> Rows:
+    """Every Parquet file under `folder`, in order of name.
+
+    Raises:
+        InsufficientDataError: there is none, or they hold no rows.
+    """
+    files = sorted(folder.rglob("*.parquet"))
+    tables = [pq.read_table(file) for file in files]
+    if not tables or not sum(table.num_rows for table in tables):
+        raise InsufficientDataError(f"no rows in the channel `{folder.name}`", cause=f"{len(files)} files")
+    table = pa.concat_tables(tables)
+    moments = from_table(table, {MOMENT: "timestamp"})[MOMENT]
+    return Rows(from_table(table, types), table[LABEL].to_numpy().astype(np.int8), moments, table)

@@ -1,0 +1,184 @@
+"""The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
+
+A container whose files or feature code do not match the manifest never becomes healthy, so a rollout gives
+it no traffic. The scikit-learn runtime; one process, one request at a time in the interpreter.
+"""
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from tidegate import artefact
+from tidegate.artefact import Artefact
+from tidegate.errors import TidegateError
+from tidegate.prediction import NotFiniteError, of_instances
+from training_jobs.paths import Paths
+
+logger = logging.getLogger("serve")
+DEFAULT_PORT = 8080
+MAX_BODY_BYTES = 6 * 1024 * 1024  # InvokeEndpoint's own limit
+DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Request(msgspec.Struct):
+    """Body of /invocations."""
+
+    instances: list[dict[str, Any]]
+
+
+class Prediction(msgspec.Struct):
+    probability: float
+
+
+class Response(msgspec.Struct):
+    """Answer of /invocations; `model` is the run that trained it."""
+
+    predictions: list[Prediction]
+    model: str
+
+
+class RefusedError(Exception):
+    """A request that cannot be answered, with the HTTP status that says so."""
+
+    def __init__(self, status: int, what: str, fields: list[str] | None = None) -> None:
+        super().__init__(what)
+        self.status = status
+        self.body = {"error": {"what": what, "fields": fields or []}}
+
+
+class App:
+    """The ASGI application. `model` is None while the artefact cannot be served."""
+
+    def __init__(self, model: Artefact | None) -> None:
+        self.model = model
+        self.decode = msgspec.json.Decoder(Request).decode
+        self.encode = msgspec.json.Encoder().encode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        route = scope["method"], scope["path"]
+        if route == ("GET", "/ping"):
+            await _answer(send, 200 if self.model else 503, b"")
+        elif route == ("POST", "/invocations"):
+            try:
+                body = await _body(receive)
+                await _answer(send, 200, self.invoke(body))
+            except RefusedError as refused:
+                await _answer(send, refused.status, self.encode(refused.body))
+        else:
+            await _answer(send, 404, b"")
+
+    def invoke(self, body: bytes) -> bytes:
+        """Bytes in, bytes out.
+
+        Raises:
+            RefusedError: 400 for a request that is not as the signature says, 500 for a model that answers
+                with values that are not finite, 503 while there is no model.
+        """
+        model = self.model
+        if model is None:
+            raise RefusedError(503, "the model is not ready")
+        try:
+            request = self.decode(body)
+        except msgspec.DecodeError as cause:
+            raise RefusedError(400, f"the body is not {{'instances': [...]}}: {cause}") from cause
+        if not request.instances:
+            raise RefusedError(400, "`instances` is empty")
+        _check_members(model, request.instances)
+        try:
+            found = of_instances(model, request.instances)
+        except NotFiniteError as cause:
+            raise RefusedError(500, str(cause)) from cause
+        except ValueError as cause:
+            raise RefusedError(400, str(cause)) from cause
+        return self.encode(Response([Prediction(float(p)) for p in found], model.run))
+
+
+def main(paths: Paths) -> None:
+    """Serve until SIGTERM; requests in flight are answered first."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    try:
+        model: Artefact | None = artefact.read(paths.model)
+    except TidegateError as error:
+        logger.error("%s", error)  # noqa: TRY400  the three lines say it; /ping stays 503 and the endpoint fails
+        model = None
+    app = App(model)
+    if model is not None:
+        _warm_up(app, model)
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
+    config = uvicorn.Config(
+        app,
+        host="0.0.0.0",  # noqa: S104  SageMaker reaches a container from outside of it
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    asyncio.run(uvicorn.Server(config).serve())
+
+
+def _check_members(model: Artefact, instances: list[dict[str, Any]]) -> None:
+    known, needed = set(model.types), set(model.plan.request)
+    for position, instance in enumerate(instances):
+        if unknown := sorted(instance.keys() - known):
+            raise RefusedError(400, f"instance {position} has unknown members", unknown)
+        if missing := sorted(needed - instance.keys()):
+            raise RefusedError(400, f"instance {position} lacks members", missing)
+        infinite = [name for name, v in instance.items() if isinstance(v, float) and not math.isfinite(v)]
+        if infinite:
+            raise RefusedError(400, f"instance {position} has members that are not finite", infinite)
+
+
+def _warm_up(app: App, model: Artefact) -> None:
+    """The first prediction imports and allocates; do it before /ping says 200."""
+    instance = {
+        name: "1970-01-01T00:00:00Z" if kind == "timestamp" else None for name, kind in model.types.items()
+    }
+    try:
+        app.invoke(app.encode({"instances": [instance]}))
+    except RefusedError as error:
+        logger.warning("warm-up was refused: %s", error)
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the caller went away")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY_BYTES:
+            raise RefusedError(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
