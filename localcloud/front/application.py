@@ -70,15 +70,17 @@ class Front:
         return self._to_moto(environ, start, call.protocol)
 
     def _refusal(self, call: Call, role: str | None) -> Refusal | None:
+        """Form before rights: the needs of a call are read from parameters that are in order."""
         name = f"{call.service}:{call.name}"
         self.record.call(name)
-        if role is not None:
-            needed = needs(call.service, call.name, call.parameters, self._where)
-            if refusal := self.guard.refusal(call.service, role, needed):
-                self.record.denied(name)
-                return refusal
         if refusal := strict.refusal(call):
             self.record.invalid(name)
+            return refusal
+        if role is None:
+            return None
+        needed = needs(call.service, call.name, call.parameters, self._where)
+        if refusal := self.guard.refusal(call.service, role, needed):
+            self.record.denied(name)
             return refusal
         return None
 

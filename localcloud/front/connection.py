@@ -6,17 +6,14 @@ Limits: no HTTP/2, no upgrades; trailers are dropped.
 """
 
 import contextlib
-import functools
 import io
 import logging
 import socket
 import socketserver
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -27,6 +24,8 @@ from moto.core.request import (
     should_preserve_original_header_name,
 )
 
+from localcloud.front.answer import Answer
+
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -35,6 +34,7 @@ AT_HAND_BYTES = 64 * 1024  # a body up to this size is read before the applicati
 IDLE_SECONDS = 300.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+BROKEN = BAD_REQUEST.replace(b"400 Bad Request", b"500 Internal Server Error")
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.parser = httptools.HttpRequestParser(self)
 
     def handle(self) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        with contextlib.suppress(OSError):  # gone, idle for too long, or closed by us
             try:
                 while (message := self._next()) and self._answer(message):
                     self.arrived.popleft()
@@ -112,10 +112,18 @@ class Connection(socketserver.BaseRequestHandler):
         """Whether the connection stays open."""
         host, port = self.server.server_address[:2]
         environ = message.environ(str(host), str(port), self.client_address[0])
-        answer = Answer(self.request, message)
-        chunks = self.server.application(environ, answer.start)
+        answer = Answer(self.request, message.method, message.protocol, message.may_be_followed)
+        chunks: Iterable[bytes] = ()
         try:
+            chunks = self.server.application(environ, answer.start)
             answer.send(chunks)
+        except ConnectionError:
+            raise
+        except Exception:  # the edge of the process: who asked must not be left waiting
+            log.exception("%s %s broke", message.method, message.url.decode("latin-1"))
+            if not answer.begun:
+                self.request.sendall(BROKEN)
+            return False
         finally:
             if close := getattr(chunks, "close", None):
                 close()
@@ -218,70 +226,19 @@ class Message(io.RawIOBase):
             self.body.appendleft(chunk[size:])
         return size
 
+    def may_be_followed(self) -> bool:
+        """Not when the client was never told to send its body: it may or may not do so now."""
+        return self.keep_alive and (self.complete or not self.awaits_continue)
+
     def finish(self) -> bool:
-        """Skip what the application did not read; False when the next request cannot be found."""
+        """Skip what the application left unread, so that its answer is read; may another request follow?"""
         if self.awaits_continue and not self.complete:
-            return False  # the client may or may not send the body now
+            return False
         while not self.complete:
             self.body.clear()
             if not self._connection.receive():
                 return False
         return self.keep_alive
-
-
-class Answer:
-    """One response on its way out: small ones leave in one packet."""
-
-    def __init__(self, connection: socket.socket, message: Message) -> None:
-        self._connection = connection
-        self._message = message
-        self._status = ""
-        self._headers: list[tuple[str, str]] = []
-        self.keeps_open = True
-
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-        self._status, self._headers = status, headers
-
-    def send(self, chunks: Iterable[bytes]) -> None:
-        iterator = iter(chunks)
-        first = next(iterator, b"")
-        names = {name.lower() for name, _ in self._headers}
-        bodiless = self._message.method == "HEAD" or self._status[:3] in {"204", "304"}
-        known = "content-length" in names
-        if not known and not bodiless and isinstance(chunks, (list, tuple)) and len(chunks) <= 1:
-            self._headers.append(("Content-Length", str(len(first))))
-            known = True
-        # HTTP/1.0 clients know no chunks: to them the body ends with the connection
-        chunked = not known and not bodiless and self._message.protocol != "HTTP/1.0"
-        self.keeps_open = known or bodiless or chunked
-        head = self._head(names, chunked=chunked)
-        if bodiless:
-            self._connection.sendall(head)
-            return
-        self._connection.sendall(head + _framed(first, chunked=chunked))
-        for chunk in iterator:
-            self._connection.sendall(_framed(chunk, chunked=chunked))
-        if chunked:
-            self._connection.sendall(b"0\r\n\r\n")
-
-    def _head(self, names: set[str], *, chunked: bool) -> bytes:
-        lines = [f"HTTP/1.1 {self._status}", *(f"{name}: {value}" for name, value in self._headers)]
-        if "date" not in names:
-            lines.append(f"Date: {_date(int(time.time()))}")
-        if chunked:
-            lines.append("Transfer-Encoding: chunked")
-        if not (self.keeps_open and self._message.keep_alive):
-            lines.append("Connection: close")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-
-
-def _framed(chunk: bytes, *, chunked: bool) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked and chunk else chunk
-
-
-@functools.lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
 
 
 def _add_headers(environ: Environ, headers: list[tuple[str, str]]) -> None:

@@ -82,8 +82,10 @@ class HttpApi:
         try:
             status, headers, body = self._run(environ, target, request_id)
         except RefusedError as refused:
-            status, headers = refused.status, [("content-type", "application/json")]
-            body = json.dumps({"message": refused.message}).encode()
+            status, headers, body = _refused(refused.status, refused.message)
+        except Exception:  # API Gateway too answers 500 whatever went wrong behind it
+            log.exception("%s %s broke", environ["REQUEST_METHOD"], environ["RAW_URI"])
+            status, headers, body = _refused(*FAILED)
         return status, [*headers, ("apigw-requestid", request_id)], body
 
     def _run(self, environ: Environ, target: Target, request_id: str) -> Answer:
@@ -132,8 +134,17 @@ class HttpApi:
         if role is not None and self._guard.refusal("execute-api", role, [need]):
             raise RefusedError(*FORBIDDEN)
         arn = role or f"arn:aws:iam::{self._cloud.account}:root"
-        iam = {"accessKey": caller.access_key, "accountId": self._cloud.account, "userArn": arn}
-        return {"iam": iam | {"callerId": caller.access_key, "userId": caller.access_key}}
+        return {
+            "iam": {
+                "accessKey": caller.access_key,
+                "accountId": self._cloud.account,
+                "callerId": caller.access_key,
+                "cognitoIdentity": None,
+                "principalOrgId": None,
+                "userArn": arn,
+                "userId": caller.access_key,
+            }
+        }
 
     def _authorize_jwt(self, environ: Environ, api: Api, route: Route) -> dict[str, Any]:
         authorizer = api.authorizers.get(route.authorizer_id or "")
@@ -184,6 +195,10 @@ class HttpApi:
         if "x-amz-function-error" in headers:
             raise ValueError(f"{function_arn} failed: {bytes(result)[:500]!r}")
         return bytes(result)
+
+
+def _refused(status: int, message: str) -> Answer:
+    return status, [("content-type", "application/json")], json.dumps({"message": message}).encode()
 
 
 def _stage(api: Api, path: str) -> tuple[str, str]:

@@ -79,6 +79,7 @@ def _request_context(request: Request, context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {
         "accountId": context.account_id,
         "apiId": context.api_id,
+        "authentication": None,  # mutual TLS
         "domainName": context.domain_name,
         "domainPrefix": context.domain_name.partition(".")[0],
         "http": {

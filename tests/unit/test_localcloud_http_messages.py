@@ -84,6 +84,7 @@ def test_a_request_becomes_an_event_of_format_2():
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "abc",
+            "authentication": None,
             "domainName": "abc.execute-api.us-east-1.amazonaws.com",
             "domainPrefix": "abc",
             "http": {
