@@ -6,13 +6,15 @@ from pathlib import Path
 from aws_cdk import App
 
 from infra.app import build
+from infra.packaging import staged
 from tidegate.errors import ConfigError
 
 app = App(stack_traces=False)  # they name folders of this machine
 pipeline = Path(app.node.try_get_context("pipeline") or "examples/flights")
 environment = app.node.try_get_context("env") or "dev"
 try:
-    build(app, pipeline, environment, bundle=True)
+    with staged(pipeline, environment, bundle=True) as sources:
+        build(app, sources)
+        app.synth()
 except ConfigError as error:
     sys.exit(f"error: {error}")
-app.synth()

@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.packaging import CHECKOUT, Sources, staged
 from tidegate.errors import ConfigError
 
 if TYPE_CHECKING:
     from aws_cdk import App  # importing it starts node: not before the arguments are read
-
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = False) -> Path:
@@ -30,57 +29,52 @@ def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = Fals
     Raises:
         ConfigError: the pipeline cannot be used.
     """
-    from aws_cdk import App
+    with staged(pipeline, environment, bundle=bundle) as sources:
+        from aws_cdk import App
 
-    app = App(
-        outdir=str(outdir),
-        context=json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"],
-        analytics_reporting=False,
-        builtin_cloud_formation_validation=False,  # seconds; cfn-lint's tests find more
-        stack_traces=False,
-        tree_metadata=False,
-    )
-    build(app, pipeline, environment, bundle=bundle)
-    app.synth()
+        app = App(
+            outdir=str(outdir),
+            context=json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"],
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=False,  # seconds; cfn-lint's tests find more
+            stack_traces=False,
+            tree_metadata=False,
+        )
+        build(app, sources)
+        app.synth()
     return outdir
 
 
-def build(app: "App", pipeline: Path, environment: str, *, bundle: bool) -> None:
-    """Add the stage of `environment` to `app`.
-
-    Raises:
-        ConfigError: the pipeline cannot be used.
-    """
+def build(app: "App", sources: Sources) -> None:
+    """Add the stage of the pipeline's environment to `app`."""
     from aws_cdk import Stage, Tags
 
-    from infra.packaging import staged
     from infra.stacks.api import ApiStack
     from infra.stacks.data import DataStack
     from infra.stacks.pipeline import PipelineStack
 
-    with staged(pipeline, environment, bundle=bundle) as sources:
-        config = sources.plan.config
-        stage = Stage(app, environment)
-        Tags.of(stage).add("pipeline", config.pipeline.name)
-        Tags.of(stage).add("environment", environment)
-        data = DataStack(stage, "Data", config=config, stack_name=f"{config.prefix}-Data")
-        running = PipelineStack(
-            stage,
-            "Pipeline",
-            config=config,
-            store=data.store,
-            sources=sources,
-            stack_name=f"{config.prefix}-Pipeline",
-        )
-        ApiStack(
-            stage,
-            "Api",
-            config=config,
-            store=data.store,
-            sources=sources,
-            alerts=running.alerts,
-            stack_name=f"{config.prefix}-Api",
-        )
+    config = sources.plan.config
+    stage = Stage(app, config.environment)
+    Tags.of(stage).add("pipeline", config.pipeline.name)
+    Tags.of(stage).add("environment", config.environment)
+    data = DataStack(stage, "Data", config=config, stack_name=f"{config.prefix}-Data")
+    running = PipelineStack(
+        stage,
+        "Pipeline",
+        config=config,
+        store=data.store,
+        sources=sources,
+        stack_name=f"{config.prefix}-Pipeline",
+    )
+    ApiStack(
+        stage,
+        "Api",
+        config=config,
+        store=data.store,
+        sources=sources,
+        alerts=running.alerts,
+        stack_name=f"{config.prefix}-Api",
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from aws_cdk import aws_lambda as lambda_
+from typing import TYPE_CHECKING
 
 from infra.pipeline import compile_pipeline, digest, write_plan
 from tidegate.errors import ConfigError
 from tidegate.plan import Plan
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 FUNCTION_SOURCES = ("functions", "tidegate")
@@ -38,8 +40,10 @@ class Sources:
     functions: Path
     image: Path
 
-    def function_code(self) -> lambda_.AssetCode:
+    def function_code(self) -> "lambda_.AssetCode":
         """A new object for each stack; equal bytes are one asset all the same."""
+        from aws_cdk import aws_lambda as lambda_  # seconds: a broken pipeline is told of before
+
         return lambda_.Code.from_asset(str(self.functions))
 
 
