@@ -15,7 +15,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate.aws.objects import VersionReader
+from tidegate.aws.objects import open_drop
 from tidegate.messages import Drop
 from tidegate.plan import Plan
 from tidegate.readers import plan_shards
@@ -29,7 +29,7 @@ s3 = boto3.client("s3")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     drop = Drop.from_json(event["drop"])
     planned = plan_shards(
-        VersionReader.of(s3, drop),
+        open_drop(s3, drop),
         drop.key,
         drop.size_bytes,
         shard_bytes=plan.config.ingestion.shard_mebibytes << 20,

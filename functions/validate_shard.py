@@ -22,7 +22,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate import lake_keys
 from tidegate.arrow_types import arrow_schema
 from tidegate.aws import objects
-from tidegate.aws.objects import VersionReader
+from tidegate.aws.objects import open_drop
 from tidegate.aws.profiles import put_profile, put_table
 from tidegate.checks import Checker
 from tidegate.messages import Drop, Shard, ShardReport
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     schema = arrow_schema(plan.contract.columns)
     checker, profile = Checker(plan.contract), ProfileBuilder(schema)
     batches = read_batches(
-        VersionReader.of(s3, drop),
+        open_drop(s3, drop),
         drop.key,
         drop.size_bytes,
         shard,

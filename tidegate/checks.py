@@ -130,5 +130,16 @@ def with_count(checks: Checks, rule: int, found: RuleCount) -> Checks:
     return replace(checks, counts=counts)
 
 
+def repeated_rows(keys: pa.Table) -> RuleCount:
+    """Rows that repeat a key, from the suspicious keys of all shards with row numbers of the drop."""
+    later = uniqueness.later_duplicates(keys)
+    first = later.slice(0, FIRST_ROWS)
+    return RuleCount(
+        failed=later.num_rows,
+        first_rows=tuple(first.column("row").to_pylist()),
+        first_values=tuple(uniqueness.shown(key)[:TEXT_LENGTH] for key in first.column("key").to_pylist()),
+    )
+
+
 def _shown(value: object) -> str:
     return "" if value is None else str(value)[:TEXT_LENGTH]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tidegate.anomaly import Anomaly, anomalies
+from tidegate.anomaly import MINIMUM_HISTORY, Anomaly, anomalies
 from tidegate.checks import Checks, RuleCount
 from tidegate.contract.plan import ContractPlan, Rule, RuleKind
 from tidegate.drift import WARNING_PSI, ColumnDrift, drift
@@ -19,6 +19,7 @@ from tidegate.profile import Profile, merge
 ROLLING_DROPS = 8  # accepted drops that together are the recent reference
 _MAXIMUM_BYTES = 100_000  # of a verdict between states: Step Functions carries 262,144 in all
 _SIMILAR = 0.5  # of two column names, for "did you mean"
+_SMALLEST_SHOWN = 1e-9
 _LISTED = 10  # values of an enumeration that a message names
 _TYPE_NAMES = {
     "string": "text",
@@ -48,7 +49,7 @@ def judge(
         plan: the contract.
         checks: of all shards, uniqueness included.
         profile: of the whole drop.
-        history: profiles of the drops accepted before, newest first.
+        history: profiles of the drops accepted before, newest first; below five only the contract judges.
         baseline: of the champion's training rows, when there is a champion.
         drift_warning_psi: effect from which a significant drift is a warning.
         profile_key: where `profile` is kept.
@@ -59,13 +60,13 @@ def judge(
     reasons = columns + rules
     if checks.rows:
         reasons += [_anomaly_reason(anomaly) for anomaly in anomalies(history, profile)]
-        if history:
+        if len(history) >= MINIMUM_HISTORY:
             recent = merge(history[:ROLLING_DROPS])
             against = f"the last {min(len(history), ROLLING_DROPS)} accepted drops"
-            reasons += _drift_reasons(recent, profile, plan, against, drift_warning_psi)
+            reasons += _drift_reasons(recent, profile, checks.present, against, drift_warning_psi)
         if baseline is not None:
             reasons += _drift_reasons(
-                baseline, profile, plan, "the champion's training rows", drift_warning_psi
+                baseline, profile, checks.present, "the champion's training rows", drift_warning_psi
             )
     elif not any(rule.kind == "row_count" for rule in plan.rules):
         reasons.append(
@@ -114,7 +115,7 @@ def _column_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
         message = f"column `{name}` is missing"
         if near is not None:
             extra.remove(near)
-            message += f"; did you mean it by `{near}`, which the contract does not know?"
+            message += f"; `{near}`, which the contract does not know, may be it renamed"
         reasons.append(Reason(rule="columns", column=name, severity="error", message=message))
     reasons += [
         Reason(
@@ -177,8 +178,8 @@ def _complaint(plan: ContractPlan, rule: Rule) -> str:
         "required": "has no value",
         "null_values": "has no value",
         "missing_values": f"has no value or one of {listed}" if listed else "has no value",
-        "range": f"is not {_bounds(rule)}",
-        "length": f"is not {_bounds(rule)} characters long",
+        "range": f"is {_outside(rule)}",
+        "length": f"has a length {_outside(rule)}",
         "multiple_of": f"is not a multiple of {rule.multiple_of}",
         "pattern": f"does not match {rule.pattern}",
         "enum": f"is none of {listed}",
@@ -187,16 +188,13 @@ def _complaint(plan: ContractPlan, rule: Rule) -> str:
     return f"{names} {complaints[rule.kind]}"
 
 
-def _bounds(rule: Rule) -> str:
-    low = (
-        None
-        if rule.minimum is None
-        else f"{'above' if rule.exclusive_minimum else 'at least'} {rule.minimum}"
-    )
-    high = (
-        None if rule.maximum is None else f"{'below' if rule.exclusive_maximum else 'at most'} {rule.maximum}"
-    )
-    return " and ".join(bound for bound in (low, high) if bound)
+def _outside(rule: Rule) -> str:
+    parts = []
+    if rule.minimum is not None:
+        parts.append(f"{'not above' if rule.exclusive_minimum else 'below'} {rule.minimum}")
+    if rule.maximum is not None:
+        parts.append(f"{'not below' if rule.exclusive_maximum else 'above'} {rule.maximum}")
+    return " or ".join(parts)
 
 
 def _anomaly_reason(anomaly: Anomaly) -> Reason:
@@ -210,14 +208,14 @@ def _anomaly_reason(anomaly: Anomaly) -> Reason:
         column=anomaly.column,
         severity="error" if anomaly.is_certain else "warning",
         message=f"{subject} is {anomaly.value:.4g}, usually about {anomaly.usual:.4g} "
-        f"(median of the last {anomaly.drops} accepted drops, adjusted p {anomaly.adjusted_p:.2g})",
+        f"(median of the last {anomaly.drops} accepted drops, {_probability(anomaly.adjusted_p)})",
     )
 
 
 def _drift_reasons(
-    reference: Profile, profile: Profile, plan: ContractPlan, against: str, warning_psi: float
+    reference: Profile, profile: Profile, present: Sequence[str], against: str, warning_psi: float
 ) -> list[Reason]:
-    names = [name for name in plan.names if name in reference.columns]
+    names = [name for name in present if name in reference.columns]
     found = drift(reference, profile, names, warning=warning_psi, alarm=max(warning_psi, 2 * WARNING_PSI))
     return [_drift_reason(item, against) for item in found if item.status in ("warning", "alarm")]
 
@@ -231,5 +229,9 @@ def _drift_reason(item: ColumnDrift, against: str) -> Reason:
         column=item.column,
         severity="warning",
         message=f"`{item.column}` has moved against {against}: PSI {item.effect:.3f} beyond sampling noise"
-        f"{unseen} (adjusted p {item.adjusted_p:.2g})",
+        f"{unseen} ({_probability(item.adjusted_p)})",
     )
+
+
+def _probability(p_value: float) -> str:
+    return f"adjusted p {p_value:.2g}" if p_value >= _SMALLEST_SHOWN else "adjusted p below 1e-9"

@@ -64,7 +64,7 @@ class Catalog:
         def write(found: "Table", summary: dict[str, str]) -> None:
             found.append(rows, snapshot_properties=summary)
 
-        return self._commit(table, rows.schema, key, properties, write)
+        return self._commit(table, rows.schema, key, lambda _: properties or {}, write)
 
     def append_files(
         self,
@@ -73,9 +73,11 @@ class Catalog:
         uris: Sequence[str],
         *,
         key: str,
-        properties: Mapping[str, str] | None = None,
+        describe: Callable[[Snapshot | None], Mapping[str, str]],
     ) -> Snapshot:
         """Add Parquet files that lie in the lake already, of exactly `schema`; they become the table's own.
+
+        `describe` gives the properties of the new snapshot from the one it is made on top of.
 
         Raises:
             DatasetConflictError: other writers won every attempt.
@@ -83,9 +85,12 @@ class Catalog:
 
         def write(found: "Table", summary: dict[str, str]) -> None:
             # The key makes a file a member of one commit only, so looking through all files is needless.
-            found.add_files(list(uris), snapshot_properties=summary, check_duplicate_files=False)
+            if uris:
+                found.add_files(list(uris), snapshot_properties=summary, check_duplicate_files=False)
+            else:
+                found.append(schema.empty_table(), snapshot_properties=summary)
 
-        return self._commit(table, schema, key, properties, write)
+        return self._commit(table, schema, key, describe, write)
 
     def read(
         self,
@@ -130,18 +135,19 @@ class Catalog:
         table: str,
         schema: pa.Schema,
         key: str,
-        properties: Mapping[str, str] | None,
+        describe: Callable[[Snapshot | None], Mapping[str, str]],
         write: "Callable[[Table, dict[str, str]], None]",
     ) -> Snapshot:
         from pyiceberg.exceptions import CommitFailedException
 
-        summary = {**(properties or {}), _KEY: key}
         for attempt in range(_ATTEMPTS):
             found = self._ensure(table, schema)
             if done := _by_key(found, key):
                 return _described(table, done)
+            parent = found.current_snapshot()
+            properties = describe(_described(table, parent) if parent else None)
             try:
-                write(found, summary)
+                write(found, {**properties, _KEY: key})
             except CommitFailedException as cause:
                 if attempt + 1 == _ATTEMPTS:
                     raise DatasetConflictError(

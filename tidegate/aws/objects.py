@@ -2,7 +2,9 @@
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from tidegate.messages import Drop
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -10,22 +12,27 @@ if TYPE_CHECKING:
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
 
 
-class VersionReader(io.RawIOBase):
-    """Random access to one version of one object, though newer ones may exist; at most 8 MiB are held."""
+def open_drop(s3: "S3Client", drop: Drop) -> BinaryIO:
+    """Random access to the very version that a drop is, though newer ones may exist."""
+    return io.BufferedReader(_VersionReader(s3, drop))
 
-    def __init__(
-        self, s3: "S3Client", *, bucket: str, key: str, version_id: str, etag: str, size: int
-    ) -> None:
+
+class _VersionReader(io.RawIOBase):
+    """Reads in ranges; at most 8 MiB are held."""
+
+    def __init__(self, s3: "S3Client", drop: Drop) -> None:
         self.s3 = s3
-        self.size = size
+        self.size = drop.size_bytes
         self.position = 0
         self.block_start = 0
         self.block = b""
-        self.request: dict[str, Any] = {"Bucket": bucket, "Key": key}
-        if version_id not in ("", "null"):
-            self.request["VersionId"] = version_id
-        elif etag:
-            self.request["IfMatch"] = etag  # without versions, at least never half of one and half of another
+        self.request: dict[str, Any] = {"Bucket": drop.bucket, "Key": drop.key}
+        if drop.version_id not in ("", "null"):
+            self.request["VersionId"] = drop.version_id
+        elif drop.etag:
+            self.request["IfMatch"] = (
+                drop.etag
+            )  # without versions, at least never half of one and half of another
 
     def readable(self) -> bool:
         return True
