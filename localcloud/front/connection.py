@@ -231,7 +231,7 @@ class Message(io.RawIOBase):
         return self.keep_alive and (self.complete or not self.awaits_continue)
 
     def finish(self) -> bool:
-        """Skip what the application left unread, so that its answer is read; may another request follow?"""
+        """Skip what the application left unread, so that its answer is read; True when another may follow."""
         if self.awaits_continue and not self.complete:
             return False
         while not self.complete:
