@@ -10,7 +10,18 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 
 from localcloud import _moto_seams, cloud
-from localcloud.stepfunctions import clients, expressions, maps, models, nested, sagemaker, tasks, waiting
+from localcloud.stepfunctions import (
+    catching,
+    clients,
+    expressions,
+    maps,
+    models,
+    nested,
+    parser,
+    sagemaker,
+    tasks,
+    waiting,
+)
 
 TASKS: dict[str, type[StateTaskService]] = {
     "aws-sdk": tasks.AwsSdkTask,
@@ -40,7 +51,7 @@ def install() -> None:
         return TASKS[service_name]() if service_name in TASKS else stock(service_name)
 
     _moto_seams.replace(state_task_factory.__name__, "state_task_service_for", task_for)
-    for part in (clients, expressions, maps, waiting):
+    for part in (catching, clients, expressions, maps, parser, waiting):
         part.install()
 
 

@@ -1,24 +1,21 @@
-"""What a state machine's definition must satisfy before AWS takes it, and its parsed form.
+"""What a state machine's definition must satisfy before AWS takes it.
 
 The graph's rules and every message here are AWS's own, as ValidateStateMachineDefinition gives them; what
 moto's grammar refuses beyond that is passed on in moto's words.
 """
 
-import functools
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from moto.stepfunctions.parser.asl.component.program.program import Program
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-
-from localcloud.stepfunctions import sagemaker, shapes
+from localcloud.stepfunctions import parser, sagemaker, shapes
 
 TIMESTAMP = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]\d{2}:\d{2})"
 )
+ILLEGAL_ESCAPE = re.compile(r"States\.\w+\((?:[^\\]|\\['{}\\])*\\[^'{}\\]", re.DOTALL)
 SERVICE_TASK = re.compile(
     r"arn:[\w-]+:states:[\w-]*:\d*:(aws-sdk:)?([\w-]+):(\w+)(?:\.(sync(?::2)?|waitForTaskToken))?"
 )
@@ -39,15 +36,6 @@ class Diagnostic:
         return {"severity": "ERROR", "code": self.code, "message": self.message, **located}
 
 
-@functools.lru_cache(maxsize=256)
-def parsed(definition: str) -> Program:
-    """The program of a definition. It keeps no state between evaluations, so executions share it."""
-    machine = json.loads(definition)
-    _respell(machine)
-    program: Program = AmazonStateLanguageParser.parse(json.dumps(machine, ensure_ascii=False))[0]
-    return program
-
-
 def diagnose(definition: str, machine_type: str = "STANDARD") -> list[Diagnostic]:
     """Every reason for which AWS would refuse the definition; none when it is sound."""
     try:
@@ -65,7 +53,7 @@ def diagnose(definition: str, machine_type: str = "STANDARD") -> list[Diagnostic
     ]
     if not found:
         try:
-            parsed(definition)
+            parser.parsed(definition)
         except Exception as error:  # noqa: BLE001  moto's parser raises whatever its components raise
             found.append(_schema(str(error) or repr(error), "/"))
     return found
@@ -73,16 +61,6 @@ def diagnose(definition: str, machine_type: str = "STANDARD") -> list[Diagnostic
 
 def _schema(message: str, location: str) -> Diagnostic:
     return Diagnostic("SCHEMA_VALIDATION_FAILED", message, location)
-
-
-def _respell(node: Any) -> None:
-    """A whole percentage is legal, but moto's grammar wants a point in it."""
-    if isinstance(node, dict):
-        percentage = node.get("ToleratedFailurePercentage")
-        if isinstance(percentage, int):
-            node["ToleratedFailurePercentage"] = float(percentage)
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        _respell(child)
 
 
 def _machines(machine: dict[str, Any], path: str, language: str) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -149,8 +127,19 @@ def _states(
             and not (timestamp.startswith("{%") or TIMESTAMP.fullmatch(timestamp))
         ):
             yield _schema("String does not match RFC3339 timestamp", f"{here}/Timestamp")
+        yield from _intrinsics(state, here)
         if state.get("Type") == "Task":
             yield from _task(state, here, machine_type, state.get("QueryLanguage", language))
+
+
+def _intrinsics(state: dict[str, Any], here: str) -> Iterator[Diagnostic]:
+    """Escapes that the intrinsic functions of JSONPath do not know."""
+    for field in ("Parameters", "ResultSelector", "ItemSelector", "Assign"):
+        template = state.get(field)
+        for key, value in template.items() if isinstance(template, dict) else ():
+            if key.endswith(".$") and isinstance(value, str) and ILLEGAL_ESCAPE.match(value):
+                wanted = "must be a valid JSONPath or a valid intrinsic function call"
+                yield _schema(f"The value for the field '{key}' {wanted}", f"{here}/{field}")
 
 
 def _task(state: dict[str, Any], here: str, machine_type: str, language: str) -> Iterator[Diagnostic]:

@@ -29,7 +29,7 @@ from moto.stepfunctions.parser.asl.eval.states import ContextObjectData, Executi
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from localcloud import cloud
-from localcloud.stepfunctions import definitions, reporting
+from localcloud.stepfunctions import parser, reporting
 from localcloud.stepfunctions.shapes import timestamp
 
 NOT_TRUNCATED = HistoryEventExecutionDataDetails(truncated=False)
@@ -90,7 +90,7 @@ class Execution:
         return env
 
     def start(self) -> None:
-        program = definitions.parsed(self.definition)
+        program = parser.parsed(self.definition)
         self.env.next_state_name = program.start_at.start_at_name  # from here on it can be stopped
         self._event(
             HistoryEventType.ExecutionStarted,

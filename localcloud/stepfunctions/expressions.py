@@ -4,16 +4,11 @@ An expression that fails is States.QueryEvaluationError wherever it stands, leav
 history, and can be caught; moto evaluates a task's Output where no Catch sees it.
 """
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
-from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
-from moto.stepfunctions.parser.asl.component.common.assign.assign_template_value_terminal import (
-    AssignTemplateValueTerminalLit,
-)
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
     FailureEventException,
@@ -32,7 +27,6 @@ from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata.jsonata import extract_jsonata_variable_references
-from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.json_path import extract_json
 
 from localcloud import _moto_seams, cloud
@@ -40,7 +34,6 @@ from localcloud.stepfunctions import jsonata
 from localcloud.stepfunctions.shapes import json_safe
 
 _STRINGS = "moto.stepfunctions.parser.asl.component.common.string.string_expression"
-_PREPROCESSOR = "moto.stepfunctions.parser.asl.parse.preprocessor"
 _STATE = "moto.stepfunctions.parser.asl.component.state.state"
 _EXECUTION_STATE = "moto.stepfunctions.parser.asl.component.state.exec.execute_state"
 _VARIABLE = re.compile(r"\$(\w+)(.*)", re.DOTALL)
@@ -49,12 +42,6 @@ _VARIABLE = re.compile(r"\$(\w+)(.*)", re.DOTALL)
 def install() -> None:
     _moto_seams.replace(_STRINGS, "StringJSONata._eval_body", _evaluate_jsonata)
     _moto_seams.replace(_STRINGS, "StringVariableSample._eval_body", _evaluate_variable)
-    _moto_seams.replace(
-        _PREPROCESSOR, "Preprocessor.visitAssign_template_value_terminal_string_literal", _literal
-    )
-    _moto_seams.replace(
-        _PREPROCESSOR, "Preprocessor.visitString_jsonata", _naming_the_field(Preprocessor.visitString_jsonata)
-    )
     _moto_seams.replace(
         _STATE, "CommonStateField._eval_body", _recording_the_failure(CommonStateField._eval_body)
     )
@@ -82,11 +69,6 @@ def query_failure(env: Environment, cause: str) -> FailureEventException:
             event_details=EventDetails(evaluationFailedEventDetails=details),
         )
     )
-
-
-def _literal(self: Any, ctx: Any) -> AssignTemplateValueTerminalLit:
-    """A constant string of an Assign; moto leaves its escapes as they are written."""
-    return AssignTemplateValueTerminalLit(value=json.loads(ctx.string_literal().getText()))
 
 
 def _evaluate_jsonata(self: StringJSONata, env: Environment) -> None:
@@ -129,24 +111,6 @@ def _states(env: Environment, references: set[str]) -> dict[str, Any]:
         return dict(data)
     used = {reference.split(".")[1] for reference in references if reference.startswith("$states.")}
     return {part: data[part] for part in used if part in data}
-
-
-def _naming_the_field(stock: Callable[..., StringJSONata]) -> Callable[..., StringJSONata]:
-    """Remember the place of an expression in its state, for the error: Arguments/FunctionName."""
-
-    def visit(self: Any, ctx: Any) -> StringJSONata:
-        string = stock(self, ctx)
-        keys: list[str] = []
-        part = ctx.parentCtx
-        while part is not None and not isinstance(part, ASLParser.State_declContext):
-            texts = [child.getText() for child in part.children[:2]]
-            if len(texts) == 2 and texts[1] == ":":  # noqa: PLR2004  a key and its colon
-                keys.insert(0, json.loads(texts[0]))
-            part = part.parentCtx
-        string.field = "/".join(keys)
-        return string
-
-    return visit
 
 
 def _recording_the_failure(stock: Callable[..., None]) -> Callable[..., None]:
