@@ -65,7 +65,13 @@ class Front:
         if call is None:
             self.record.unread(caller.service if caller else "unsigned")
             return self._to_moto(environ, start, "json" if "HTTP_X_AMZ_TARGET" in environ else "rest-json")
-        if refusal := self._refusal(call, self._role(call.caller)):
+        try:
+            refusal = self._refusal(call, self._role(call.caller))
+        except Exception:  # a check that breaks must not break what moto can answer
+            log.exception("%s:%s could not be checked", call.service, call.name)
+            self.record.unread(call.service)
+            refusal = None
+        if refusal is not None:
             return _send(start, *refusals.response(refusal, call.protocol))
         return self._to_moto(environ, start, call.protocol)
 

@@ -11,7 +11,7 @@ INVALID = {
     "cloudwatch": "ValidationError",
     "iam": "ValidationError",
     "logs": "InvalidParameterException",
-    "sns": "InvalidParameter",
+    "sns": "ValidationError",
     "sqs": "InvalidParameterValue",
 }
 # what a service calls a forbidden one, where it is not AccessDeniedException

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 from botocore.exceptions import DataNotFoundError
 from botocore.model import OperationModel, Shape
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, UNDEFINED
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
@@ -92,7 +92,16 @@ def _read_query(environ: Environ, service: str) -> tuple[OperationModel, Any]:
     text = body(environ).decode() or environ["QUERY_STRING"]
     values = MultiDict(parse_qsl(text, keep_blank_values=True))
     operation = _operation(service, values["Action"])
-    return operation, PROTOCOL_PARSERS["query"](operation).parse({"values": values})
+    return operation, _defined(PROTOCOL_PARSERS["query"](operation).parse({"values": values}))
+
+
+def _defined(value: Any) -> Any:
+    """Empty structures inside a map, which moto marks, are structures without members to the checks."""
+    if isinstance(value, dict):
+        return {name: _defined(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_defined(item) for item in value]
+    return {} if value is UNDEFINED else value
 
 
 def _read_rest_json(environ: Environ, service: str) -> tuple[OperationModel, Any]:

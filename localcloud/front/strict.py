@@ -49,6 +49,8 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 # how four of AWS's patterns write "beyond the basic plane", which Python spells otherwise
 SURROGATES = (r"\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF", r"\uE000-\uFFFD\U00010000-\U0010FFFF")
 SHOWN = 60
+# where AWS accepts more than botocore's shape says: members whose findings do not count
+LENIENT = {("sqs", "ReceiveMessage"): frozenset({"AttributeNames"})}  # takes names of message attributes too
 
 
 def refusal(call: Call) -> Refusal | None:
@@ -57,7 +59,9 @@ def refusal(call: Call) -> Refusal | None:
     if call.service not in CHECKED or shape is None:
         return None
     spelled = member_name if call.protocol == "query" else wire_name
-    found = list(findings(shape, call.parameters, "", spelled))
+    lenient = LENIENT.get((call.service, call.name), ())
+    parameters = {name: value for name, value in call.parameters.items() if name not in lenient}
+    found = list(findings(shape, parameters, "", spelled))
     if found:
         plural = "" if len(found) == 1 else "s"
         return invalid(call.service, f"{len(found)} validation error{plural} detected: {'; '.join(found)}")
@@ -93,7 +97,7 @@ def findings(shape: Shape, value: Any, path: str, spelled: Any = wire_name) -> I
     elif kind == "map":
         for key, item in value.items():
             yield from findings(shape.key, key, path, spelled)  # type: ignore[attr-defined]
-            yield from findings(shape.value, item, f"{path}.{key}", spelled)  # type: ignore[attr-defined]
+            yield from findings(shape.value, item, f"{path}.{key}.member", spelled)  # type: ignore[attr-defined]
 
 
 def _member_findings(shape: Any, value: dict[str, Any], path: str, spelled: Any) -> Iterator[str]:

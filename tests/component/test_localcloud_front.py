@@ -165,7 +165,8 @@ def test_a_bad_request_gets_the_error_of_its_service_in_each_protocol(client):
     said = refusal(logs.create_log_group, logGroupName="has space")
     assert said[:2] == ("InvalidParameterException", 400)
     assert refusal(lambda_.get_function, FunctionName="not a name")[:2] == ("ValidationException", 400)
-    assert refusal(sns.publish)[:2] == ("InvalidParameter", 400)
+    said = refusal(sns.publish, Message="x", MessageAttributes={"a": {}})
+    assert said[:2] == ("ValidationError", 400)
     assert refusal(http_api.create_api, Name="x", ProtocolType="SOAP")[:2] == ("BadRequestException", 400)
 
 
