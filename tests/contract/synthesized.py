@@ -1,0 +1,45 @@
+"""A synthesized assembly as plain dictionaries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localcloud.assembly import read
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Template = dict[str, Any]
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The three templates of one environment."""
+
+    stacks: dict[str, Template]  # Data, Pipeline, Api
+
+    def of(self, kind: str) -> dict[str, Resource]:
+        """Every resource of one CloudFormation type, by logical id."""
+        resources = [stack["Resources"] for stack in self.stacks.values()]
+        return {id_: r for stack in resources for id_, r in stack.items() if r["Type"] == kind}
+
+    def statements_of(self, role_id: str) -> list[dict[str, Any]]:
+        """What the policies of a role allow."""
+        policies = [policy["Properties"] for policy in self.of("AWS::IAM::Policy").values()]
+        mine = [policy for policy in policies if {"Ref": role_id} in policy["Roles"]]
+        return [statement for policy in mine for statement in policy["PolicyDocument"]["Statement"]]
+
+    def actions_of(self, role_id: str) -> set[str]:
+        return {action for s in self.statements_of(role_id) for action in listed(s["Action"])}
+
+    def role_of(self, resource: Resource, member: str) -> str:
+        """The logical id of the role that a resource names by its ARN."""
+        return resource["Properties"][member]["Fn::GetAtt"][0]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def templates_of(folder: Path) -> Templates:
+    return Templates({stack.name.rpartition("-")[2]: stack.template for stack in read(folder).stacks})

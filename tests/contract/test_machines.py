@@ -1,0 +1,220 @@
+"""State machines against what they call: AWS's shapes, our functions, their roles."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from function_contracts import raises
+from synthesized import REPOSITORY
+
+from infra import asl
+from localcloud.front.strict import findings
+from tidegate import errors
+
+FILES = sorted((REPOSITORY / "step_functions").glob("*.asl.json"))
+DYNAMIC = re.compile(r"\{%.*%\}|.*\$\{\w+\}.*", re.DOTALL)
+PATH = re.compile(r"(?:at|member) '([^']*)'")
+# given as JSON here, as text to the API: Step Functions, "Optimized integrations" of the two services
+SERIALIZED = {"Invoke": "Payload", "PutEvents": "Detail"}
+# what the service itself adds to a role that logs and traces
+OBSERVING = ("logs:", "xray:")
+OWN_ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type)
+    and issubclass(value, errors.TidegateError)
+    and value is not errors.TidegateError
+}
+# raised at synthesis, and inside jobs, whose failure a machine sees as the job's
+NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError"}
+
+
+@pytest.fixture(params=FILES, ids=lambda file: file.name.removesuffix(".asl.json"))
+def machine(request) -> asl.Definition:
+    return json.loads(request.param.read_text())
+
+
+def test_there_are_six_machines():
+    names = {file.name.removesuffix(".asl.json") for file in FILES}
+    assert names == {"ingestion", "features", "training", "deployment", "monitoring", "teardown"}
+
+
+def test_every_target_exists_every_state_is_reached_every_task_is_guarded(machine):
+    assert asl.faults(machine) == []
+
+
+def test_arguments_fit_the_shape_of_the_operation(machine):
+    assert [found for task in asl.tasks(machine) for found in misfits(task)] == []
+
+
+def test_every_state_is_in_jsonata(machine):
+    states = [state for each in asl.machines(machine) for state in each["States"].values()]
+    assert machine["QueryLanguage"] == "JSONata"
+    assert not [s for s in states if {"Parameters", "ResultPath", "ResultSelector", "InputPath"} & s.keys()]
+
+
+def test_a_task_calls_the_function_of_its_own_name(machine):
+    for task in asl.tasks(machine):
+        if task.operation.name == "Invoke":
+            assert task.state["Arguments"]["FunctionName"] == f"${{{task.name}}}"
+
+
+def test_own_errors_are_caught_where_and_only_where_a_function_raises_them(machine):
+    raised = {task.name: raises(task.name) for task in asl.tasks(machine) if task.operation.name == "Invoke"}
+    assert asl.caught(machine) == {name for names in raised.values() for name in names}
+    for each in asl.machines(machine):
+        for name, state in each["States"].items():
+            handled = handled_errors(state)
+            inner = [n for s in inner_machines(state) for n in s["States"]]
+            assert handled <= {e for step in (name, *inner) for e in raised.get(step, set())}, name
+
+
+def test_every_own_error_is_some_machines_business():
+    caught = {name for file in FILES for name in asl.caught(json.loads(file.read_text()))}
+    assert caught == OWN_ERRORS - NOT_BY_FUNCTIONS
+
+
+def test_a_role_holds_exactly_the_actions_its_machine_calls(any_templates):
+    for id_, resource in any_templates.of("AWS::StepFunctions::StateMachine").items():
+        definition = json.loads(resource["Properties"]["DefinitionString"])
+        role = any_templates.role_of(resource, "RoleArn")
+        held = {action for action in any_templates.actions_of(role) if not action.startswith(OBSERVING)}
+        assert held == asl.actions(definition), id_
+
+
+def test_a_machine_may_invoke_exactly_its_functions(templates):
+    for id_, resource in templates.of("AWS::StepFunctions::StateMachine").items():
+        substitutions = resource["Properties"].get("DefinitionSubstitutions", {})
+        definition = json.loads(resource["Properties"]["DefinitionString"])
+        called = {task.name for task in asl.tasks(definition) if task.operation.name == "Invoke"}
+        allowed = [
+            arn
+            for statement in templates.statements_of(templates.role_of(resource, "RoleArn"))
+            if statement["Action"] == "lambda:InvokeFunction"
+            for arn in (
+                statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            )
+        ]
+        assert sorted(map(str, allowed)) == sorted(str(substitutions[name]) for name in called), id_
+
+
+def test_every_hole_is_filled_and_the_result_is_a_definition(any_templates):
+    for id_, resource in any_templates.of("AWS::StepFunctions::StateMachine").items():
+        text = resource["Properties"]["DefinitionString"]
+        values = resource["Properties"].get("DefinitionSubstitutions", {})
+        assert asl.holes(text) == values.keys(), id_
+        for name, value in values.items():
+            text = text.replace(f"${{{name}}}", value if isinstance(value, str) else "known-when-deployed")
+        assert asl.faults(json.loads(text)) == []
+
+
+def test_numbers_of_the_configuration_stand_inside_expressions(templates):
+    texts = [m["Properties"] for m in templates.of("AWS::StepFunctions::StateMachine").values()]
+    for properties in texts:
+        for name, value in properties.get("DefinitionSubstitutions", {}).items():
+            if isinstance(value, str) and value.isdecimal():
+                uses = re.findall(r"\"[^\"]*\$\{" + name + r"\}[^\"]*\"", properties["DefinitionString"])
+                assert uses and all(use.startswith('"{%') for use in uses), name
+
+
+def test_a_function_ends_before_its_task_gives_up(templates):
+    timeouts = {
+        resource["Properties"]["Description"].split()[0]: resource["Properties"]["Timeout"]
+        for resource in templates.of("AWS::Lambda::Function").values()
+    }
+    for file in FILES:
+        for task in asl.tasks(json.loads(file.read_text())):
+            if task.operation.name == "Invoke":
+                assert timeouts[task.name] <= task.state["TimeoutSeconds"], task.name
+
+
+@pytest.mark.parametrize(
+    ("state", "member", "value", "fault"),
+    [
+        ("CreateEndpoint", "Resource", "arn:aws:states:::aws-sdk:sagemaker:createEndPoint", "no operation"),
+        ("CreateModel", "Next", "Nowhere", "Nowhere: no such state"),
+        ("CreateModel", "Next", "CreateEndpoint", "unreachable"),
+        ("CreateModel", "TimeoutSeconds", None, "CreateModel: no TimeoutSeconds"),
+        ("CreateModel", "Retry", [], "CreateModel: no Retry"),
+    ],
+)
+def test_a_broken_definition_is_found(state, member, value, fault):
+    definition = deployment()
+    definition["States"][state][member] = value
+    try:
+        found = asl.faults(definition)
+    except ValueError as error:
+        found = [str(error)]
+    assert any(fault in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"InitalInstanceCount": 1}, "did you mean InitialInstanceCount"),
+        ({"InitialInstanceCount": "10"}, "must be a integer"),
+        ({"InitialVariantWeight": -1}, "greater than or equal to 0"),
+        ({"InstanceType": "ml.m5.huge"}, "enum"),
+    ],
+)
+def test_an_argument_that_aws_would_refuse_is_found(change, finding):
+    definition = deployment()
+    definition["States"]["CreateFirstConfig"]["Arguments"]["ProductionVariants"][0].update(change)
+    [task] = [task for task in asl.tasks(definition) if task.name == "CreateFirstConfig"]
+    assert any(finding in each for each in misfits(task))
+
+
+def test_a_missing_required_argument_is_found():
+    definition = deployment()
+    del definition["States"]["CreateEndpoint"]["Arguments"]["EndpointConfigName"]
+    [task] = [task for task in asl.tasks(definition) if task.name == "CreateEndpoint"]
+    assert any("endpointConfigName" in each for each in misfits(task))
+
+
+def deployment() -> asl.Definition:
+    return json.loads((REPOSITORY / "step_functions" / "deployment.asl.json").read_text())
+
+
+def misfits(task: asl.Task) -> list[str]:
+    """What botocore's shape says against the literal parts of the arguments."""
+    arguments = dict(task.state.get("Arguments", {}))
+    if serialized := SERIALIZED.get(task.operation.name):
+        for part in (arguments, *arguments.get("Entries", [])):
+            part.pop(serialized, None)
+    unknown: set[str] = set()
+    literal = static(arguments, "", unknown)
+    spelled = lambda name, _: name[0].upper() + name[1:]  # noqa: E731 - Step Functions writes PascalCase
+    found = findings(task.operation.input_shape, literal, "", spelled)
+    return [f"{task.name}: {each}" for each in found if PATH.search(each)[1] not in unknown]
+
+
+def static(value: Any, path: str, unknown: set[str]) -> Any:
+    """The literal part of a tree; paths of what is only known at run time, and of what holds it, are kept."""
+    if isinstance(value, dict):
+        kept = {}
+        for name, item in value.items():
+            below = f"{path}.{name[0].lower()}{name[1:]}".lstrip(".")
+            if isinstance(item, str) and DYNAMIC.fullmatch(item):
+                unknown |= {path, below}
+            else:
+                kept[name] = static(item, below, unknown)
+        return kept
+    if isinstance(value, list):
+        items = [item for item in value if not (isinstance(item, str) and DYNAMIC.fullmatch(item))]
+        if len(items) < len(value):
+            unknown.add(path)
+        return [static(item, f"{path}.{i}.member", unknown) for i, item in enumerate(items, 1)]
+    return value
+
+
+def handled_errors(state: dict[str, Any]) -> set[str]:
+    rules = [rule for key in ("Retry", "Catch") for rule in state.get(key, [])]
+    return {name for rule in rules for name in rule["ErrorEquals"] if "." not in name}
+
+
+def inner_machines(state: dict[str, Any]) -> Iterator[asl.Definition]:
+    yield from state.get("Branches", [])
+    if "ItemProcessor" in state:
+        yield state["ItemProcessor"]
