@@ -71,8 +71,14 @@ def coverage(options: argparse.Namespace) -> int:
     from localcloud import coverage as table
     from localcloud.assembly import read
 
-    rows = table.rows(read(options.assembly))
-    sys.stdout.write(table.to_json(rows) if options.json else table.to_text(rows))
+    found = table.summary(table.rows(read(options.assembly)))
+    if options.json:
+        sys.stdout.write(f"{json.dumps(found)}\n")
+        return YES
+    for row in found["resources"]:
+        sys.stdout.write(f"{row['how']:9} {row['type']:40} {row['id']:50} {row['why']}\n")
+    counts = (f"{found[how]} {how}" for how in ("executed", "emulated", "inert", "unknown"))
+    sys.stdout.write(f"{', '.join(counts)}\n")
     return YES
 
 

@@ -2,7 +2,8 @@
 
 Every local run proves its roles this way: what a role lacks is refused in AWS's words, and what it grants
 and no call has used is listed. A caller without a role is the person at the keyboard, who may do anything.
-Limit: calls that moto's services make among themselves in memory are not seen.
+Limits: what services do on a caller's behalf (KMS under S3, writing a function's log) needs no grant here,
+and calls that moto's services make among themselves in memory are not seen.
 """
 
 import json

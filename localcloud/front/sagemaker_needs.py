@@ -37,6 +37,8 @@ def needs(action: str, operation: str, parameters: Parameters, where: Where) -> 
     name = parameters.get(f"{kind}Name")
     if kind and name is not None:
         yield Need(action, _spellings(where, kind, name))
+        if parameters.get("Tags"):  # what is created with tags is also tagged
+            yield Need("sagemaker:AddTags", _spellings(where, kind, name))
     else:
         yield Need(action, ANY if operation.startswith("List") else None)
     if operation in BOTH_PARTS and (config := parameters.get("EndpointConfigName")):

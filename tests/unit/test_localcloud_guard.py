@@ -197,6 +197,16 @@ def test_an_update_of_an_endpoint_needs_its_action_on_the_configuration_too():
     ]
 
 
+def test_creating_with_tags_needs_to_tag():
+    job = "arn:aws:sagemaker:us-east-1:123456789012:training-job/t"
+    assert wanted(
+        "sagemaker", "CreateTrainingJob", TrainingJobName="t", Tags=[{"Key": "a", "Value": "b"}]
+    ) == [
+        ("sagemaker:CreateTrainingJob", job),
+        ("sagemaker:AddTags", job),
+    ]
+
+
 def test_handing_a_role_on_needs_pass_role_for_that_service_wherever_the_role_stands():
     role = "arn:aws:iam::123456789012:role/train"
     found = needs(
