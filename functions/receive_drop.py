@@ -35,8 +35,10 @@ machine_arn = os.environ["INGESTION_MACHINE"]
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    deliveries = notifications.parse(event)
+    metrics.add_metric("DropMessages", MetricUnit.Count, len(deliveries))
     failures = []
-    for delivery in notifications.parse(event):
+    for delivery in deliveries:
         try:
             _receive(delivery)
         except Exception:

@@ -2,7 +2,8 @@
 
 Pure: profiles in, verdicts out; no rows, no I/O, no randomness. A column has drifted when the shift is large
 AND cannot be sampling noise AND both sides have enough rows; p-values are corrected for the number of
-columns. Times are never compared (they always move), nor texts of more than 1,000 different values.
+columns. Times are never compared (they always move), nor are texts of more than 1,000 values or that
+hardly repeat.
 """
 
 from collections.abc import Iterable, Mapping
@@ -111,7 +112,7 @@ def histograms(reference: ColumnProfile, current: ColumnProfile) -> tuple[Counts
         return None
     if reference.kind == "number":
         pair = _numeric_bins(reference, current)
-    elif reference.counts is None or current.counts is None:
+    elif reference.counts is None or current.counts is None or _is_identifier(reference):
         return None
     else:
         pair = _category_bins(reference.counts, current.counts)
@@ -181,6 +182,11 @@ def _support(column: ColumnProfile) -> NDArray[np.float64]:
     if column.counts:
         return np.array(sorted(float(value) for value in column.counts))
     return column.ranks.values
+
+
+def _is_identifier(column: ColumnProfile) -> bool:
+    """A text that hardly repeats: every new row has a new value, and that is no drift."""
+    return column.distinct > column.count / 2
 
 
 def _is_time(column: ColumnProfile) -> bool:

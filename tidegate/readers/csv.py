@@ -28,9 +28,9 @@ class _RaggedRow(Exception):  # noqa: N818  # becomes a DropUnreadableError once
         super().__init__(found.string)
 
     def told(self, rows_before: int, start: int) -> DropUnreadableError:
-        place = f" after byte {start}" if start else ""
+        row = f"data row {rows_before + self.row}" + (f" after byte {start}" if start else "")
         return DropUnreadableError(
-            f"data row {rows_before + self.row}{place} has {self.fields} fields, the header has {self.expected}",
+            f"{row} has {self.fields} fields, the header has {self.expected}",
             cause=str(self)[:300],
             hint="quote fields that hold a comma or a newline",
         )

@@ -9,7 +9,7 @@ from tidegate.formats import SUPPORTED, FileFormat, format_of
 from tidegate.messages import Shard, ShardPlan
 from tidegate.readers import csv, jsonl, parquet
 from tidegate.readers.batch import Batch
-from tidegate.readers.text import pieces
+from tidegate.readers.text import PIECE_BYTES, pieces
 from tidegate.readers.unpack import open_text
 
 _HEAD_BYTES = 64
@@ -25,7 +25,7 @@ def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> Sha
         file: random access to the object.
         key: its name, whose extensions say the format.
         size: its bytes.
-        shard_bytes: of a shard, at least; the last is smaller.
+        shard_bytes: of a shard, at most; a single row group may be larger.
 
     Raises:
         DropUnreadableError: the object is empty, of no known format, or not what its name says.
@@ -38,7 +38,8 @@ def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> Sha
     if file_format.compression or size <= shard_bytes:
         return _plan(file_format, "bytes", [0, size])
     file.seek(0)
-    sizes = [len(piece) for piece in pieces(file, size, quoted=file_format.name == "csv")]
+    cut = pieces(file, size, quoted=file_format.name == "csv", piece_bytes=min(PIECE_BYTES, shard_bytes))
+    sizes = [len(piece) for piece in cut]
     bounds = [0]
     for length in sizes:
         bounds.append(bounds[-1] + length)
@@ -90,16 +91,14 @@ def _checked_format(file: BinaryIO, key: str, size: int) -> FileFormat:
 
 
 def _cuts(sizes: list[int], shard_bytes: int) -> list[int]:
-    """Indices between which pieces add up to at least `shard_bytes`; from 0 to len(sizes)."""
+    """Where to cut pieces so that they add up to at most `shard_bytes`, unless one alone is larger."""
     cuts, total = [0], 0
     for index, size in enumerate(sizes):
-        total += size
-        if total >= shard_bytes:
-            cuts.append(index + 1)
+        if total and total + size > shard_bytes:
+            cuts.append(index)
             total = 0
-    if cuts[-1] != len(sizes) or len(cuts) == 1:
-        cuts.append(len(sizes))
-    return cuts
+        total += size
+    return [*cuts, len(sizes)]
 
 
 def _plan(file_format: FileFormat, unit: str, cuts: list[int]) -> ShardPlan:

@@ -13,8 +13,10 @@ _MAXIMUM_RECORD_BYTES = 64 << 20
 _NEWLINE, _QUOTE = 10, 34
 
 
-def pieces(stream: BinaryIO, length: int | None, *, quoted: bool) -> Iterator[bytes]:
-    """`length` bytes of `stream` (None: all), cut behind the last record that is complete.
+def pieces(
+    stream: BinaryIO, length: int | None, *, quoted: bool, piece_bytes: int = PIECE_BYTES
+) -> Iterator[bytes]:
+    """`length` bytes of `stream` (None: all) in pieces, each cut behind the last record that is complete.
 
     `quoted`: a newline between double quotes belongs to the record (CSV). The stream stands at the start of a
     record.
@@ -24,7 +26,7 @@ def pieces(stream: BinaryIO, length: int | None, *, quoted: bool) -> Iterator[by
     """
     rest = b""
     while True:
-        wanted = PIECE_BYTES if length is None else min(PIECE_BYTES, length)
+        wanted = piece_bytes if length is None else min(piece_bytes, length)
         piece = stream.read(wanted) if wanted else b""
         if length is not None:
             length -= len(piece)
