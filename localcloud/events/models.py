@@ -12,6 +12,7 @@ from localcloud.events import router, schedules
 from localcloud.events.patterns import InvalidPatternError, Pattern, compile_pattern
 
 _MAX_ENTRIES = 10
+_MAX_TARGETS = 5  # of a rule
 _MAX_BYTES = 1024 * 1024  # of all entries together; 256 KB before 2026
 _REQUIRED = ("Source", "DetailType", "Detail")
 _INPUTS = ("Input", "InputPath", "InputTransformer")
@@ -37,6 +38,10 @@ class LocalEvents(EventsBackend):
                     "Only one of Input, InputPath, or InputTransformer must be provided for target "
                     f"{target['Id']}."
                 )
+        rule = self.describe_rule(name, event_bus_arn)
+        if len({target["Id"] for target in (*rule.targets, *targets)}) > _MAX_TARGETS:
+            text = "The requested resource exceeds the maximum number allowed."
+            raise JsonRESTError("LimitExceededException", text)
         super().put_targets(name, event_bus_arn, targets)
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,13 +12,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
 from moto.awslambda.models import EventSourceMapping
 from moto.sqs.models import Message, sqs_backends
 
 from localcloud import cloud
 from localcloud.events import lineage
 from localcloud.events.patterns import InvalidPatternError, compile_pattern
+from localcloud.lambda_.errors import InvalidParameterValueError, ResourceConflictError, TooManyRequestsError
 
 if TYPE_CHECKING:
     from localcloud.events.queues import LocalQueues
@@ -40,29 +40,17 @@ def check(backend: "LocalLambda", spec: dict[str, Any]) -> None:
     """Refuse what Lambda refuses and moto accepts.
 
     Raises:
-        LambdaClientError: the queue feeds this function already, or a filter is no event pattern.
+        LambdaError: the queue feeds this function already, or a filter is no event pattern.
     """
     for filter_ in (spec.get("FilterCriteria") or {}).get("Filters", ()):
         try:
             compile_pattern(filter_.get("Pattern", ""))
         except InvalidPatternError as error:
-            raise InvalidParameterValueException("Invalid filter pattern definition.") from error
+            raise InvalidParameterValueError("Invalid filter pattern definition.") from error
     function = backend.get_function(spec["FunctionName"])
     for mapping in backend.list_event_source_mappings(spec["EventSourceArn"], ""):
         if mapping.function_arn == function.function_arn:
-            raise ResourceConflictError(mapping, function.function_name)
-
-
-class ResourceConflictError(LambdaClientError):
-    code = 409
-
-    def __init__(self, mapping: EventSourceMapping, function_name: str) -> None:
-        super().__init__(
-            "ResourceConflictException",
-            f'An event source mapping with SQS arn (" {mapping.event_source_arn} ") and function '
-            f'(" {function_name} ") already exists. Please update or delete the existing mapping with UUID '
-            f"{mapping.uuid}",
-        )
+            raise ResourceConflictError(spec["EventSourceArn"], function.function_name, mapping.uuid)
 
 
 def start(backend: "LocalLambda", mapping: EventSourceMapping) -> None:
@@ -178,7 +166,7 @@ class _Poller:
         try:
             with lineage.at(depth):
                 outcome = function.run(json.dumps({"Records": records}).encode())
-        except LambdaClientError:  # throttled
+        except TooManyRequestsError:
             return everything
         if outcome.failed:
             return everything

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moto.awslambda.exceptions import LambdaClientError
-
 from localcloud import cloud
 from localcloud.events import delivery, lineage, ticker
+from localcloud.lambda_.errors import TooManyRequestsError
 from localcloud.lambda_.worker import Outcome
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _run(event: _Event) -> None:
     if event.depth >= lineage.LIMIT:
         _logger.warning("%s is part of a loop: its event is not run", event.function.function_name)
         return _give_up(event, "RecursiveInvocationException", None)
-    with contextlib.suppress(LambdaClientError):  # throttled: that does not count as an attempt
+    with contextlib.suppress(TooManyRequestsError):  # that does not count as an attempt
         outcome = event.function.run(event.payload, request_id=event.request_id)
     if outcome is not None:
         event.attempts += 1

@@ -12,11 +12,16 @@ from typing import Any, cast
 
 import moto.awslambda.urls
 from flask import has_request_context, request
-from moto.awslambda.exceptions import InvalidParameterValueException, LambdaClientError
 from moto.awslambda.models import EventSourceMapping, ImageConfig, LambdaBackend, LambdaFunction
 
 from localcloud.events import lineage, sqs_to_lambda
 from localcloud.lambda_ import asynchronous, launch, report
+from localcloud.lambda_.errors import (
+    InvalidParameterValueError,
+    InvalidRequestContentError,
+    RequestTooLargeError,
+    TooManyRequestsError,
+)
 from localcloud.lambda_.pool import Gate, WorkerPool
 from localcloud.lambda_.worker import Invocation, Outcome
 
@@ -24,23 +29,6 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_RESPONSE_BYTES = 6_291_556  # AWS names this number in its error
 MAX_EVENT_BYTES = 1024 * 1024  # an asynchronous event, since October 2025
 _TAIL_BYTES = 4096
-
-
-class TooManyRequestsError(LambdaClientError):
-    """The reserved concurrency of the function is used up."""
-
-    code = 429
-
-    def __init__(self) -> None:
-        super().__init__("TooManyRequestsException", "Rate Exceeded.")
-
-
-class RequestTooLargeError(LambdaClientError):
-    code = 413
-
-    def __init__(self, size: int, limit: int) -> None:
-        message = f"{size} byte payload is too large for the invocation type (limit {limit} bytes)"
-        super().__init__("RequestTooLargeException", message)
 
 
 class LocalFunction(LambdaFunction):
@@ -163,6 +151,23 @@ class LocalFunction(LambdaFunction):
             self.gate.leave()
 
 
+class LocalMapping(EventSourceMapping):
+    """Set by `__class__` on moto's object; it describes itself as Lambda does."""
+
+    _created = False
+
+    def get_configuration(self) -> dict[str, Any]:
+        configuration = super().get_configuration()
+        configuration.setdefault("FunctionResponseTypes", [])
+        if ":sqs:" in self.event_source_arn:
+            configuration.setdefault("MaximumBatchingWindowInSeconds", 0)
+        configuration["StateTransitionReason"] = "USER_INITIATED"
+        if not self._created:  # the answer to its creation is the first to tell of it
+            configuration["State"] = "Creating"
+            self._created = True
+        return configuration
+
+
 class LocalLambda(LambdaBackend):
     """moto's backend, whose functions are LocalFunctions and whose SQS mappings are pollers of ours."""
 
@@ -210,6 +215,7 @@ class LocalLambda(LambdaBackend):
         if ":sqs:" in spec.get("EventSourceArn", ""):
             sqs_to_lambda.check(self, spec)
         mapping = super().create_event_source_mapping(spec)
+        mapping.__class__ = LocalMapping
         if ":sqs:" in mapping.event_source_arn:
             sqs_to_lambda.start(self, mapping)
         return mapping
@@ -228,7 +234,7 @@ class LocalLambda(LambdaBackend):
 def refuse_reserved(environment: Mapping[str, Any]) -> None:
     names = sorted(launch.RESERVED & set(environment.get("Variables") or {}))
     if names:
-        raise InvalidParameterValueException(
+        raise InvalidParameterValueError(
             "Lambda was unable to configure your environment variables because the environment variables you "
             "have provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(names)}"
@@ -242,8 +248,7 @@ def _checked(payload: bytes, invocation_type: str) -> bytes:
     try:
         json.loads(payload)
     except ValueError as error:
-        message = f"Could not parse request body into json: {error}"
-        raise LambdaClientError("InvalidRequestContentException", message) from error
+        raise InvalidRequestContentError(error) from error
     return payload
 
 
