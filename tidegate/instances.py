@@ -5,12 +5,12 @@ float64 with NaN for missing. Both ways in give the same bits for the same value
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tidegate.features import Array
+from tidegate.moments import seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,16 +43,6 @@ def from_table(table: "pa.Table", types: Types) -> dict[str, Array]:
         else:
             found[name] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return found
-
-
-def seconds(text: str) -> float:
-    """An ISO 8601 instant as seconds since the epoch; one without offset is UTC.
-
-    Raises:
-        ValueError: the text is no such instant.
-    """
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _column(name: str, kind: str, values: list[Any]) -> Array:

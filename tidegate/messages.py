@@ -241,7 +241,17 @@ class RolloutPlan(Message):
     champion_variant: str | None
     champion_model_name: str | None
     champion_config_name: str | None
+    started: str  # ISO 8601 UTC; traffic is counted from here
     steps: tuple[RolloutStep, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantCounts(Message):
+    """Requests of one variant since the rollout started, and how many of them failed."""
+
+    variant: str
+    requests: int
+    errors: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +265,7 @@ class RolloutJudgement(Message):
     champion_requests: int
     champion_errors: int
     evidence: float  # e-value against the candidate; roll back at 1 / alpha
+    totals: tuple[VariantCounts, ...]  # since the rollout started; the next step counts from here
 
 
 # --- monitoring
@@ -271,5 +282,6 @@ class CaptureWindow(Message):
     end: str
     records: int
     manifest_uri: str  # SageMaker manifest of the capture files; empty when not ready
-    baseline_uri: str  # of the champion
+    baseline_uri: str  # profile of the rows that trained the champion
+    predictions_uri: str  # profile of the champion's predictions on its test rows
     model_package_arn: str

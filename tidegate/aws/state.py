@@ -72,3 +72,13 @@ class State:
         """When the last run began, seconds since the epoch."""
         item = self.item("last-training")
         return None if item is None else float(item["began"]["N"])
+
+    def record_variant(self, variant: str, version: int, arn: str, run: str) -> None:
+        """Which model a variant is about to hold; answers name the run, and this names its version."""
+        item: Any = {
+            "id": {"S": f"variant#{variant}"},
+            "model_version": {"N": str(version)},
+            "model_package_arn": {"S": arn},
+            "run": {"S": run},
+        }
+        self.dynamodb.put_item(TableName=self.table, Item=item)

@@ -1,0 +1,74 @@
+"""CheckCandidate: the golden rows, asked of the candidate alone before any user's request reaches it.
+
+Invoked by  state CheckCandidate of step_functions/deployment.asl.json
+Takes       {"plan": messages.RolloutPlan}
+Returns     {"rows": n, "counts": [messages.VariantCounts]}, the traffic so far, so that steps count from here
+Raises      CandidateUnhealthyError (rolled back)
+Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:InvokeEndpoint on the endpoint;
+            s3:GetObject on the lake's evaluations/; cloudwatch:GetMetricData on *;
+            PIPELINE_DIR, LAKE_BUCKET, ENDPOINT_NAME
+"""
+
+import os
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tidegate.aws import endpoint, registry, traffic
+from tidegate.aws.endpoint import EndpointUnavailableError
+from tidegate.aws.objects import get_json
+from tidegate.errors import CandidateUnhealthyError
+from tidegate.messages import RolloutPlan
+from tidegate.plan import Plan
+
+logger = Logger()
+config = Plan.load(Path(os.environ["PIPELINE_DIR"])).config
+runtime = boto3.client("sagemaker-runtime", config=endpoint.deadline(config.serving.timeout_ms * 5))
+sagemaker = boto3.client("sagemaker")
+s3 = boto3.client("s3")
+cloudwatch = boto3.client("cloudwatch")
+lake_bucket = os.environ["LAKE_BUCKET"]
+endpoint_name = os.environ["ENDPOINT_NAME"]
+TOLERANCE = 1e-9  # other processors differ in the last bits
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    plan = RolloutPlan.from_json(event["plan"])
+    run = registry.describe(sagemaker, plan.model_package_arn).metadata["run"]
+    rows = get_json(s3, lake_bucket, f"evaluations/{run}/golden.json")["rows"]
+    _compare(plan, rows)
+    variants = tuple(name for name in (plan.candidate_variant, plan.champion_variant) if name is not None)
+    since, until = datetime.fromisoformat(plan.started), datetime.now(UTC) + timedelta(seconds=1)
+    counts = traffic.counts(cloudwatch, endpoint_name, variants, since, until)
+    logger.info("golden rows answered", extra={"rows": len(rows), "variant": plan.candidate_variant})
+    return {"rows": len(rows), "counts": [count.to_json() for count in counts]}
+
+
+def _compare(plan: RolloutPlan, rows: list[dict[str, Any]]) -> None:
+    what = f"version {plan.model_version} failed on its golden rows"
+    try:
+        answer = endpoint.invoke(
+            runtime,
+            endpoint_name,
+            [row["instance"] for row in rows],
+            inference_id=f"golden-{uuid.uuid4()}",
+            variant=plan.candidate_variant,
+        )
+        answers = [prediction["probability"] for prediction in answer.document["predictions"]]
+    except (EndpointUnavailableError, KeyError, TypeError) as cause:
+        raise CandidateUnhealthyError(what, cause=str(cause)[:500]) from cause
+    if len(answers) != len(rows):
+        raise CandidateUnhealthyError(what, cause=f"{len(answers)} answers to {len(rows)} rows")
+    worst = max(abs(row["probability"] - answer) for row, answer in zip(rows, answers, strict=True))
+    if not worst <= TOLERANCE:  # also true for NaN
+        raise CandidateUnhealthyError(
+            what,
+            cause=f"an answer is {worst:.3g} off what the evaluation saw",
+            hint="the container does not compute what was trained: compare image and feature versions",
+        )

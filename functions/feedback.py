@@ -1,0 +1,95 @@
+"""Feedback: the outcome of an earlier prediction, kept as ground truth.
+
+Invoked by  POST /feedback of the HTTP API (payload format 2.0)
+Takes       {"inference_id": "...", "outcome": 0 or 1, "observed_at": ISO 8601, optional}
+Returns     202 {"inference_id"}, again for the same outcome; 409 when another outcome was told before;
+            400 not JSON, 422 wrong fields
+Raises      nothing on purpose
+Needs       s3:PutObject, s3:GetObject on the lake's ground-truth/; LAKE_BUCKET
+"""
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from tidegate.moments import seconds
+
+logger = Logger()
+metrics = Metrics()
+s3 = boto3.client("s3")
+lake_bucket = os.environ["LAKE_BUCKET"]
+_INFERENCE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")  # InvokeEndpoint's own form
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    try:
+        body = json.loads(event.get("body") or "")
+    except ValueError as error:
+        return _answer(400, {"error": {"what": "the body is not JSON", "cause": str(error)}})
+    if mistakes := _mistakes(body):
+        return _answer(422, {"error": {"what": "the feedback is incomplete", "fields": mistakes}})
+    inference_id, outcome = body["inference_id"], body["outcome"]
+    observed = (
+        datetime.fromtimestamp(seconds(body["observed_at"]), UTC)
+        if body.get("observed_at")
+        else datetime.now(UTC)
+    )
+    if not _keep(inference_id, outcome, observed):
+        return _answer(409, {"error": {"what": "another outcome was told before", "cause": inference_id}})
+    metrics.add_metric("Outcomes", MetricUnit.Count, 1)
+    return _answer(202, {"inference_id": inference_id})
+
+
+def _mistakes(body: Any) -> list[dict[str, str]]:
+    if not isinstance(body, dict):
+        return [{"field": "body", "message": "must be an object"}]
+    found = []
+    if not isinstance(body.get("inference_id"), str) or not _INFERENCE_ID.fullmatch(body["inference_id"]):
+        found.append({"field": "inference_id", "message": "must be the id of a prediction"})
+    if isinstance(body.get("outcome"), bool) or body.get("outcome") not in (0, 1):
+        found.append({"field": "outcome", "message": "must be 0 or 1"})
+    try:
+        seconds(body["observed_at"]) if body.get("observed_at") is not None else None
+    except (TypeError, ValueError):
+        found.append({"field": "observed_at", "message": "must be an ISO 8601 timestamp"})
+    return found
+
+
+def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
+    """Write the outcome once; False when another one is there.
+
+    The first telling decides the object: one key for each inference, however often and late it is told. The
+    hour of the telling is in the record, in SageMaker's ground-truth form.
+    """
+    key = f"ground-truth/{inference_id[:2]}/{inference_id}.jsonl"
+    record = {
+        "groundTruthData": {"data": str(int(outcome)), "encoding": "CSV"},
+        "eventMetadata": {"eventId": inference_id, "observedTime": observed.strftime("%Y-%m-%dT%H:%M:%SZ")},
+        "eventVersion": "0",
+    }
+    try:
+        s3.put_object(Bucket=lake_bucket, Key=key, Body=json.dumps(record).encode() + b"\n", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        before = json.loads(s3.get_object(Bucket=lake_bucket, Key=key)["Body"].read())
+        return bool(before["groundTruthData"] == record["groundTruthData"])
+    return True
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

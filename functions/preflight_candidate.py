@@ -1,0 +1,111 @@
+"""PreflightCandidate: whether an approved package can be served, and under which names.
+
+Invoked by  state PreflightCandidate of step_functions/deployment.asl.json
+Takes       {"model_package_arn": "..."}
+Returns     messages.RolloutPlan
+Raises      PreflightFailedError (nothing is deployed)
+Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
+            s3:GetObject on the lake's models/; dynamodb:GetItem, dynamodb:PutItem on the state table;
+            PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from tidegate.aws import registry
+from tidegate.aws.objects import split_uri
+from tidegate.aws.registry import ModelPackage
+from tidegate.aws.state import Champion, State
+from tidegate.errors import PreflightFailedError
+from tidegate.messages import RolloutPlan, RolloutStep
+from tidegate.plan import Plan
+
+logger = Logger()
+sagemaker = boto3.client("sagemaker")
+s3 = boto3.client("s3")
+state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
+endpoint_name = os.environ["ENDPOINT_NAME"]
+prefix = os.environ["PREFIX"]
+plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    package = registry.describe(sagemaker, event["model_package_arn"])
+    champion = state.champion()
+    config = _endpoint_config()
+    _check(package, champion, config)
+    if config is None:
+        champion = None  # an endpoint that is gone has no champion to compare with
+    candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
+    stamp = datetime.now(UTC)
+    name = f"{prefix}-v{package.version}-{stamp:%Y%m%d%H%M%S}"
+    state.record_variant(candidate, package.version, package.arn, package.metadata.get("run", ""))
+    logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
+    return RolloutPlan(
+        model_package_arn=package.arn,
+        model_version=package.version,
+        model_name=name,
+        config_name=f"{name}-rollout" if champion else name,
+        final_config_name=f"{name}-final",
+        candidate_variant=candidate,
+        champion_variant=champion.variant if champion else None,
+        champion_model_name=champion.model_name if champion else None,
+        champion_config_name=config,
+        started=stamp.isoformat(),
+        steps=tuple(
+            RolloutStep(
+                weight=step.weight, bake_seconds=step.bake_seconds, minimum_requests=step.minimum_requests
+            )
+            for step in plan.config.deployment.steps
+        ),
+    ).to_json()
+
+
+def _endpoint_config() -> str | None:
+    """The configuration that serves now; None when there is no endpoint.
+
+    Raises:
+        PreflightFailedError: the endpoint is in no state to be changed.
+    """
+    try:
+        described = sagemaker.describe_endpoint(EndpointName=endpoint_name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":  # how SageMaker says "not found"
+            raise
+        return None
+    if described["EndpointStatus"] != "InService":
+        raise PreflightFailedError(
+            f"endpoint `{endpoint_name}` is {described['EndpointStatus']}",
+            cause=described.get("FailureReason", "another change is in progress"),
+            hint="approve the package again when it is InService",
+        )
+    return described["EndpointConfigName"]
+
+
+def _check(package: ModelPackage, champion: Champion | None, config: str | None) -> None:
+    what = f"model package {package.version} cannot be served"
+    if package.approval != "Approved":
+        raise PreflightFailedError(what, cause=f"its approval is {package.approval}")
+    if champion is not None and config is not None and champion.model_package_arn == package.arn:
+        raise PreflightFailedError(what, cause="it is the champion already")
+    wanted = package.metadata.get("feature_set_hash", "")
+    if wanted != plan.features.hash:
+        raise PreflightFailedError(
+            what,
+            cause=f"it needs features {wanted[:16]}, but {plan.features.hash[:16]} are computed",
+            hint="train a model on the features of today, or deploy the pipeline that computes the others",
+        )
+    bucket, key = split_uri(package.model_uri)
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as cause:
+        raise PreflightFailedError(what, cause=f"{package.model_uri}: {cause}") from cause

@@ -1,0 +1,62 @@
+"""The live endpoint: asked for predictions by variant, within a deadline."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+class EndpointUnavailableError(Exception):
+    """No answer that could be used: no endpoint, no capacity, a failing model, or the deadline passed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer of a container, and the variant that gave it."""
+
+    variant: str
+    document: dict[str, Any]
+
+
+def deadline(milliseconds: int) -> Config:
+    """Client configuration that gives up in time instead of retrying past the caller's patience."""
+    return Config(
+        connect_timeout=1,
+        read_timeout=milliseconds / 1000,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+
+
+def invoke(
+    runtime: "SageMakerRuntimeClient",
+    endpoint: str,
+    instances: list[dict[str, Any]],
+    *,
+    inference_id: str,
+    variant: str | None = None,
+) -> Answer:
+    """Ask the endpoint, or one variant of it.
+
+    Raises:
+        EndpointUnavailableError: see there; the cause is chained.
+    """
+    target: Any = {} if variant is None else {"TargetVariant": variant}
+    try:
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint,
+            ContentType="application/json",
+            Accept="application/json",
+            InferenceId=inference_id,
+            Body=json.dumps({"instances": instances}, separators=(",", ":")).encode(),
+            **target,
+        )
+        document = json.loads(answer["Body"].read())
+    except (ClientError, BotoConnectionError, HTTPClientError, ValueError) as cause:
+        raise EndpointUnavailableError(str(cause)) from cause
+    return Answer(variant=answer.get("InvokedProductionVariant", ""), document=document)

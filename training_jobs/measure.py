@@ -1,0 +1,141 @@
+"""The monitoring job: how far a window of captured traffic has moved from what the champion was trained on.
+
+Compares the columns a caller sends and the predictions. Aggregates are left out: all rows of a window share
+a few values of them, so a count of rows says nothing about their distribution.
+"""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tidegate import monitor_files
+from tidegate.capture import Captured, read
+from tidegate.drift import ColumnDrift, drift
+from tidegate.plan import Plan
+from tidegate.profile import Profile, profile_batches
+from training_jobs.paths import PIPELINE, Paths
+
+PREDICTION = "probability"
+HIGH_RESOLUTION_BELOW_SECONDS = 60
+_ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+_PYTHON: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+
+
+def main(paths: Paths) -> None:
+    plan = Plan.load(PIPELINE)
+    captured = read(_lines(paths.processing_input("captures")))
+    current = _requests(plan, captured)
+    predicted = profile_batches(
+        pa.table({PREDICTION: pa.array(captured.probabilities, pa.float64())}).to_batches()
+    )
+    baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
+    expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
+    monitoring = plan.config.monitoring
+    limits: dict[str, Any] = {
+        "alarm": monitoring.psi_threshold,
+        "q": monitoring.p_value,
+        "minimum_rows": monitoring.minimum_rows,
+    }
+    columns = drift(baseline, current, list(baseline.columns), **limits)
+    [prediction] = drift(expected, predicted, [PREDICTION], **limits)
+    out = paths.processing_output("report")
+    document = {
+        "metrics": _metrics(plan, captured, columns, prediction),
+        "summary": _summary(captured, columns, prediction),
+        "columns": [asdict(column) for column in [*columns, prediction]],
+    }
+    _write(out / "measurement.json", document)
+    constraints = monitor_files.constraints(baseline)
+    _write(out / "statistics.json", monitor_files.statistics(current))
+    _write(out / "constraints.json", constraints)
+    _write(
+        out / "constraint_violations.json", monitor_files.violations(constraints, current, _drifted(columns))
+    )
+
+
+def _lines(folder: Path) -> Iterator[bytes]:
+    for file in sorted(folder.rglob("*.jsonl")):
+        with file.open("rb") as lines:
+            yield from lines
+
+
+def _requests(plan: Plan, captured: Captured) -> Profile:
+    names = [name for name in plan.features.request if name != plan.features.source.event_ts]
+    arrays = {
+        name: _array([i.get(name) for i in captured.instances], plan.instance_types[name]) for name in names
+    }
+    return profile_batches(pa.table(arrays).to_batches())
+
+
+def _array(values: list[Any], kind: str) -> pa.Array:
+    """Callers were checked against the contract; what slipped through all the same counts as missing."""
+    try:
+        return pa.array(values, _ARROW.get(kind, pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(
+            [v if isinstance(v, _PYTHON.get(kind, str)) else None for v in values], _ARROW.get(kind)
+        )
+
+
+def _read_profile(file: Path) -> Profile:
+    return Profile.from_table(pq.read_table(file))
+
+
+def _drifted(columns: list[ColumnDrift]) -> list[ColumnDrift]:
+    return sorted((c for c in columns if c.status == "alarm"), key=lambda c: c.psi, reverse=True)
+
+
+def _metrics(
+    plan: Plan, captured: Captured, columns: list[ColumnDrift], prediction: ColumnDrift
+) -> list[dict[str, Any]]:
+    """Members of PutMetricData: few and meaningful, not one for each column."""
+    values = {
+        "DriftedFeatureCount": len(_drifted(columns)),
+        "DriftScoreMax": max((column.psi for column in columns), default=0.0),
+        "PredictionDriftScore": prediction.psi,
+        "RowsMeasured": len(captured.instances),
+        "UnreadableRecords": captured.unreadable + captured.fallen_short,
+    }
+    dimensions = [{"Name": "Endpoint", "Value": os.environ["sagemaker_endpoint_name"]}]  # noqa: SIM112  Model Monitor's spelling
+    high = plan.config.monitoring.alarm_period_seconds < HIGH_RESOLUTION_BELOW_SECONDS
+    resolution = {"StorageResolution": 1} if high else {}
+    return [
+        {"MetricName": name, "Value": float(value), "Unit": "None", "Dimensions": dimensions, **resolution}
+        for name, value in values.items()
+    ]
+
+
+def _summary(captured: Captured, columns: list[ColumnDrift], prediction: ColumnDrift) -> dict[str, Any]:
+    """Small enough for a state machine to carry."""
+    worst = max(columns, key=lambda column: column.psi, default=None)
+    return {
+        "rows": len(captured.instances),
+        "unreadable": captured.unreadable + captured.fallen_short,
+        "drifted": [_shown(column) for column in _drifted(columns)][:20],
+        "worst": None if worst is None else _shown(worst),
+        "prediction": _shown(prediction),
+        "statuses": {
+            status: len(list(group))
+            for status, group in itertools.groupby(sorted(column.status for column in columns))
+        },
+    }
+
+
+def _shown(column: ColumnDrift) -> dict[str, Any]:
+    return {
+        "column": column.column,
+        "psi": round(column.psi, 4),
+        "p": float(f"{column.adjusted_p:.3g}"),
+        "status": column.status,
+    }
+
+
+def _write(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document, indent=2))
