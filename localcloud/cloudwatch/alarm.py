@@ -1,5 +1,6 @@
 """An alarm: its settings as they were put, its state, and the history DescribeAlarmHistory tells."""
 
+import functools
 import json
 from collections import deque
 from collections.abc import Mapping
@@ -131,7 +132,7 @@ class MetricAlarm(Alarm):
             return named
         return self.watched["MetricStat"]["Stat"] if "MetricStat" in self.watched else None
 
-    @property
+    @functools.cached_property  # asked at every datapoint; an alarm that is put again is another object
     def metrics(self) -> set[Metric]:
         return {Metric.from_request(q["MetricStat"]["Metric"]) for q in self.queries if "MetricStat" in q}
 

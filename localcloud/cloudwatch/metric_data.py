@@ -70,7 +70,8 @@ def get_metric_statistics(store: MetricStore, request: Mapping[str, Any]) -> dic
     period = int(request["Period"])
     check_period(period)
     start, end = _range(request)
-    if (datapoints := math.ceil((end - start) / period)) > MOST_STATISTICS:
+    seconds = epoch(request["EndTime"]) - epoch(request["StartTime"])
+    if (datapoints := math.ceil(seconds / period)) > MOST_STATISTICS:
         raise InvalidParameterCombination(
             f"You have requested up to {datapoints:,} datapoints, which exceeds the limit of "
             f"{MOST_STATISTICS:,}. You may reduce the datapoints requested by increasing Period, or "

@@ -1,8 +1,8 @@
 """Whether a composite alarm's actions run now, later or not at all, by its suppressor.
 
 Source: CloudWatch User Guide, "Composite alarm action suppression". Actions for ALARM wait for the suppressor
-to rise (WaitPeriod) or, once it fell, for the ExtensionPeriod. A composite that is back before its actions
-ran has had none: neither those of ALARM nor those of OK are run.
+to rise (WaitPeriod) or, once it fell, for the ExtensionPeriod. A composite that is back where it was before
+its actions ran has had none: neither those of the one change nor those of the other are run.
 """
 
 from localcloud.cloudwatch.alarm import CompositeAlarm, Held, Transition
@@ -13,12 +13,14 @@ def arrive(alarm: CompositeAlarm, change: Transition, suppressor: str, now: floa
     """A change of the composite's state: the changes whose actions run now, which is it or none."""
     waiting, alarm.held = alarm.held, None
     alarm.suppressed_by = None
+    if waiting is not None:
+        return []
     if suppressor == ALARM:
         _hold(alarm, Held(transition=change, by="Alarm"))
     elif change.after.value == ALARM:
         wait = alarm.settings["ActionsSuppressorWaitPeriod"]
         _hold(alarm, Held(transition=change, by="WaitPeriod", until=now + wait))
-    elif waiting is None:
+    else:
         return [change]
     return []
 
