@@ -7,12 +7,16 @@ more than one table.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from tidegate.contract.document import Document
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.contract.rules import column_of, column_rules, table_rules
+from tidegate.contract.values import check_rule
+
+_TABLE_NAME = "[a-z][a-z0-9_]{0,99}"  # it names a Glue table, and the folder of its drops
 
 
 def compile_contract(path: Path) -> dict[str, Any]:
@@ -31,6 +35,8 @@ def compile_contract(path: Path) -> dict[str, Any]:
         document.problem(("schema",), f"`schema` has {len(tables)} tables; a pipeline reads drops of one")
         document.raise_problems()
     table = tables[0]
+    if not re.fullmatch(_TABLE_NAME, table["name"]):
+        document.problem(("schema", 0, "name"), f"table name {table['name']!r} must match {_TABLE_NAME}")
     columns, rules = _columns_and_rules(document, table)
     document.raise_problems()
 
@@ -57,7 +63,10 @@ def _columns_and_rules(document: Document, table: dict[str, Any]) -> tuple[list[
         if column.name in {other.name for other in columns}:
             document.problem(where, f"column `{column.name}` is there twice")
         columns.append(column)
-        rules += column_rules(document, where, entry, column)
+        found = column_rules(document, where, entry, column)
+        for rule in found:
+            check_rule(document, where, rule, column)
+        rules += found
     if not columns:
         document.problem(("schema", 0), "the table has no columns: list them under `properties`")
         return columns, rules

@@ -13,6 +13,7 @@ from typing import Any, Self
 from tidegate.errors import ConfigError
 
 Where = tuple[str | int, ...]
+_COLUMN = ("schema", 0, "properties", 0)  # how deep a column lies
 
 
 @dataclass(kw_only=True)
@@ -76,13 +77,27 @@ class Document:
         schema = json.loads((Path(spec.origin).parent / "schema.json").read_text(encoding="utf-8"))
         errors = [_Mistake.of(error) for error in Draft201909Validator(schema).iter_errors(self.data)]
         known = set(re.findall(r'"(\w+)": \{', json.dumps(schema)))
+        untyped = self._untyped_columns()
+        for where in untyped:
+            self.problem(where, f"`{'.'.join(map(str, where))}` has no `logicalType`")
         for error in errors:
+            # The schema takes a column without a type for one of every type, and complains about each.
+            if error.where[: len(_COLUMN)] in untyped:
+                continue
             # A mistake inside an object also leaves the object's sound keys unevaluated: tell the first only.
             if error.validator == "unevaluatedProperties" and any(e.is_inside(error) for e in errors):
                 continue
             self.problem(error.where, error.sentence(known))
         if not self.problems and not self.data.get("schema"):
             self.problem((), "`schema` is missing: it lists the table and its columns")
+
+    def _untyped_columns(self) -> set[Where]:
+        return {
+            ("schema", t, "properties", c)
+            for t, table in enumerate(_dicts(self.data.get("schema")))
+            for c, column in enumerate(_dicts(table.get("properties")))
+            if "logicalType" not in column
+        }
 
     def _line(self, where: Where) -> int:
         while where and where not in self.lines:
@@ -128,6 +143,11 @@ class _Mistake:
             names = ", ".join(f"`{name}`" for name in extra)
             return f"{place}: unknown key {names}" + (f", did you mean `{near[0]}`?" if near else "")
         return f"{place}: {self.message[:200]}"
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The members of a list, an empty one for each that is none."""
+    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
 
 
 def _with_text_dates(value: Any) -> Any:

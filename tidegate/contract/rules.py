@@ -68,7 +68,7 @@ def column_rules(document: Document, where: Where, entry: dict[str, Any], column
     rules = [Rule(kind="type", columns=columns)]
     if entry.get("required") or entry.get("primaryKey"):
         rules.append(Rule(kind="required", columns=columns))
-    rules += _option_rules(document, (*where, "logicalTypeOptions"), entry, column)
+    rules += _option_rules(entry, column)
     if "enum" in entry:
         rules.append(Rule(kind="enum", columns=columns, values=tuple(e["value"] for e in entry["enum"])))
     if entry.get("unique"):
@@ -87,7 +87,7 @@ def table_rules(document: Document, where: Where, table: dict[str, Any]) -> list
     return rules + _quality_rules(document, where, table, ())
 
 
-def _option_rules(document: Document, where: Where, entry: dict[str, Any], column: Column) -> list[Rule]:
+def _option_rules(entry: dict[str, Any], column: Column) -> list[Rule]:
     options, columns = entry.get("logicalTypeOptions", {}), (column.name,)
     rules = []
     low = options.get("exclusiveMinimum", options.get("minimum"))
@@ -115,7 +115,6 @@ def _option_rules(document: Document, where: Where, entry: dict[str, Any], colum
             )
         )
     if "pattern" in options:
-        _check_pattern(document, (*where, "pattern"), options["pattern"])
         rules.append(Rule(kind="pattern", columns=columns, pattern=options["pattern"]))
     return rules
 
@@ -151,7 +150,6 @@ def _library_rules(
         if "validValues" in arguments:
             rules.append(Rule(kind="enum", columns=columns, values=tuple(arguments["validValues"]), **shared))
         if "pattern" in arguments:
-            _check_pattern(document, (*where, "arguments", "pattern"), arguments["pattern"])
             rules.append(Rule(kind="pattern", columns=columns, pattern=arguments["pattern"], **shared))
         if not rules:
             document.problem(where, "invalidValues needs `arguments` with validValues or pattern")
@@ -177,10 +175,3 @@ def _condition(document: Document, where: Where, check: dict[str, Any]) -> Condi
         document.problem((*where, "unit"), f"unit is {unit!r}, must be rows or percent")
         unit = "rows"
     return Condition(operator=operator, values=tuple(values), unit=unit)
-
-
-def _check_pattern(document: Document, where: Where, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as cause:
-        document.problem(where, f"pattern {pattern!r} is not a regular expression: {cause}")
