@@ -1,0 +1,39 @@
+# make demo | make test | make test-all | make check | make bench | make ui | make clean
+SHELL := /bin/bash
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+SYNC := $(UV) sync --frozen --quiet --inexact $(shell node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || echo --group node)
+RUN := $(UV) run --frozen --no-sync
+export UV_PYTHON_PREFERENCE ?= system
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
+.PHONY: demo test test-all check bench ui clean install install-dev
+
+demo: install                ## the whole story on real flights
+	$(RUN) tidegate demo
+
+test: install-dev check      ## lint, types, import contracts and every test CI runs
+	$(RUN) pytest -m "not slow and not aws"
+
+test-all: install-dev check  ## the slow matrices too
+	$(RUN) pytest -m "not aws"
+
+check: install-dev
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports --no-cache
+
+bench: install-dev           ## every number of the README
+	$(RUN) python -m bench
+
+install: $(if $(filter .tools/%,$(UV)),$(UV))
+	$(SYNC)
+
+install-dev: install
+	$(SYNC) --group dev
+
+.tools/bin/uv:               # no uv on this machine: one of our own, in a venv
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: Python 3.11 or newer is needed'; exit 2; }
+	python3 -m venv .tools && .tools/bin/pip install --quiet uv
+
+clean:
+	rm -rf .venv .tools .tidegate cdk.out node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
