@@ -32,9 +32,9 @@ class DifferentError(Exception):
 class Conversation:
     """One recorded case on a running local cloud."""
 
-    def __init__(self, text, number, client, role_arn):
+    def __init__(self, text, mark, client, role_arn):
         # names are used by many cases and told apart by their ends
-        self._case = json.loads(re.sub(r"-u(\d+)", rf"-u\g<1>c{number}", text))
+        self._case = json.loads(re.sub(r"-u(\d+)", rf"-u\g<1>{mark}", text))
         self._client = client
         self._known = {("account", None): "123456789012", ("region", None): "us-east-1"}
         self._known["role_arn", None] = role_arn
@@ -159,13 +159,13 @@ class Conversation:
         return self._known[kind, key]
 
     def _missing(self, label, content):
-        """Of what was received later on AWS, what does not arrive here within a second."""
+        """Of what was received later on AWS, what does not arrive here within five seconds."""
         if isinstance(content, dict) and "Error" in content:
             errors = [answer for answer in self._answers if "Error" in answer]
             found = any(not self._compare(content, error, "") for error in errors)
             return [] if found else [f"{label}: no such error"]
         missing = list(_messages(content))
-        until = time.monotonic() + 1
+        until = time.monotonic() + 5
         while True:
             self._arrived += self._received()
             # messages are taken once, lines of a log are there for every later answer

@@ -47,8 +47,9 @@ def role_arn(aws):
 def test_as_many_conversations_as_ever_go_as_on_aws(aws, role_arn, service, record_property):
     agree, reasons, differ = 0, Counter(), []
     for number, file in enumerate(sorted((CASES / "service-recordings" / service).rglob("*.json"))):
+        mark = f"{service}{number}"
         try:
-            wrong = Conversation(file.read_text(), number, aws.client, role_arn).differences()
+            wrong = Conversation(file.read_text(), mark, aws.client, role_arn).differences()
         except NotApplicableError as reason:
             reasons[str(reason)] += 1
             continue
