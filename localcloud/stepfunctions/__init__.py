@@ -1,4 +1,8 @@
-"""Step Functions: moto's ASL interpreter with what it lacks, each part through a named seam."""
+"""Step Functions: moto's ASL interpreter with what it lacks, each part through a named seam.
+
+Refused when a machine is made, where AWS would take it: ItemBatcher, item readers of JSON lines, manifests and
+Parquet, HTTP tasks. Not built: activities, TestState, redrive, result files of a ResultWriter.
+"""
 
 import logging
 from typing import Any
@@ -13,6 +17,7 @@ from localcloud import _moto_seams, cloud
 from localcloud.stepfunctions import (
     catching,
     clients,
+    copies,
     expressions,
     maps,
     models,
@@ -51,7 +56,7 @@ def install() -> None:
         return TASKS[service_name]() if service_name in TASKS else stock(service_name)
 
     _moto_seams.replace(state_task_factory.__name__, "state_task_service_for", task_for)
-    for part in (catching, clients, expressions, maps, parser, waiting):
+    for part in (catching, clients, copies, expressions, maps, parser, waiting):
         part.install()
 
 
