@@ -4,9 +4,9 @@ Invoked by  state BuildTrainingSet of step_functions/training.asl.json
 Takes       {"run": messages.TrainingLock.run}
 Returns     messages.TrainingSet
 Raises      InsufficientDataError (the run ends as skipped)
-Needs       glue:GetTable, glue:UpdateTable on the database and its tables; s3:GetObject, s3:PutObject on the
-            lake's warehouse/; s3:PutObject on the lake's training/; dynamodb:GetItem on the state table;
-            sagemaker:DescribeModelPackage on the model package group;
+Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database and its tables;
+            s3:GetObject, s3:PutObject on the lake's warehouse/; s3:PutObject on the lake's training/;
+            dynamodb:GetItem on the state table; sagemaker:DescribeModelPackage on the package group;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
 
