@@ -67,9 +67,8 @@ def _columns_and_rules(document: Document, table: dict[str, Any]) -> tuple[list[
         for rule in found:
             check_rule(document, where, rule, column)
         rules += found
-    if not columns:
+    if not table.get("properties"):
         document.problem(("schema", 0), "the table has no columns: list them under `properties`")
-        return columns, rules
     whole = table_rules(document, ("schema", 0), table)
     for rule in whole:
         for name in set(rule.columns) - {column.name for column in columns}:

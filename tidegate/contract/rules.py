@@ -79,7 +79,7 @@ def column_rules(document: Document, where: Where, entry: dict[str, Any], column
 
 def table_rules(document: Document, where: Where, table: dict[str, Any]) -> list[Rule]:
     """Rules of the whole drop: its columns, its primary key, and those listed under `quality`."""
-    keys = [entry for entry in table["properties"] if entry.get("primaryKey")]
+    keys = [entry for entry in table.get("properties", ()) if entry.get("primaryKey")]
     keys.sort(key=lambda entry: entry.get("primaryKeyPosition", -1))
     rules = [Rule(kind="columns")]
     if keys and not (len(keys) == 1 and keys[0].get("unique")):

@@ -64,16 +64,20 @@ def _hash_short(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDA
     shortest, longest = int(lengths.min()), int(lengths.max())
     for position in range(0, longest, _WORD):
         if position + _WORD <= shortest:
-            word = windows[starts + position]
-        else:
-            remaining = np.clip(lengths - position, 0, _WORD)
-            shift = ((_WORD - remaining) * 8).astype(np.uint64)
-            # Shifting by 64 is undefined: a string that has ended contributes 0 by the second factor.
-            mask = (np.uint64(2**64 - 1) >> np.minimum(shift, np.uint64(63))) * (remaining > 0)
-            word = windows[np.minimum(starts + position, len(windows) - 1)] & mask
-        hashes = (hashes ^ word) * _MULTIPLIER
-        hashes ^= hashes >> np.uint64(32)
+            hashes = _absorb(hashes, windows[starts + position])
+            continue
+        # A string that has ended stays as it is: its hash must not depend on its neighbours' lengths.
+        rows = np.flatnonzero(lengths > position)
+        unused = np.maximum(_WORD - (lengths[rows] - position), 0).astype(np.uint64)
+        mask = np.uint64(2**64 - 1) >> (unused * np.uint64(8))
+        hashes[rows] = _absorb(hashes[rows], windows[starts[rows] + position] & mask)
     return _mix(hashes)
+
+
+def _absorb(hashes: Hashes, words: Hashes) -> Hashes:
+    hashes = (hashes ^ words) * _MULTIPLIER
+    hashes ^= hashes >> np.uint64(32)
+    return hashes
 
 
 def _mix(hashes: Hashes) -> Hashes:
