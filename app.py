@@ -9,7 +9,7 @@ from infra.app import build
 from infra.packaging import staged
 from tidegate.errors import ConfigError
 
-app = App(stack_traces=False)  # they name folders of this machine
+app = App()
 pipeline = Path(app.node.try_get_context("pipeline") or "examples/flights")
 environment = app.node.try_get_context("env") or "dev"
 try:

@@ -37,7 +37,6 @@ def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = Fals
             context=json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"],
             analytics_reporting=False,
             builtin_cloud_formation_validation=False,  # seconds; cfn-lint's tests find more
-            stack_traces=False,
             tree_metadata=False,
         )
         build(app, sources)

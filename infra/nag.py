@@ -43,8 +43,12 @@ ACCEPTED = (
         "*/Pipeline/*/Role/*",
         f"log deliveries and X-Ray of machines, lists, metrics: {NO_RESOURCES}",
     ),
-    Accepted(_wildcard("*"), "*/Pipeline/Roles/*", f"ecr:GetAuthorizationToken, PutMetricData: {NO_RESOURCES}"),
+    Accepted(
+        _wildcard("*"), "*/Pipeline/Roles/*", f"ecr:GetAuthorizationToken, PutMetricData: {NO_RESOURCES}"
+    ),
     Accepted(_below("drops"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
+    Accepted(_below("staging"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
+    Accepted(_below("reports"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("profiles"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("quarantine"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("warehouse"), "*/Pipeline/*", UNKNOWN_OBJECTS),

@@ -7,9 +7,11 @@ from typing import Any
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
+LEDGER_INDEX = "by-time"
 # an object's metadata is read with the permission to read it: HeadObject has no action of its own
-READ_TABLES = ("glue:GetDatabase", "glue:GetTable")
-WRITE_TABLES = (*READ_TABLES, "glue:CreateTable", "glue:UpdateTable")
+READ_TABLES = ("glue:GetTable",)
+CHANGE_TABLES = (*READ_TABLES, "glue:GetDatabase", "glue:UpdateTable")  # a commit asks for the location
+CREATE_TABLES = ("glue:CreateTable",)
 
 
 def allow(
@@ -41,17 +43,16 @@ class Store:
     glue_database: str
     key_arn: str | None  # of the customer's key, when there is one
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Every environment variable that names something kept."""
-        return {
-            "DROPS_BUCKET": self.drops_bucket,
+    def environment(self, *variables: str) -> dict[str, str]:
+        """These of the environment variables that name something kept."""
+        named = {
             "LAKE_BUCKET": self.lake_bucket,
             "LEDGER_TABLE": self.ledger_table,
             "ONLINE_TABLE": self.online_table,
             "STATE_TABLE": self.state_table,
             "GLUE_DATABASE": self.glue_database,
         }
+        return {variable: named[variable] for variable in variables}
 
     def read_drops(self) -> iam.PolicyStatement:
         return allow("s3:GetObjectVersion", on=[f"{self.drops_arn}/drops/*"])
@@ -63,18 +64,32 @@ class Store:
         return allow("s3:PutObject", on=self._objects(prefixes))
 
     def list_lake(self, *prefixes: str) -> iam.PolicyStatement:
-        below = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+        # a HEAD of a missing object has no prefix; without this permission it is 403 instead of 404
+        below = {"StringLikeIfExists": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
         return allow("s3:ListBucket", on=[self.lake_arn], when=below)
 
     def read_tables(self) -> list[iam.PolicyStatement]:
         """Iceberg tables on the Glue catalog, data and metadata."""
         return [self._catalog(*READ_TABLES), self.read_lake("warehouse/")]
 
-    def write_tables(self) -> list[iam.PolicyStatement]:
-        return [self._catalog(*WRITE_TABLES), self.read_lake("warehouse/"), self.write_lake("warehouse/")]
+    def change_tables(self) -> list[iam.PolicyStatement]:
+        """Tag or append to tables that are there; pyiceberg looks whether a metadata file exists already."""
+        return [
+            self._catalog(*CHANGE_TABLES),
+            self.read_lake("warehouse/"),
+            self.write_lake("warehouse/"),
+            self.list_lake("warehouse/"),
+        ]
+
+    def create_tables(self) -> list[iam.PolicyStatement]:
+        """The same, and the first write of a table."""
+        return [self._catalog(*CREATE_TABLES), *self.change_tables()]
 
     def ledger(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.ledger_arn])
+
+    def ledger_by_time(self) -> iam.PolicyStatement:
+        return allow("dynamodb:Query", on=[self.ledger_arn, f"{self.ledger_arn}/index/{LEDGER_INDEX}"])
 
     def online(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.online_arn])

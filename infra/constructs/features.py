@@ -5,7 +5,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.events import start_on
-from infra.constructs.function import Function, Shared
+from infra.constructs.function import ONE_VCPU_MEBIBYTES, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import arn
 
@@ -18,25 +18,24 @@ class Features(Construct):
     ) -> None:
         super().__init__(scope, id_)
         store = shared.store
-        tables = {"LAKE_BUCKET": store.lake_bucket, "GLUE_DATABASE": store.glue_database}
         functions = [
             Function(
                 self,
                 "PlanFeatures",
                 shared=shared,
-                statements=store.read_tables(),
-                environment=tables,
+                statements=[],
+                environment={},
                 data=True,
-                memory_mebibytes=1769,
+                memory_mebibytes=ONE_VCPU_MEBIBYTES,
             ),
             Function(
                 self,
                 "ComputeFeatures",
                 shared=shared,
                 statements=[*store.read_tables(), store.write_lake("features/")],
-                environment=tables,
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE"),
                 data=True,
-                memory_mebibytes=3008,
+                memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
             ),
             Function(
@@ -44,13 +43,13 @@ class Features(Construct):
                 "RecordFeatures",
                 shared=shared,
                 statements=[
-                    *store.write_tables(),
+                    *store.create_tables(),
                     store.read_lake("features/"),
-                    store.online("UpdateItem"),
+                    store.online("PutItem"),
                 ],
-                environment={**tables, "ONLINE_TABLE": store.online_table},
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "ONLINE_TABLE"),
                 data=True,
-                memory_mebibytes=3008,
+                memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
             ),
         ]

@@ -17,6 +17,9 @@ from infra.store import Store, allow
 from tidegate.config import PipelineConfig
 
 METRICS_NAMESPACE = "Tidegate"
+# Lambda gives CPU with memory
+ONE_VCPU_MEBIBYTES = 1769
+TWO_VCPU_MEBIBYTES = 3008  # the most that a new account may have
 # one thread each: the cores belong to as many functions as run at once
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

@@ -64,11 +64,7 @@ class InferenceApi(Construct):
                 store.online("BatchGetItem"),
                 store.state("GetItem"),
             ],
-            environment={
-                "ENDPOINT_NAME": endpoint,
-                "ONLINE_TABLE": store.online_table,
-                "STATE_TABLE": store.state_table,
-            },
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("ONLINE_TABLE", "STATE_TABLE")},
             memory_mebibytes=1024,  # CPU comes with memory, and each request waits for this one
             timeout_seconds=self.config.serving.timeout_ms // 1000 + SPARE_SECONDS,
         )
@@ -79,8 +75,8 @@ class InferenceApi(Construct):
             self,
             "Feedback",
             shared=self.shared,
-            statements=[store.write_lake("ground-truth/")],
-            environment={"LAKE_BUCKET": store.lake_bucket},
+            statements=[store.read_lake("ground-truth/"), store.write_lake("ground-truth/")],
+            environment=store.environment("LAKE_BUCKET"),
         )
 
     def _stage(self) -> None:

@@ -6,13 +6,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.function import Function, Shared
+from infra.constructs.function import ONE_VCPU_MEBIBYTES, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.constructs.messaging import queue
 from infra.store import allow, arn
 
 RECEIVE_TIMEOUT_SECONDS = 30
 BATCH = 10
+# what an event source mapping does with the function's role
+POLL_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
 class Ingestion(Construct):
@@ -53,21 +55,11 @@ class Ingestion(Construct):
             "ReceiveDrop",
             shared=self.shared,
             statements=[
-                store.read_drops(),
-                store.ledger("PutItem", "UpdateItem"),
-                store.write_lake("quarantine/"),
+                store.ledger("PutItem", "GetItem", "UpdateItem"),
                 allow("states:StartExecution", on=[self.machine.arn]),
-                allow(
-                    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-                    on=[self.drops.queue_arn],
-                ),
+                allow(*POLL_QUEUE, on=[self.drops.queue_arn]),
             ],
-            environment={
-                "DROPS_BUCKET": store.drops_bucket,
-                "LAKE_BUCKET": store.lake_bucket,
-                "LEDGER_TABLE": store.ledger_table,
-                "INGESTION_MACHINE": self.machine.arn,
-            },
+            environment={**store.environment("LEDGER_TABLE"), "INGESTION_MACHINE": self.machine.arn},
             timeout_seconds=RECEIVE_TIMEOUT_SECONDS,
         )
         lambda_.EventSourceMapping(
@@ -82,73 +74,79 @@ class Ingestion(Construct):
 
     def _machine(self) -> Machine:
         store = self.shared.store
-        read_profiles, write_profiles = store.read_lake("profiles/"), store.write_lake("profiles/")
-        lake = {"LAKE_BUCKET": store.lake_bucket}
-        functions = [
-            Function(
-                self,
-                "PlanShards",
-                shared=self.shared,
-                statements=[store.read_drops()],
-                environment={},
-                data=True,
-                memory_mebibytes=1769,  # one vCPU
-            ),
-            Function(
-                self,
-                "ValidateShard",
-                shared=self.shared,
-                statements=[store.read_drops(), write_profiles],
-                environment=lake,
-                data=True,
-                memory_mebibytes=3008,
-                timeout_seconds=900,
-            ),
-            Function(
-                self,
-                "JudgeDrop",
-                shared=self.shared,
-                statements=[read_profiles, write_profiles, store.ledger("Query"), store.state("GetItem")],
-                environment={
-                    **lake,
-                    "LEDGER_TABLE": store.ledger_table,
-                    "STATE_TABLE": store.state_table,
-                },
-                data=True,
-                memory_mebibytes=1769,
-                timeout_seconds=300,
-            ),
-            Function(
-                self,
-                "RecordDatasetVersion",
-                shared=self.shared,
-                statements=[store.read_drops(), *store.write_tables(), store.ledger("UpdateItem")],
-                environment={
-                    **lake,
-                    "GLUE_DATABASE": store.glue_database,
-                    "LEDGER_TABLE": store.ledger_table,
-                },
-                data=True,
-                memory_mebibytes=3008,
-                timeout_seconds=900,
-            ),
-            Function(
-                self,
-                "QuarantineDrop",
-                shared=self.shared,
-                statements=[store.write_lake("quarantine/"), store.ledger("UpdateItem")],
-                environment={**lake, "LEDGER_TABLE": store.ledger_table},
-            ),
-        ]
         return Machine(
             self,
             "Ingestion",
             name="ingestion",
             shared=self.shared,
-            functions=functions,
+            functions=self._functions(),
             fills={"LedgerTable": store.ledger_table},
             grants={
                 "dynamodb:UpdateItem": [store.ledger_arn],
                 "events:PutEvents": [arn("events", "event-bus/default")],
             },
         )
+
+    def _functions(self) -> list[Function]:
+        store, shared = self.shared.store, self.shared
+        return [
+            Function(
+                self,
+                "PlanShards",
+                shared=shared,
+                statements=[store.read_drops()],
+                environment={},
+                data=True,
+                memory_mebibytes=ONE_VCPU_MEBIBYTES,
+            ),
+            Function(
+                self,
+                "ValidateShard",
+                shared=shared,
+                statements=[store.read_drops(), store.write_lake("staging/")],
+                environment=store.environment("LAKE_BUCKET"),
+                data=True,
+                memory_mebibytes=TWO_VCPU_MEBIBYTES,
+                timeout_seconds=900,
+            ),
+            Function(
+                self,
+                "JudgeDrop",
+                shared=shared,
+                statements=[
+                    store.read_lake("staging/", "profiles/", "training/"),
+                    store.write_lake("profiles/", "reports/"),
+                    store.ledger_by_time(),
+                    store.state("GetItem"),
+                    allow(
+                        "sagemaker:DescribeModelPackage",
+                        on=[arn("sagemaker", f"model-package/{store.prefix}/*")],
+                    ),
+                ],
+                environment=store.environment("LAKE_BUCKET", "LEDGER_TABLE", "STATE_TABLE"),
+                data=True,
+                memory_mebibytes=ONE_VCPU_MEBIBYTES,
+                timeout_seconds=300,
+            ),
+            Function(
+                self,
+                "RecordDatasetVersion",
+                shared=shared,
+                statements=[
+                    *store.create_tables(),
+                    store.read_lake("staging/", "profiles/"),
+                    store.ledger("UpdateItem"),
+                ],
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "LEDGER_TABLE"),
+                data=True,
+                memory_mebibytes=TWO_VCPU_MEBIBYTES,
+                timeout_seconds=900,
+            ),
+            Function(
+                self,
+                "QuarantineDrop",
+                shared=shared,
+                statements=[store.write_lake("quarantine/"), store.ledger("UpdateItem")],
+                environment=store.environment("LAKE_BUCKET", "LEDGER_TABLE"),
+            ),
+        ]

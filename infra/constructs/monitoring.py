@@ -44,11 +44,7 @@ class Monitoring(Construct):
                     on=[arn("sagemaker", f"model-package/{config.prefix}/*")],
                 ),
             ],
-            environment={
-                "ENDPOINT_NAME": endpoint,
-                "LAKE_BUCKET": store.lake_bucket,
-                "STATE_TABLE": store.state_table,
-            },
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
         )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(

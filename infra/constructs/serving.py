@@ -60,49 +60,42 @@ class Serving(Construct):
         )
 
     def _functions(self) -> list[Function]:
-        store = self.shared.store
+        store, shared = self.shared.store, self.shared
         endpoint = {"ENDPOINT_NAME": self.endpoint}
-        configs_arn = arn("sagemaker", f"endpoint-config/{self.config.prefix}-*")
+        prefix = {"PREFIX": self.config.prefix}
+        describe_package = allow("sagemaker:DescribeModelPackage", on=[self.packages_arn])
         return [
             Function(
                 self,
                 "PreflightCandidate",
-                shared=self.shared,
+                shared=shared,
                 statements=[
-                    allow("sagemaker:DescribeModelPackage", on=[self.packages_arn]),
+                    describe_package,
                     allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
-                    allow("sagemaker:DescribeEndpointConfig", on=[configs_arn]),
                     store.read_lake("models/"),
-                    store.state("GetItem"),
-                    store.online("Scan"),
+                    store.state("GetItem", "PutItem"),
                 ],
-                environment={
-                    **endpoint,
-                    "PREFIX": self.config.prefix,
-                    "STATE_TABLE": store.state_table,
-                    "ONLINE_TABLE": store.online_table,
-                },
+                environment={**endpoint, **prefix, **store.environment("STATE_TABLE")},
             ),
             Function(
                 self,
                 "CheckCandidate",
-                shared=self.shared,
+                shared=shared,
                 statements=[
-                    allow("sagemaker:DescribeModelPackage", on=[self.packages_arn]),
+                    describe_package,
                     allow("sagemaker:InvokeEndpoint", on=[self.endpoint_arn]),
+                    allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
                     store.read_lake("evaluations/"),
                 ],
-                environment={**endpoint, "LAKE_BUCKET": store.lake_bucket},
+                environment={**endpoint, **store.environment("LAKE_BUCKET")},
             ),
             Function(
                 self,
                 "JudgeRollout",
-                shared=self.shared,
-                statements=[
-                    # neither action has resources
-                    allow("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", on=["*"]),
-                ],
-                environment={**endpoint, "PREFIX": self.config.prefix},
+                shared=shared,
+                # neither action has resources
+                statements=[allow("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", on=["*"])],
+                environment={**endpoint, **prefix},
             ),
         ]
 

@@ -5,7 +5,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.events import start_on
-from infra.constructs.function import Function, Shared
+from infra.constructs.function import TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
@@ -35,25 +35,21 @@ class Training(Construct):
                 "AcquireTrainingLock",
                 shared=shared,
                 statements=[store.state("GetItem", "PutItem")],
-                environment={"STATE_TABLE": store.state_table},
+                environment=store.environment("STATE_TABLE"),
             ),
             Function(
                 self,
                 "BuildTrainingSet",
                 shared=shared,
                 statements=[
-                    *store.write_tables(),  # a tag keeps the snapshot
+                    *store.change_tables(),  # a tag keeps the snapshot
                     store.write_lake("training/"),
                     store.state("GetItem"),
                     allow("sagemaker:DescribeModelPackage", on=[arn("sagemaker", packages)]),
                 ],
-                environment={
-                    "LAKE_BUCKET": store.lake_bucket,
-                    "GLUE_DATABASE": store.glue_database,
-                    "STATE_TABLE": store.state_table,
-                },
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "STATE_TABLE"),
                 data=True,
-                memory_mebibytes=3008,
+                memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
             ),
         ]

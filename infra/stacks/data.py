@@ -9,11 +9,11 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from infra.store import Store
+from infra.store import LEDGER_INDEX, Store
 from tidegate.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
-EXPIRE_AFTER_DAYS = {"features/": 7, "captures/": 90}
+EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "captures/": 90}
 SUPERSEDED_AFTER_DAYS = 30  # older versions of an object of the lake; Iceberg never overwrites its own
 
 
@@ -36,7 +36,7 @@ class DataStack(Stack):
         self._expire(self.lake)
         self.ledger = self._table("Ledger", "drop_id")
         self.ledger.add_global_secondary_index(
-            index_name="by-time",
+            index_name=LEDGER_INDEX,
             partition_key=_text_attribute("dataset"),
             sort_key=_text_attribute("received_at"),
         )

@@ -7,6 +7,7 @@ from typing import Any
 from localcloud.assembly import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+FLIGHTS = REPOSITORY / "examples" / "flights"
 
 Template = dict[str, Any]
 Resource = dict[str, Any]

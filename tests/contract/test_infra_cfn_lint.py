@@ -1,0 +1,20 @@
+"""The templates against CloudFormation's own specification, by cfn-lint."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+# CDK's own DependsOn beside a reference: W3005 only says that the reference would do
+IGNORED = "W3005"
+
+
+def test_the_templates_are_clean(assembly, assembly_prod):
+    files = [str(file) for folder in (assembly, assembly_prod) for file in folder.rglob("*.template.json")]
+    assert len(files) == 6
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--ignore-checks", IGNORED, "--", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")

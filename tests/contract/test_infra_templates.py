@@ -1,0 +1,245 @@
+"""What an owner of the account would look for in the synthesized templates."""
+
+import json
+import re
+
+import pytest
+from synthesized import REPOSITORY, Templates, listed
+
+# Service Authorization Reference: actions that know no resources
+WITHOUT_RESOURCES = {
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    *("xray:GetSamplingRules", "xray:GetSamplingTargets"),
+    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
+    *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies"),
+    "logs:DescribeLogGroups",
+    *("cloudwatch:PutMetricData", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
+    *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
+    "ecr:GetAuthorizationToken",
+}
+STATEFUL = (
+    "AWS::S3::Bucket",
+    "AWS::DynamoDB::Table",
+    "AWS::Glue::Database",
+    "AWS::SageMaker::ModelPackageGroup",
+)
+
+
+def allowed(templates: Templates) -> list[tuple[str, dict]]:
+    """Every statement of an identity policy, with the policy it stands in."""
+    return [
+        (id_, statement)
+        for id_, policy in templates.of("AWS::IAM::Policy").items()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_no_role_may_do_anything_by_a_wildcard(any_templates):
+    wild = [(id_, a) for id_, s in allowed(any_templates) for a in listed(s["Action"]) if "*" in a]
+    assert allowed(any_templates) and wild == []
+
+
+def test_roles_have_no_managed_policies_and_no_inline_ones(any_templates):
+    for id_, role in any_templates.of("AWS::IAM::Role").items():
+        assert not {"ManagedPolicyArns", "Policies"} & role["Properties"].keys(), id_
+
+
+def test_a_statement_on_everything_holds_only_actions_that_know_no_resources(any_templates):
+    for id_, statement in allowed(any_templates):
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= WITHOUT_RESOURCES, id_
+
+
+def test_roles_are_assumed_by_one_service_each(any_templates):
+    for id_, role in any_templates.of("AWS::IAM::Role").items():
+        [statement] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert re.fullmatch(
+            r"(lambda|states|sagemaker|events)\.amazonaws\.com", statement["Principal"]["Service"]
+        ), id_
+
+
+def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_two(any_templates):
+    sagemaker_roles = {
+        id_
+        for id_, role in any_templates.of("AWS::IAM::Role").items()
+        if "sagemaker" in json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
+    }
+    passing = [s for _, s in allowed(any_templates) if "iam:PassRole" in listed(s["Action"])]
+    assert len(sagemaker_roles) == 2 and len(passing) == 3  # training, deployment, monitoring
+    for statement in passing:
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        assert statement["Resource"]["Fn::GetAtt"][0] in sagemaker_roles
+
+
+def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
+    resources = [
+        *any_templates.of("AWS::Lambda::Function").values(),
+        *any_templates.of("AWS::StepFunctions::StateMachine").values(),
+    ]
+    roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
+    assert len(roles) == 23 and len(set(roles)) == len(roles)
+
+
+def test_buckets_are_versioned_private_and_encrypted(any_templates):
+    buckets = any_templates.of("AWS::S3::Bucket")
+    assert len(buckets) == 2
+    for bucket in buckets.values():
+        properties = bucket["Properties"]
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert "BucketEncryption" in properties
+
+
+def test_nothing_is_reached_without_tls(any_templates):
+    guarded = [
+        policy["Properties"][member]
+        for kind, member in (
+            ("AWS::S3::BucketPolicy", "Bucket"),
+            ("AWS::SQS::QueuePolicy", "Queues"),
+            ("AWS::SNS::TopicPolicy", "Topics"),
+        )
+        for policy in any_templates.of(kind).values()
+        for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if s["Effect"] == "Deny" and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    kept = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
+    everything = {id_ for kind in kept for id_ in any_templates.of(kind)}
+    assert {part["Ref"] for value in guarded for part in listed(value)} == everything
+
+
+def test_no_resource_policy_lets_a_stranger_in(any_templates):
+    kinds = ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+    for policy in (p for kind in kinds for p in any_templates.of(kind).values()):
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Allow":
+                assert statement["Principal"].keys() == {"Service"}
+                assert "aws:Source" in json.dumps(statement["Condition"])
+
+
+def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
+    [mapping] = templates.of("AWS::Lambda::EventSourceMapping").values()
+    assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue_id = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+    queue = templates.of("AWS::SQS::Queue")[queue_id]["Properties"]
+    function_id = mapping["Properties"]["FunctionName"]["Ref"]
+    function = templates.of("AWS::Lambda::Function")[function_id]["Properties"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+
+
+def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
+    rules = any_templates.of("AWS::Events::Rule")
+    targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
+    assert len(rules) == 7 and all("DeadLetterConfig" in target for target in targets)
+
+
+def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
+    wired = [
+        bucket["Properties"]["NotificationConfiguration"]
+        for bucket in any_templates.of("AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in bucket["Properties"]
+    ]
+    assert wired == [{"EventBridgeConfiguration": {"EventBridgeEnabled": True}}]
+    types = {r["Type"] for stack in any_templates.stacks.values() for r in stack["Resources"].values()}
+    assert not [kind for kind in types if kind.startswith("Custom::")]
+
+
+@pytest.mark.parametrize(("environment", "policy"), [("dev", "Delete"), ("prod", "Retain")])
+def test_data_outlives_the_stack_where_the_configuration_says_so(request, environment, policy):
+    templates = request.getfixturevalue("templates" if environment == "dev" else "templates_prod")
+    kept = [resource for kind in STATEFUL for resource in templates.of(kind).values()]
+    assert len(kept) == 7
+    assert {resource["DeletionPolicy"] for resource in kept} == {policy}
+    assert {resource["UpdateReplacePolicy"] for resource in kept} == {policy}
+
+
+def test_production_data_can_be_restored_and_its_stack_not_deleted(assembly_prod, templates_prod):
+    for table in templates_prod.of("AWS::DynamoDB::Table").values():
+        recovery = table["Properties"]["PointInTimeRecoverySpecification"]
+        assert recovery == {"PointInTimeRecoveryEnabled": True}
+    manifest = json.loads((assembly_prod / "assembly-prod" / "manifest.json").read_text())
+    stacks = [a for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"]
+    protected = [s["properties"]["stackName"] for s in stacks if s["properties"].get("terminationProtection")]
+    assert protected == ["flights-prod-Data"]
+
+
+def test_every_log_has_an_end(any_templates):
+    logs = any_templates.of("AWS::Logs::LogGroup")
+    assert len(logs) == 24 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+
+
+def test_the_logical_ids_of_what_is_kept_never_change(templates):
+    """Another id is another resource: an empty one. Change this list only with a migration."""
+    resources = templates.stacks["Data"]["Resources"].items()
+    assert {id_: r["Type"] for id_, r in resources if r["Type"] in STATEFUL} == {
+        "Drops4D66B0FE": "AWS::S3::Bucket",
+        "Lake5F1B88EA": "AWS::S3::Bucket",
+        "LedgerB7379752": "AWS::DynamoDB::Table",
+        "OnlineD2D46C5D": "AWS::DynamoDB::Table",
+        "State1C20CC9A": "AWS::DynamoDB::Table",
+        "Catalog": "AWS::Glue::Database",
+        "Packages": "AWS::SageMaker::ModelPackageGroup",
+    }
+
+
+def test_the_outputs_that_the_command_reads_are_there(any_templates):
+    outputs = {name: set(stack["Outputs"]) for name, stack in any_templates.stacks.items()}
+    assert outputs["Data"] >= {
+        *("DropsBucket", "LakeBucket", "LedgerTable", "OnlineTable", "StateTable"),
+        *("GlueDatabase", "ModelPackageGroup"),
+    }
+    assert outputs["Pipeline"] >= {
+        *("IngestionMachine", "FeaturesMachine", "TrainingMachine"),
+        *("DeploymentMachine", "MonitoringMachine", "TeardownMachine"),
+        *("EndpointName", "AlertTopic", "DropQueueUrl", "DashboardName"),
+    }
+    assert outputs["Api"] >= {"ApiUrl"}
+
+
+def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
+    alarms = {
+        a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()
+    }
+    assert {name for name in alarms if name.startswith("flights-dev-model-monitor-")} == {
+        "flights-dev-model-monitor-drift"
+    }
+    assert {name for name in alarms if name.startswith("flights-dev-variant-")} == {
+        *("flights-dev-variant-a-errors", "flights-dev-variant-a-latency"),
+        *("flights-dev-variant-b-errors", "flights-dev-variant-b-latency"),
+    }
+    drift = alarms["flights-dev-model-monitor-drift"]
+    assert (drift["Namespace"], drift["MetricName"]) == ("Tidegate", "DriftedFeatureCount")
+    assert drift["Dimensions"] == [{"Name": "Endpoint", "Value": "flights-dev-endpoint"}]
+    assert (drift["Period"], drift["Threshold"], drift["EvaluationPeriods"]) == (10, 0, 1)
+    # 200 ms of [alarms] are 200,000 microseconds, AWS's unit of ModelLatency
+    assert alarms["flights-dev-variant-a-latency"]["Threshold"] == 200_000
+
+
+def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
+    alarms = [a["Properties"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()]
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+    # a failed execution is told with its name, by a rule of its own
+    silent = [alarm["AlarmName"] for alarm in alarms if not alarm.get("AlarmActions")]
+    assert len(silent) == 1 and silent[0].endswith("-machine-failures")
+
+
+def test_the_api_is_signed_logged_and_throttled(any_templates):
+    routes = {
+        r["Properties"]["RouteKey"]: r["Properties"]
+        for r in any_templates.of("AWS::ApiGatewayV2::Route").values()
+    }
+    assert routes.keys() == {"POST /predict", "POST /feedback"}
+    assert {route["AuthorizationType"] for route in routes.values()} == {"AWS_IAM"}
+    [stage] = any_templates.of("AWS::ApiGatewayV2::Stage").values()
+    assert stage["Properties"]["AccessLogSettings"]["DestinationArn"]
+    assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+
+
+def test_templates_name_no_account_no_region_and_no_folder(assembly, assembly_prod):
+    for folder in (assembly, assembly_prod):
+        for file in folder.rglob("*.json"):
+            if "asset." not in str(file.relative_to(folder)):
+                text = file.read_text()
+                assert not re.search(r"\b\d{12}\b", text), file.name
+                assert not re.search(r"\b(us|eu|ap)-[a-z]+-\d\b", text), file.name
+                assert str(REPOSITORY) not in text, file.name
