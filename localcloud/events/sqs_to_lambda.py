@@ -12,6 +12,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
+from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import EventSourceMapping
 from moto.sqs.models import Message, sqs_backends
 
@@ -99,15 +100,19 @@ class _Poller:
         return known is self._mapping and self._queue_name in self._queues.queues
 
     def _at_once(self) -> int:
-        limit = (self._mapping.scaling_config or {}).get("MaximumConcurrency") or AT_ONCE
-        reserved = self._backend.get_function(self._mapping.function_arn).gate.limit
+        """How many batches may run together; none while there is no function."""
+        limit: int = (self._mapping.scaling_config or {}).get("MaximumConcurrency") or AT_ONCE
+        try:
+            reserved = self._backend.get_function(self._mapping.function_arn).gate.limit
+        except UnknownFunctionException:
+            return 0
         return limit if reserved is None else min(limit, max(1, reserved))
 
     def _collect(self) -> list[Message]:
         """A batch: what is there, or with a window what comes until it is full or the window is over."""
         size = self._mapping.batch_size
         batch = self._receive(POLL_SECONDS, size)
-        if batch and not (self._exists() and self._mapping.enabled):
+        if batch and not (self._exists() and self._mapping.enabled and self._at_once()):
             for message in batch:  # removed or switched off while it waited: as if it had not looked
                 self._queues.change_message_visibility(self._queue_name, message.receipt_handle, 0)
             return []

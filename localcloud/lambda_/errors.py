@@ -1,6 +1,7 @@
 """The errors of Lambda's API that moto does not know, in the shape of Lambda's answers."""
 
 import json
+import zipfile
 
 from moto.awslambda.exceptions import LambdaClientError
 
@@ -23,6 +24,17 @@ class InvalidParameterValueError(LambdaError):
 class InvalidRequestContentError(LambdaError):
     def __init__(self, cause: ValueError) -> None:
         super().__init__("InvalidRequestContentException", f"Could not parse request body into json: {cause}")
+
+
+class UnstartableError(LambdaError):
+    """The code is no zip, the image is unknown, or the command is not to be found."""
+
+    code = 502
+
+    def __init__(self, function_name: str, cause: Exception) -> None:
+        zipped = isinstance(cause, zipfile.BadZipFile)
+        error_type = "InvalidZipFileException" if zipped else "InvalidRuntimeException"
+        super().__init__(error_type, f"{function_name} cannot be started: {cause}")
 
 
 class RequestTooLargeError(LambdaError):

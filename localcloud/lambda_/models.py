@@ -7,6 +7,7 @@ response streaming are not there, and memory is not limited.
 import base64
 import json
 import uuid
+import zipfile
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from localcloud.lambda_.errors import (
     InvalidRequestContentError,
     RequestTooLargeError,
     TooManyRequestsError,
+    UnstartableError,
 )
 from localcloud.lambda_.pool import Gate, WorkerPool
 from localcloud.lambda_.worker import Invocation, Outcome
@@ -129,6 +131,7 @@ class LocalFunction(LambdaFunction):
 
         Raises:
             TooManyRequestsError: as many invocations run as are reserved for the function.
+            UnstartableError: there is nothing to run.
         """
         if not self.gate.enter():
             report.throttled(self)
@@ -142,7 +145,10 @@ class LocalFunction(LambdaFunction):
                 trace_id=lineage.trace_id(lineage.depth() + 1),
                 client_context=base64.b64decode(client_context).decode() if client_context else "",
             )
-            worker, outcome = self.pool.run(invocation)
+            try:
+                worker, outcome = self.pool.run(invocation)
+            except (LookupError, OSError, zipfile.BadZipFile) as error:
+                raise UnstartableError(self.function_name, error) from error
             if len(outcome.result) > MAX_RESPONSE_BYTES:
                 _refuse_response(outcome)
             report.ran(self, worker, invocation, outcome)
@@ -210,6 +216,16 @@ class LocalLambda(LambdaBackend):
     def delete_function_concurrency(self, function_name: str) -> str | None:
         self.get_function(function_name).gate.limit = None
         return super().delete_function_concurrency(function_name)
+
+    def put_function_event_invoke_config(self, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+        self.get_function(function_name).event_invoke_config.clear()  # it replaces, where moto collects
+        return super().put_function_event_invoke_config(function_name, config)
+
+    def update_function_event_invoke_config(
+        self, function_name: str, config: dict[str, Any]
+    ) -> dict[str, Any]:
+        known = self.get_function(function_name).invoke_config
+        return self.put_function_event_invoke_config(function_name, {**known, **config})
 
     def create_event_source_mapping(self, spec: dict[str, Any]) -> EventSourceMapping:
         if ":sqs:" in spec.get("EventSourceArn", ""):

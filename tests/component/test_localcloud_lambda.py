@@ -341,6 +341,30 @@ def test_an_event_too_old_for_its_next_attempt_is_given_up(aws):
     assert record["requestContext"]["approximateInvokeCount"] == 1
 
 
+def test_updating_how_events_are_retried_keeps_where_failures_go(aws):
+    name = aws.function(FAIL)
+    destination = {"OnFailure": {"Destination": aws.queue()[1]}}
+    lambda_ = aws.client("lambda")
+    lambda_.put_function_event_invoke_config(FunctionName=name, DestinationConfig=destination)
+    lambda_.update_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)
+    found = lambda_.get_function_event_invoke_config(FunctionName=name)
+    assert (found["MaximumRetryAttempts"], found["DestinationConfig"]) == (1, destination)
+
+
+def test_says_so_when_there_is_nothing_to_run(aws):
+    name = unique("broken")
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        PackageType="Image",
+        Role=aws.role,
+        Code={"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/none:tag"},
+    )
+    with pytest.raises(ClientError) as refused:
+        aws.invoke(name)
+    assert refused.value.response["Error"]["Code"] == "InvalidRuntimeException"
+    assert name in refused.value.response["Error"]["Message"]
+
+
 def test_runs_the_command_of_an_image_in_its_folder(aws, monkeypatch, tmp_path):
     (tmp_path / "jobs.py").write_text(
         "import os\ndef features(event, context):\n"

@@ -188,6 +188,20 @@ def test_a_mapping_can_be_switched_off_and_on_and_removed(aws):
     assert left(aws, url) == 1
 
 
+def test_messages_wait_while_their_function_is_replaced(aws):
+    url, arn = aws.queue()
+    heard, _ = aws.queue()
+    options = {"Environment": {"Variables": {"HEARD": heard}}, "Timeout": 60}
+    name = aws.function(TELL, **options)
+    aws.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
+    aws.client("lambda").delete_function(FunctionName=name)
+    say(aws, url, "a")
+    assert aws.received(heard, seconds=0.5) == []
+    aws.function(TELL, FunctionName=name, **options)
+    ((record,),) = aws.bodies(heard)
+    assert record["body"] == "a"
+
+
 def test_runs_no_more_batches_at_once_than_allowed(aws, feed):
     slow = (
         TELL.replace("records = event", "import time\n    began = time.time()\n    records = event")
