@@ -1,5 +1,8 @@
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tidegate.contract import Condition, ContractPlan, compile_contract
@@ -157,3 +160,32 @@ def test_conditions_allow_what_odcs_says(operator, values, allowed):
 def test_a_percentage_is_of_the_rows_and_of_no_rows_it_is_zero():
     condition = Condition(operator="mustBeLessThan", values=(5,), unit="percent")
     assert condition.holds(4, 100) and not condition.holds(5, 100) and condition.holds(0, 0)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[A-Z]{3}$",
+        "(?=x)",
+        "(?<!x)a",
+        r"(a)\1",
+        "a++",
+        "(?P<n>a)(?P=n)",
+        r"\\1",
+        r"a\++",
+        "(?i)a",
+        "(?:a|b)+",
+        "(?>a)",
+    ],
+)
+def test_a_pattern_is_taken_exactly_when_the_engine_takes_it(tmp_path, pattern):
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+        takes = True
+    except pa.ArrowInvalid:
+        takes = False
+    column = f"name: a, logicalType: string, logicalTypeOptions: {{pattern: {json.dumps(pattern)}}}"
+    if takes:
+        compiled(tmp_path, column)
+    else:
+        assert "cannot be used" in mistakes(tmp_path, column)
