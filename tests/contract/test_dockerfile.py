@@ -11,7 +11,8 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 from synthesized import REPOSITORY
 
-from infra.packaging import PYTHON
+from infra.packaging import PIPELINE_DIR, PYTHON
+from localcloud.dockerfile import parse
 
 DOCKERFILE = (REPOSITORY / "training_jobs" / "Dockerfile").read_text()
 LOCK = tomllib.loads((REPOSITORY / "uv.lock").read_text())
@@ -58,13 +59,15 @@ def test_the_groups_it_installs_exist_and_nothing_of_ours_stays_out():
 
 def test_sagemaker_may_name_the_port_and_the_entry_point_takes_arguments():
     assert "com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true" in instructions("LABEL")
-    assert instructions("ENTRYPOINT") == ['["python", "-m", "training_jobs.entry"]']
-    assert instructions("CMD") == []  # SageMaker gives the argument; a default would hide a missing one
+    runtime = parse(DOCKERFILE)
+    assert runtime.entrypoint == ("python", "-m", "training_jobs.entry")
+    assert runtime.command == ()  # SageMaker gives the argument; a default would hide a missing one
+    assert str(runtime.workdir) == "/var/task"
 
 
-def test_the_environment_is_that_of_the_functions(assembly):
-    given = dict(line.split("=", 1) for line in instructions("ENV"))
-    assert given["PIPELINE_DIR"] == "pipeline"
+def test_the_environment_is_that_of_the_functions():
+    given = parse(DOCKERFILE).environment
+    assert given["PIPELINE_DIR"] == PIPELINE_DIR
     assert given["OMP_NUM_THREADS"] == given["OPENBLAS_NUM_THREADS"] == "1"
 
 
