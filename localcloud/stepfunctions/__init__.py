@@ -1,7 +1,7 @@
 """Step Functions: moto's ASL interpreter with what it lacks, each part through a named seam.
 
-Refused when a machine is made, where AWS would take it: ItemBatcher, item readers of JSON lines, manifests and
-Parquet, HTTP tasks. Not built: activities, TestState, redrive, result files of a ResultWriter.
+Refused when a machine is made, where AWS would take it: ItemBatcher, item readers of JSON lines, manifests
+and Parquet, HTTP tasks. Not built: activities, TestState, redrive, result files of a ResultWriter.
 """
 
 import logging

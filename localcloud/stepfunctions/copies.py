@@ -1,4 +1,4 @@
-"""Copies of a state's data: moto makes some ten in every state, by copy.deepcopy, which costs most of its time."""
+"""Copies of a state's data: moto makes some ten in every state, by copy.deepcopy, most of its time."""
 
 import types
 from typing import Any

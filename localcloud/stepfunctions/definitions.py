@@ -46,17 +46,27 @@ def diagnose(definition: str, machine_type: str = "STANDARD") -> list[Diagnostic
         return [_schema("State machine definition must be an object", "/")]
     if missing := [field for field in ("States", "StartAt") if field not in machine]:
         return [_schema(f"These fields are required: [{', '.join(missing)}]", "/")]
-    found = [
+    try:
+        found = _problems(machine, machine_type)
+    except (AttributeError, TypeError):
+        found = []  # a field is not of its type: the grammar says which
+    return found or _grammar(definition)
+
+
+def _problems(machine: dict[str, Any], machine_type: str) -> list[Diagnostic]:
+    return [
         problem
         for path, part, language in _machines(machine, "", machine.get("QueryLanguage", "JSONPath"))
         for problem in (*_graph(part, path), *_states(part, path, machine, machine_type, language))
     ]
-    if not found:
-        try:
-            parser.parsed(definition)
-        except Exception as error:  # noqa: BLE001  moto's parser raises whatever its components raise
-            found.append(_schema(str(error) or repr(error), "/"))
-    return found
+
+
+def _grammar(definition: str) -> list[Diagnostic]:
+    try:
+        parser.parsed(definition)
+    except Exception as error:  # noqa: BLE001  moto's parser raises whatever its components raise
+        return [_schema(str(error) or repr(error), "/")]
+    return []
 
 
 def _schema(message: str, location: str) -> Diagnostic:

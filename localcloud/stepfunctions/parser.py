@@ -37,7 +37,7 @@ class Reader(Preprocessor):
         self._query_language_per_scope.append(language)
 
     def visitAssign_template_value_terminal_string_literal(self, ctx: Any) -> AssignTemplateValueTerminalLit:  # noqa: N802  named by the grammar
-        return AssignTemplateValueTerminalLit(value=json.loads(ctx.string_literal().getText()))
+        return AssignTemplateValueTerminalLit(value=_string(ctx.string_literal()))
 
     def visitString_jsonata(self, ctx: Any) -> StringJSONata:  # noqa: N802  named by the grammar
         string = super().visitString_jsonata(ctx)
@@ -46,7 +46,9 @@ class Reader(Preprocessor):
 
 
 def install() -> None:
-    _moto_seams.replace("moto.stepfunctions.parser.asl.parse.asl_parser", "Preprocessor", Reader)
+    parse = "moto.stepfunctions.parser.asl.parse"
+    _moto_seams.replace(f"{parse}.asl_parser", "Preprocessor", Reader)
+    _moto_seams.replace(f"{parse}.preprocessor", "from_string_literal", _string)
 
 
 @functools.lru_cache(maxsize=256)
@@ -56,6 +58,12 @@ def parsed(definition: str) -> Program:
     _respell(machine)
     program: Program = AmazonStateLanguageParser.parse(json.dumps(machine, ensure_ascii=False))[0]
     return program
+
+
+def _string(parser_rule_context: ParserRuleContext) -> str:
+    """A string as JSON reads it; moto compiles it as Python, which CPython 3.11 cannot do in two threads."""
+    text: str = parser_rule_context.getText()
+    return str(json.loads(text)) if text.startswith('"') else text
 
 
 def _is_statement(child: Any) -> bool:
