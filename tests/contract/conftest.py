@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from synthesized import FLIGHTS, REPOSITORY, Templates, templates_of
 
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # ten lines on each start
+
 
 @pytest.fixture(scope="session")
 def templates(assembly: Path) -> Templates:
@@ -27,7 +29,6 @@ def any_templates(request: pytest.FixtureRequest) -> Templates:
 @pytest.fixture(scope="session")
 def checked_assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both environments synthesized once more, in this process, under cdk-nag's AwsSolutions rules."""
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     from aws_cdk import App, Validations
     from cdk_nag import AwsSolutionsChecks
 
