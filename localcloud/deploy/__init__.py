@@ -4,17 +4,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from localcloud import _moto_seams, assembly, images
-from localcloud.deploy import resources
+from localcloud import _moto_seams, assembly, images, service_models
 from localcloud.deploy.assets import publish
 from localcloud.deploy.deployment import Change, Deployment
 from localcloud.deploy.engine import DeployError, StackDeployer
 
-__all__ = ["Change", "DeployError", "Deployment", "deploy_assembly", "install", "resources"]
+__all__ = ["Change", "DeployError", "Deployment", "deploy_assembly", "install"]
 
 
 def install() -> None:
-    """Keep moto from applying bucket policies: it obeys a Deny and drops the condition that limits it."""
+    """Read service models once, and keep moto from applying bucket policies.
+
+    moto obeys a policy's Deny and drops the condition that limits it.
+    """
+    service_models.install()
     _moto_seams.replace("moto.s3.models", "FakeBucket.get_permission", _no_opinion)
 
 

@@ -2,7 +2,8 @@
 
 Order and outcome are CloudFormation's: resources after what they need, replacements before the deletion of
 what they replace, deletions last and backwards. A failure stops there and leaves what was made, as
-`cdk deploy --no-rollback` does; the next deployment goes on from it.
+`cdk deploy --no-rollback` does; the next deployment goes on from it. Resources are made one by one: server
+and client share an interpreter, and making them side by side takes the same time.
 """
 
 import contextlib
@@ -20,7 +21,8 @@ from localcloud.deploy import deployment
 from localcloud.deploy.deployment import Change, DeployedStack, Output, ResourceChange
 from localcloud.deploy.fit import UnfitError
 from localcloud.deploy.intrinsics import Scope, TemplateError
-from localcloud.deploy.resource import HANDLERS, Handler, Resource, changes
+from localcloud.deploy.resource import Handler, Resource, changes
+from localcloud.deploy.resources import HANDLERS
 from localcloud.errors import CloudError
 
 _FORESEEN = (ClientError, BotoCoreError, UnfitError, TemplateError, TimeoutError)
@@ -92,6 +94,11 @@ class StackDeployer:
             made, change = self._make(handler, wanted, before)
         except _FORESEEN as error:
             raise self._error(wanted, "updated" if before else "created", error) from error
+        if change is Change.UNCHANGED and before:
+            made = replace(made, status=before.status, settled=before.settled)
+        else:
+            status = "CREATE_COMPLETE" if change is Change.CREATED else "UPDATE_COMPLETE"
+            made = replace(made, status=status, settled=cloud.current().clock.now())
         self.stack.resources.pop(logical_id, None)  # so that the order stays that of making
         self.stack.resources[logical_id] = made
         self.scope.define(logical_id, made.id, made.made.attributes)

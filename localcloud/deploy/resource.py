@@ -5,6 +5,7 @@ A handler says at its class how much of the type really runs here; without that 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -42,6 +43,8 @@ class Resource:
     generation: int = 0
     retained: bool = False  # stays when the template drops it (DeletionPolicy)
     made: Made = Made("")
+    status: str = "CREATE_COMPLETE"
+    settled: datetime | None = None  # when it came to be as it is
 
     @property
     def id(self) -> str:

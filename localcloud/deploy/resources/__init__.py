@@ -1,6 +1,7 @@
-"""The handlers of all types that the local cloud knows; importing this package registers them."""
+"""The handlers of all types that the local cloud knows, by type; importing this package defines them."""
 
-from localcloud.deploy.resources import (
+from localcloud.deploy.resource import HANDLERS
+from localcloud.deploy.resources import (  # noqa: F401  a handler registers itself where it is defined
     catalog,
     dynamodb,
     http_api,
@@ -18,20 +19,4 @@ from localcloud.deploy.resources import (
     settings,
 )
 
-__all__ = [
-    "catalog",
-    "dynamodb",
-    "http_api",
-    "iam",
-    "inert",
-    "kms",
-    "lambda_",
-    "logs",
-    "messaging",
-    "observability",
-    "orchestration",
-    "s3",
-    "sagemaker",
-    "scaling",
-    "settings",
-]
+__all__ = ["HANDLERS"]
