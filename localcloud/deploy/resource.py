@@ -67,8 +67,9 @@ class Resource:
 class Handler:
     """Creates, updates and deletes resources of one type.
 
-    `replaced_by` names the properties whose change needs a new resource; `no_effect` those that are accepted
-    though nothing here acts on them, each with the reason; `named_by` the one that fixes the physical name.
+    `replaced_by` names the properties whose change needs a new resource; `named_by` the one that fixes the
+    physical name; `no_effect` those that are accepted and left out, `kept_only` those that are stored though
+    nothing here acts on them, each with what a user should know.
     `exclusive` says that AWS allows one such resource at a time (one route for a key, say).
     """
 
@@ -79,6 +80,7 @@ class Handler:
     named_by: ClassVar[str] = ""
     exclusive: ClassVar[bool] = False
     no_effect: ClassVar[Mapping[str, str]] = {}
+    kept_only: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
         if "type" not in vars(cls):
@@ -106,7 +108,8 @@ class Handler:
 
     def coverage(self, properties: Mapping[str, Any]) -> tuple[How, str]:
         """How this very resource fares, with what its properties ask for in vain."""
-        vain = [f"{name}: {why}" for name, why in self.no_effect.items() if name in properties]
+        unfelt = {**self.no_effect, **self.kept_only}
+        vain = [f"{name}: {why}" for name, why in unfelt.items() if name in properties]
         return self.how, "; ".join([self.why, *vain])
 
     def refuse(self, leftover: Mapping[str, Any]) -> None:

@@ -23,9 +23,12 @@ _UPDATABLE = {
 class Table(Handler):
     type = "AWS::DynamoDB::Table"
     how = How.EXECUTED
-    why = "items, conditions, transactions, indexes and streams; items past their time to live stay"
+    why = "items, conditions, transactions, indexes and streams"
     named_by = "TableName"
     no_effect: ClassVar = {"ContributorInsightsSpecification": "nothing is measured"}
+    kept_only: ClassVar = {
+        "TimeToLiveSpecification": "items past their time stay, as they may for days in AWS"
+    }
 
     def create(self, resource: Resource) -> Made:
         properties = self.table(resource)

@@ -17,6 +17,7 @@ class Api(ApiHandler):
     updates = "update_api"
     deletes = "delete_api"
     replaced_by = frozenset({"ProtocolType"})
+    kept_only: ClassVar = {"CorsConfiguration": "no CORS headers are sent"}
 
     def create(self, resource: Resource) -> Made:
         if resource.properties.get("ProtocolType") != "HTTP":
@@ -59,11 +60,10 @@ class Stage(_Part):
     deletes = "delete_stage"
     naming = Name("StageName", 128)
     no_effect: ClassVar = {"AccessLogSettings": "no access log is written"}
-
-    def coverage(self, properties: Any) -> tuple[How, str]:
-        how, why = super().coverage(properties)
-        throttled = {"DefaultRouteSettings", "RouteSettings"} & set(properties)
-        return how, f"{why}; nothing is throttled" if throttled else why
+    kept_only: ClassVar = {
+        "DefaultRouteSettings": "nothing is throttled",
+        "RouteSettings": "nothing is throttled",
+    }
 
 
 class Integration(_Part):

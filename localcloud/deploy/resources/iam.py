@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
@@ -22,6 +22,7 @@ class Role(Handler):
     why = "every call of a function, job or state machine is checked against its role's policies"
     named_by = "RoleName"
     replaced_by = frozenset({"Path"})
+    kept_only: ClassVar = {"PermissionsBoundary": "calls are not checked against it"}
 
     def create(self, resource: Resource) -> Made:
         name = resource.name("RoleName", 64)

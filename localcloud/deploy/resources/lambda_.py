@@ -44,6 +44,12 @@ class Function(Handler):
         "RuntimeManagementConfig": "the runtime is this machine's Python",
         "SnapStart": "workers start anew",
     }
+    kept_only: ClassVar = {
+        "Architectures": "it runs on this machine's",
+        "MemorySize": "memory is not limited",
+        "TracingConfig": "no traces are kept",
+        "VpcConfig": "no network is closed to it",
+    }
 
     def create(self, resource: Resource) -> Made:
         name = resource.name("FunctionName", 64)

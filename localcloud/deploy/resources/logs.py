@@ -11,9 +11,10 @@ from localcloud.deploy.resource import Handler, How, Made, Resource
 class LogGroup(Handler):
     type = "AWS::Logs::LogGroup"
     how = How.EMULATED
-    why = "keeps the lines of functions, jobs and state machines; nothing expires"
+    why = "keeps the lines of functions, jobs and state machines"
     named_by = "LogGroupName"
     no_effect: ClassVar = {"DeletionProtectionEnabled": "nothing protects a group here"}
+    kept_only: ClassVar = {"RetentionInDays": "nothing expires"}
 
     def create(self, resource: Resource) -> Made:
         name = resource.name("LogGroupName", 512)
@@ -52,8 +53,8 @@ def _exists(name: str) -> bool:
 
 class MetricFilter(ApiHandler):
     type = "AWS::Logs::MetricFilter"
-    how = How.EMULATED
-    why = "kept; lines make metrics through the embedded metric format only"
+    how = How.EXECUTED
+    why = "lines that match make metrics"
     service = "logs"
     creates = updates = "put_metric_filter"
     rewrites = True

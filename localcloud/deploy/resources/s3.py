@@ -21,7 +21,7 @@ _AT_CREATION = {"AccessControl", "BucketName", "ObjectLockEnabled"}
 class Bucket(Handler):
     type = "AWS::S3::Bucket"
     how = How.EXECUTED
-    why = "objects, versions, multipart uploads and notifications work over HTTP; nothing expires"
+    why = "objects, versions, multipart uploads and notifications work over HTTP"
     named_by = "BucketName"
     replaced_by = frozenset({"ObjectLockEnabled"})
     no_effect: ClassVar = {
@@ -32,6 +32,7 @@ class Bucket(Handler):
         "LoggingConfiguration": "no access logs are written",
         "MetricsConfigurations": "no request metrics are made",
     }
+    kept_only: ClassVar = {"LifecycleConfiguration": "nothing expires"}
 
     def create(self, resource: Resource) -> Made:
         properties = resource.properties
