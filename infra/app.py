@@ -18,6 +18,9 @@ from tidegate.errors import ConfigError
 if TYPE_CHECKING:
     from aws_cdk import App  # importing it starts node: not before the arguments are read
 
+# of the places where constructs are made: they name temporary folders of this machine
+NO_TRACES = ("aws:cdk:disable-creation-stack-traces", "aws:cdk:disable-stack-trace")
+
 
 def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = False) -> Path:
     """Write the cloud assembly into `outdir` and return it.
@@ -54,6 +57,8 @@ def build(app: "App", sources: Sources) -> None:
 
     config = sources.plan.config
     stage = Stage(app, config.environment)
+    for switch in NO_TRACES:
+        stage.node.set_context(switch, True)
     Tags.of(stage).add("pipeline", config.pipeline.name)
     Tags.of(stage).add("environment", config.environment)
     data = DataStack(stage, "Data", config=config, stack_name=f"{config.prefix}-Data")
