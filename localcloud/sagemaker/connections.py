@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import select
 import socket
 from collections import deque
 from collections.abc import Mapping
@@ -89,13 +90,9 @@ def free_port() -> int:
 
 
 def _is_open(connection: http.client.HTTPConnection) -> bool:
-    """An idle connection has nothing to read; one that its server has closed reads as ended."""
+    """An idle connection has nothing to read; one that its server has closed does: its end."""
     if connection.sock is None:
         return False
-    try:
-        connection.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    look = select.poll()
+    look.register(connection.sock, select.POLLIN)
+    return not look.poll(0)

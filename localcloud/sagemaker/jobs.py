@@ -1,4 +1,4 @@
-"""What training, processing, tuning and transform jobs share: status, stop, limit, logs and an end."""
+"""What training, processing and tuning jobs share: status, stop, limit, logs and an end."""
 
 import logging
 import shutil

@@ -20,7 +20,6 @@ class LocalSageMaker(SageMakerModelBackend):
         # moto's annotations are of its fakes
         self.training_jobs: dict[str, Any] = {}  # type: ignore[assignment]
         self.processing_jobs: dict[str, Any] = {}  # type: ignore[assignment]
-        self.transform_jobs: dict[str, Any] = {}  # type: ignore[assignment]
         self.hyper_parameter_tuning_jobs: dict[str, Any] = {}  # type: ignore[assignment]
         self.endpoints: dict[str, Any] = {}  # type: ignore[assignment]
         self.endpoint_configs: dict[str, Any] = {}  # type: ignore[assignment]
@@ -36,12 +35,7 @@ class LocalSageMaker(SageMakerModelBackend):
         return f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}:{kind}/{name.lower()}"
 
     def jobs(self) -> list[Any]:
-        kinds = (
-            self.training_jobs,
-            self.processing_jobs,
-            self.transform_jobs,
-            self.hyper_parameter_tuning_jobs,
-        )
+        kinds = (self.training_jobs, self.processing_jobs, self.hyper_parameter_tuning_jobs)
         return [job for kind in kinds for job in list(kind.values())]
 
     def _get_resource_from_arn(self, arn: str) -> Any:

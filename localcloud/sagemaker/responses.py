@@ -6,6 +6,7 @@ moto finds an action by its method's name. What is not here is moto's own.
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.responses import SageMakerResponse
 
 from localcloud.sagemaker import (
@@ -86,6 +87,9 @@ class LocalSageMakerResponse(SageMakerResponse):
     def list_training_jobs_for_hyper_parameter_tuning_job(self) -> ActionResult:
         job = self._job("HyperParameterTuning")
         return ActionResult(tuning.list_training_jobs(job, self.params))
+
+    def create_transform_job(self) -> ActionResult:
+        raise ValidationError("The local cloud does not have batch transform jobs: use a processing job.")
 
     # Models and endpoints
 

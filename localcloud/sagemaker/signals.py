@@ -18,8 +18,8 @@ def event(
     """Publish a change of state: the answer of Describe, but times in epoch milliseconds and tags as a map.
 
     Source:
-        SageMaker guide, "Events that SageMaker sends to EventBridge": the samples of training, processing
-        and transform jobs hold their own times as strings, all others hold numbers.
+        SageMaker guide, "Automating Amazon SageMaker with Amazon EventBridge": the samples of training and
+        processing jobs hold their own times as strings, all others hold numbers.
     """
     detail = {name: _plain(value) for name, value in answer.items()}
     if times_as_text:
