@@ -2,14 +2,12 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from localcloud import _moto_seams, assembly, images, service_models
-from localcloud.deploy.assets import publish
-from localcloud.deploy.deployment import Change, Deployment
-from localcloud.deploy.engine import DeployError, StackDeployer
+from localcloud import _moto_seams
 
-__all__ = ["Change", "DeployError", "Deployment", "deploy_assembly", "install"]
+if TYPE_CHECKING:  # imported where they are needed: coverage reads the handlers without moto
+    from localcloud.deploy.deployment import Deployment
 
 
 def install() -> None:
@@ -17,16 +15,23 @@ def install() -> None:
 
     moto obeys a policy's Deny and drops the condition that limits it.
     """
+    from localcloud import service_models
+
     service_models.install()
     _moto_seams.replace("moto.s3.models", "FakeBucket.get_permission", _no_opinion)
 
 
-def deploy_assembly(folder: Path) -> Deployment:
+def deploy_assembly(folder: Path) -> "Deployment":
     """Deploy the cloud assembly in `folder`, or bring what is deployed to it.
 
     Raises:
         CloudError: the folder is not an assembly, or a resource cannot be brought to its template.
     """
+    from localcloud import assembly, images
+    from localcloud.deploy.assets import publish
+    from localcloud.deploy.deployment import Deployment
+    from localcloud.deploy.engine import StackDeployer
+
     begun = time.monotonic()
     found = assembly.read(folder)
     images.register(found)

@@ -8,6 +8,7 @@ and client share an interpreter, and making them side by side takes the same tim
 
 import contextlib
 import functools
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from localcloud.deploy.resources import HANDLERS
 from localcloud.errors import CloudError
 
 _FORESEEN = (ClientError, BotoCoreError, UnfitError, TemplateError, TimeoutError)
+_GONE = re.compile("NotFound|NoSuch|NonExistent|DoesNotExist")  # what is not there needs no deletion
 _KEPT = {"Retain", "RetainExceptOnCreate"}
 
 
@@ -57,7 +59,9 @@ class StackDeployer:
         Raises:
             DeployError: which stack, which resource, and why.
         """
-        fresh = not self.stack.resources
+        stood = self.stack.status
+        fresh = stood in {"CREATE_IN_PROGRESS", "CREATE_FAILED"}
+        self.stack.status = "CREATE_IN_PROGRESS" if fresh else "UPDATE_IN_PROGRESS"
         try:
             self._refuse_unknown()
             for logical_id in self._order:
@@ -71,9 +75,11 @@ class StackDeployer:
         self.stack.reason = ""
         if fresh:
             self.stack.status = "CREATE_COMPLETE"
-        elif any(each.change is not Change.UNCHANGED for each in self.changes):
+        elif stood == "UPDATE_FAILED" or any(each.change is not Change.UNCHANGED for each in self.changes):
             self.stack.updated = cloud.current().clock.now()
             self.stack.status = "UPDATE_COMPLETE"
+        else:
+            self.stack.status = stood
         return self.changes
 
     def _settle(self, logical_id: str) -> None:
@@ -121,7 +127,7 @@ class StackDeployer:
 
     def _replace(self, handler: Handler, wanted: Resource, before: Resource) -> Resource:
         self._replaced.add(wanted.logical_id)
-        if handler.stands_alone(before) and before.type == wanted.type:
+        if before.type == wanted.type and handler.stands_in_the_way(before, wanted):
             handler.delete(before)
         elif self.declared[wanted.logical_id].get("UpdateReplacePolicy") not in _KEPT:
             self._obsolete.append(before)
@@ -144,6 +150,8 @@ class StackDeployer:
         try:
             HANDLERS[resource.type].delete(resource)
         except _FORESEEN as error:
+            if isinstance(error, ClientError) and _GONE.search(error.response["Error"]["Code"]):
+                return
             raise self._error(resource, "deleted", error) from error
 
     def _give_outputs(self) -> None:

@@ -102,9 +102,10 @@ class Handler:
     def must_replace(self, changed: set[str], resource: Resource) -> bool:
         return bool(changed & self.replaced_by) or self.named_by in changed
 
-    def stands_alone(self, resource: Resource) -> bool:
-        """Whether its replacement cannot be made while it is still there."""
-        return self.exclusive or self.named_by in resource.properties
+    def stands_in_the_way(self, before: Resource, resource: Resource) -> bool:
+        """Whether the replacement `resource` cannot be made while `before` is still there."""
+        name = resource.properties.get(self.named_by)
+        return self.exclusive or (name is not None and name == before.properties.get(self.named_by))
 
     def coverage(self, properties: Mapping[str, Any]) -> tuple[How, str]:
         """How this very resource fares, with what its properties ask for in vain."""

@@ -4,9 +4,6 @@ import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from moto.iam.aws_managed_policies import aws_managed_policies_data
-from moto.iam.models import AWSManagedPolicy, iam_backends
-
 from localcloud import cloud
 from localcloud.deploy import tags
 from localcloud.deploy.fit import UnfitError, call
@@ -98,9 +95,14 @@ def provide_aws_managed(arn: str) -> None:
     Raises:
         UnfitError: AWS has no such policy, or moto does not know it.
     """
+    if not arn.startswith(_AWS_MANAGED):
+        return
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    from moto.iam.models import AWSManagedPolicy, iam_backends
+
     here = cloud.current()
     known = iam_backends[here.account]["aws"].managed_policies
-    if not arn.startswith(_AWS_MANAGED) or arn in known:
+    if arn in known:
         return
     name = arn.rpartition("/")[2]
     data = json.loads(aws_managed_policies_data).get(name)
