@@ -4,14 +4,13 @@ A container is the command of its image, run in the image's folder by the Python
 AWS puts under /opt/ml lies under the folder that SAGEMAKER_BASE_DIR names.
 """
 
-from localcloud import _moto_seams
+from localcloud import _moto_seams, cloud
 
 
 def install() -> None:
     """Put our backends in the places of moto's; call before the first request of the process."""
-    from localcloud import cloud
     from localcloud.events import ticker
-    from localcloud.sagemaker.capture import FLUSH_SECONDS
+    from localcloud.sagemaker.capture_buffer import FLUSH_SECONDS
     from localcloud.sagemaker.models import LocalSageMaker
     from localcloud.sagemaker.runtime_urls import LocalSageMakerRuntime
 
@@ -19,7 +18,7 @@ def install() -> None:
     _moto_seams.replace(
         "moto.sagemakerruntime.models", "sagemakerruntime_backends.backend", LocalSageMakerRuntime
     )
-    ticker.every(FLUSH_SECONDS, lambda: cloud.current().submit(_flush))
+    ticker.every(FLUSH_SECONDS, _flush_soon)
     cloud.current().on_close(_flush)
 
 
@@ -34,6 +33,11 @@ def idle() -> bool:
         and all(endpoint.status in {"InService", "Failed"} for endpoint in endpoints)
         and all(endpoint.is_flushed for endpoint in endpoints)
     )
+
+
+def _flush_soon() -> None:
+    """Captured records go to S3 by HTTP: not on the ticker's thread."""
+    cloud.current().submit(_flush)
 
 
 def _flush() -> None:

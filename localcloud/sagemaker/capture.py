@@ -1,4 +1,4 @@
-"""Data capture: a sample of what an endpoint was asked and answered, as JSON Lines in S3.
+"""Data capture: what is kept of a request and its answer, and under which key; pure.
 
 Source:
     SageMaker guide, "Capture data from real-time endpoint" (record, key layout, encodings); that a file is
@@ -6,18 +6,10 @@ Source:
 """
 
 import base64
-import json
-import threading
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from localcloud.sagemaker import s3
-
-FLUSH_BYTES = 1 << 20
-FLUSH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -84,46 +76,6 @@ def file_key(endpoint: str, variant: str, when: datetime, token: str) -> str:
     """Where a file of records lies under the destination, by the UTC hour of its first record."""
     name = f"{when:%M-%S}-{when.microsecond // 1000:03}-{token}.jsonl"
     return f"{endpoint}/{variant}/{when:%Y/%m/%d/%H}/{name}"
-
-
-class Buffer:
-    """Records of one variant on their way to S3; a file never holds records of two hours."""
-
-    def __init__(self, endpoint: str, variant: str, wanted: Rules, role_arn: str) -> None:
-        self.rules = wanted
-        self._endpoint = endpoint
-        self._variant = variant
-        self._role_arn = role_arn
-        self._lines: dict[str, list[tuple[datetime, str]]] = {}
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._lines and not self._writing.locked()
-
-    def add(self, exchange: Exchange) -> bool:
-        """Keep a record; True when it is time to flush."""
-        line = json.dumps(record(exchange, self.rules, str(uuid.uuid4())), separators=(",", ":"))
-        with self._lock:
-            self._lines.setdefault(f"{exchange.when:%Y%m%d%H}", []).append((exchange.when, line))
-            self._bytes += len(line)
-            return self._bytes >= FLUSH_BYTES
-
-    def flush(self) -> None:
-        """Write what is kept. Records that the role may not write are lost, as they are in AWS.
-
-        Raises:
-            s3.DataError: the destination refused them.
-        """
-        with self._writing:
-            with self._lock:
-                hours, self._lines, self._bytes = self._lines, {}, 0
-            for lines in hours.values():
-                key = file_key(self._endpoint, self._variant, lines[0][0], str(uuid.uuid4()))
-                content = "".join(f"{line}\n" for _, line in lines).encode()
-                s3.put(content, s3.join(self.rules.destination, key), self._role_arn)
 
 
 def _side(mode: str, body: bytes, content_type: str, wanted: Rules) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Connections:
         """Raises TooLateError or NoAnswerError; a request is never sent twice."""
         connection = self._take()
         try:
-            connection.request("POST", path, body, headers)  # type: ignore[arg-type]
+            connection.request("POST", path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except TimeoutError as error:

@@ -57,6 +57,8 @@ class Container:
         here = cloud.current()
         try:
             image = images.find(image_uri)
+            scratch = root / "tmp"
+            scratch.mkdir(parents=True, exist_ok=True)
             self._process = here.spawn(
                 command(image, entrypoint, arguments),
                 cwd=image.folder,
@@ -67,6 +69,7 @@ class Container:
                     **identity.credentials(role_arn),
                     "PYTHONPATH": str(image.folder),
                     "SAGEMAKER_BASE_DIR": str(root),
+                    "TMPDIR": str(scratch),
                 },
             )
         except (LookupError, ValueError, OSError) as error:
@@ -121,7 +124,7 @@ class Container:
         if output is None:
             raise RuntimeError("a container's output must be a pipe")
         rest = b""
-        while chunk := output.read1(1 << 16):  # type: ignore[union-attr]
+        while chunk := output.read1(1 << 16):  # type: ignore[attr-defined]
             *whole, rest = (rest + chunk).split(b"\n")
             self._say(whole)
         self._say([rest])

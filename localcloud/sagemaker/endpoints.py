@@ -20,7 +20,7 @@ from moto.sagemaker.exceptions import ValidationError
 
 from localcloud import cloud
 from localcloud.sagemaker import capture, endpoint_configs, inference_models, production, s3, signals
-from localcloud.sagemaker.capture import Buffer
+from localcloud.sagemaker.capture_buffer import Buffer
 from localcloud.sagemaker.listing import listing, pick
 from localcloud.sagemaker.resources import Resource, now
 from localcloud.sagemaker.variants import Variant, VariantError
@@ -130,10 +130,12 @@ class Endpoint(Resource):
         try:
             fleet = self._start_fleet(config.answer["ProductionVariants"])
         except (VariantError, ValidationError) as error:
-            status = "InService" if old.variants else "Failed"
-            reason = str(error)[:REASON_LIMIT]
-            self.update(EndpointStatus=status, FailureReason=reason, PendingDeploymentSummary=None)
-            self.announce()
+            self._give_up(str(error))
+            return
+        except Exception as error:
+            if not cloud.current().closing.is_set():
+                _logger.exception("endpoint %s could not be deployed", self.name)
+                self._give_up(f"InternalServerError: {error!r}")
             return
         rules = capture.rules(config.answer.get("DataCaptureConfig"))
         self.routing = Routing(fleet, production.weights(variants), self._captures(fleet, rules))
@@ -149,6 +151,12 @@ class Endpoint(Resource):
             PendingDeploymentSummary=None,
             EndpointStatus="InService",
         )
+        self.announce()
+
+    def _give_up(self, reason: str) -> None:
+        """What serves goes on serving; an endpoint that never did has failed."""
+        status = "InService" if self.routing.variants else "Failed"
+        self.update(EndpointStatus=status, FailureReason=reason[:REASON_LIMIT], PendingDeploymentSummary=None)
         self.announce()
 
     def _start_fleet(self, configs: list[Mapping[str, Any]]) -> dict[str, Variant]:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto.sagemaker.exceptions import ValidationError
 
 from localcloud import cloud
-from localcloud.sagemaker import packages, s3
+from localcloud.sagemaker import packages, s3, uris
 from localcloud.sagemaker.listing import listing, pick
 from localcloud.sagemaker.resources import Resource, without_tags
 
@@ -103,7 +103,7 @@ def _check_data(what: Served) -> None:
     """AWS looks with the model's role whether the data is there."""
     if what.data_url is None:
         return
-    bucket, key = s3.split(what.data_url)
+    bucket, key = uris.split(what.data_url)
     try:
         s3.client(what.role_arn).head_object(Bucket=bucket, Key=key)
     except ClientError as error:

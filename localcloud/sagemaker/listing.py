@@ -75,4 +75,4 @@ def _seconds(moment: Any) -> float:
     """As moto's parser gives it: a datetime without a zone, in UTC, or the number of the wire."""
     if isinstance(moment, int | float):
         return float(moment)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return float((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

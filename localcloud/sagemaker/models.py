@@ -4,6 +4,7 @@ Jobs, models, endpoints and the registry are ours and live in moto's own diction
 Search find them. Everything else (feature groups, model cards, experiments, ...) stays moto's.
 """
 
+import contextlib
 from typing import Any
 
 from moto.sagemaker.exceptions import ValidationError
@@ -18,13 +19,13 @@ class LocalSageMaker(SageMakerModelBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         # moto's annotations are of its fakes
-        self.training_jobs: dict[str, Any] = {}  # type: ignore[assignment]
-        self.processing_jobs: dict[str, Any] = {}  # type: ignore[assignment]
-        self.hyper_parameter_tuning_jobs: dict[str, Any] = {}  # type: ignore[assignment]
-        self.endpoints: dict[str, Any] = {}  # type: ignore[assignment]
-        self.endpoint_configs: dict[str, Any] = {}  # type: ignore[assignment]
-        self.model_package_groups: dict[str, Any] = {}  # type: ignore[assignment]
-        self.model_packages: dict[str, Any] = {}  # type: ignore[assignment]
+        self.training_jobs: dict[str, Any] = {}
+        self.processing_jobs: dict[str, Any] = {}
+        self.hyper_parameter_tuning_jobs: dict[str, Any] = {}
+        self.endpoints: dict[str, Any] = {}
+        self.endpoint_configs: dict[str, Any] = {}
+        self.model_package_groups: dict[str, Any] = {}
+        self.model_packages: dict[str, Any] = {}
 
     @property
     def models(self) -> dict[str, Any]:
@@ -57,7 +58,8 @@ class LocalSageMaker(SageMakerModelBackend):
 
     def reset(self) -> None:
         for job in self.jobs():
-            job.stop_asked.set()
+            with contextlib.suppress(ValidationError):  # it has ended
+                job.stop()
         for endpoint in list(self.endpoints.values()):
             endpoint.end()
         super().reset()

@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.sagemaker.exceptions import ValidationError
 
-from localcloud.sagemaker import jobs, s3
+from localcloud.sagemaker import jobs, s3, uris
 from localcloud.sagemaker.containers import local
 from localcloud.sagemaker.jobs import Job, JobError
 from localcloud.sagemaker.resources import now
@@ -65,11 +65,7 @@ class ProcessingJob(Job):
         container, in_time = self.follow(
             app["ImageUri"],
             log_group=NAMESPACE,
-            environment={
-                **self.answer.get("Environment", {}),
-                "PROCESSING_JOB_NAME": self.name,
-                "PROCESSING_JOB_ARN": self.arn,
-            },
+            environment=self.answer.get("Environment", {}),
             entrypoint=app.get("ContainerEntrypoint"),
             arguments=app.get("ContainerArguments"),
             mirrors=continuous,
@@ -109,7 +105,7 @@ class ProcessingJob(Job):
         folder = self._folder(output)
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                uri = s3.join(output["S3Uri"], path.relative_to(folder).as_posix())
+                uri = uris.join(output["S3Uri"], path.relative_to(folder).as_posix())
                 s3.put_file(path, uri, self.answer["RoleArn"])
 
     def _write_config(self) -> None:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import cloud, identity
+from localcloud.sagemaker.uris import join, relative, split
 
 _creating = threading.Lock()  # boto3's default session does not bear concurrent use
 
@@ -39,26 +40,6 @@ def _client(url: str, role_arn: str) -> Any:
         aws_session_token=keys["AWS_SESSION_TOKEN"],
         config=Config(retries={"max_attempts": 1}, max_pool_connections=32, s3={"addressing_style": "path"}),
     )
-
-
-def split(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
-def join(uri: str, *parts: str) -> str:
-    return "/".join([uri.rstrip("/"), *parts])
-
-
-def relative(key: str, prefix: str) -> str:
-    """Where a key under a prefix lies in the channel's folder.
-
-    A prefix that is a folder, or the name of one, is taken off; a prefix that is itself the key leaves the
-    file name; a prefix that ends within a name leaves that name whole.
-    """
-    if key.startswith(folder := prefix.rstrip("/") + "/") and prefix:
-        return key[len(folder) :]
-    return key[prefix.rfind("/") + 1 :]
 
 
 def download(source: Mapping[str, Any], folder: Path, role_arn: str) -> int:

@@ -5,13 +5,13 @@ and a strategy that learns proposes in whole batches, so it never matters which 
 """
 
 import itertools
-import statistics
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 
+from localcloud.sagemaker.early_stopping import worse_than_median
 from localcloud.sagemaker.space import Categorical, Parameter, parameters
 
 STARTUP_TRIALS = 10  # at random before TPE models anything; a third of the budget where that is less
@@ -68,20 +68,6 @@ class Search:
             trial.report(curve[-1], len(curve))
             return trial.should_prune()
         return self._stops_early and worse_than_median(curve, others, minimize=self._minimize)
-
-
-def worse_than_median(curve: Sequence[float], others: Sequence[Sequence[float]], *, minimize: bool) -> bool:
-    """SageMaker's early stopping: the latest value against the median of the others' running averages.
-
-    Source:
-        SageMaker guide, "Stop training jobs early": averages are taken up to the same epoch.
-    """
-    epoch = len(curve)
-    averages = [statistics.fmean(other[:epoch]) for other in others if len(other) >= epoch]
-    if not averages:
-        return False
-    median = statistics.median(averages)
-    return curve[-1] > median if minimize else curve[-1] < median
 
 
 def _sampler(strategy: str, seed: int | None, jobs: int | None) -> optuna.samplers.BaseSampler:

@@ -19,7 +19,7 @@ from typing import Any
 
 from moto.sagemaker.exceptions import ValidationError
 
-from localcloud.sagemaker import jobs, s3, signals
+from localcloud.sagemaker import jobs, s3, signals, uris
 from localcloud.sagemaker.containers import local
 from localcloud.sagemaker.jobs import Job
 from localcloud.sagemaker.metrics import MetricScan
@@ -88,11 +88,12 @@ class TrainingJob(Job):
         self.enter("Stopping", TrainingJobStatus="Stopping")
 
     def finish(self, status: str, **changes: Any) -> None:
-        self.enter(changes.pop("SecondaryStatus", status))
+        secondary = changes.pop("SecondaryStatus", status)
         if began := self.answer.get("TrainingStartTime"):
             seconds = math.ceil((now() - began).total_seconds())
             changes |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": max(1, seconds)}
-        super().finish(status, **changes)
+        self.enter(secondary, TrainingJobStatus=status, TrainingEndTime=now(), **changes)
+        self.announce()
 
     def run(self) -> None:
         self._advance("Downloading", TrainingStartTime=now())
@@ -173,7 +174,7 @@ class TrainingJob(Job):
                     self._on_metric(self, name, value)
 
     def _upload_model(self) -> dict[str, str]:
-        base = s3.join(self.answer["OutputDataConfig"]["S3OutputPath"], self.name, "output")
+        base = uris.join(self.answer["OutputDataConfig"]["S3OutputPath"], self.name, "output")
         role, folder = self.answer["RoleArn"], self.root / "model"
         if self.answer["OutputDataConfig"].get("CompressionType") == "NONE":
             uri = f"{base}/model/"
@@ -187,7 +188,7 @@ class TrainingJob(Job):
     def _upload_output(self) -> None:
         folder = self.root / "output/data"
         if folder.is_dir() and any(folder.iterdir()):
-            base = s3.join(self.answer["OutputDataConfig"]["S3OutputPath"], self.name, "output")
+            base = uris.join(self.answer["OutputDataConfig"]["S3OutputPath"], self.name, "output")
             archive = pack(folder, self.root / "output.tar.gz")
             s3.put_file(archive, f"{base}/output.tar.gz", self.answer["RoleArn"])
 

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud import cloud, logs
-from localcloud.sagemaker import s3
+from localcloud.sagemaker import s3, uris
 from localcloud.sagemaker.connections import Connections, Reply, free_port
 from localcloud.sagemaker.containers import Container, ImageError
 from localcloud.sagemaker.inference_models import Served
@@ -54,7 +54,7 @@ class Variant:
         self._retired = threading.Event()
 
     def start(self) -> None:
-        """Return when the server is healthy.
+        """Return when the server is healthy; after an error the caller retires the variant.
 
         Raises:
             VariantError: it has no model data, exits, or is not healthy within its limit.
@@ -72,11 +72,9 @@ class Variant:
                     break
         except (ImageError, s3.DataError, ClientError, tarfile.TarError) as error:
             raise VariantError(str(error)) from error
-        tail = container.tail
-        self.retire()
         raise VariantError(
             f"The primary container for production variant {self.name} did not pass the ping health check. "
-            f"Please check CloudWatch logs for this endpoint. Last lines:\n{tail}"
+            f"Please check CloudWatch logs for this endpoint. Last lines:\n{container.tail}"
         )
 
     def serves_still(self, model: Resource, served: Served) -> bool:
@@ -165,7 +163,10 @@ class Variant:
             with self._idle:  # not between the end and the removal of its folder
                 if self._retired.is_set():
                     return
-                self._launch()
+                try:
+                    self._launch()
+                except ImageError as error:
+                    self.say([str(error)])
 
     def _fetch(self) -> None:
         folder = self._root / "model"
@@ -185,7 +186,7 @@ def _version(served: Served) -> str | None:
     """Which bytes the model data has now."""
     if served.data_url is None:
         return None
-    bucket, key = s3.split(served.data_url)
+    bucket, key = uris.split(served.data_url)
     with contextlib.suppress(ClientError):
         return str(s3.client(served.role_arn).head_object(Bucket=bucket, Key=key)["ETag"])
     return None
