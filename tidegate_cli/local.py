@@ -15,6 +15,8 @@ from typing import IO, Any
 from tidegate_cli.assembly import CHECKOUT, Assembly, state_folder
 from tidegate_cli.failure import CommandError
 
+LOG = "localcloud.log"
+
 
 @dataclass(frozen=True)
 class LocalCloud:
@@ -35,21 +37,42 @@ def running() -> LocalCloud | None:
     return found
 
 
+@dataclass(frozen=True)
+class Started:
+    """A local cloud of this process."""
+
+    cloud: LocalCloud
+    process: "subprocess.Popen[str]"
+
+    def wait(self) -> None:
+        """Until the cloud ends.
+
+        Raises:
+            CommandError: it ended by itself, which it never should.
+        """
+        code = self.process.wait()
+        raise CommandError(
+            "the local cloud ended by itself",
+            cause=f"exit code {code}",
+            hint=f"its log: {(state_folder() / LOG).relative_to(CHECKOUT)}",
+        )
+
+
 @contextlib.contextmanager
-def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[LocalCloud]:
+def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
     """Start a local cloud and deploy `assembly` into it; everything it started ends with the block.
 
     Raises:
         CommandError: the port is taken, or a resource cannot be deployed.
     """
-    log = (state_folder() / "localcloud.log").open("w")
+    log = (state_folder() / LOG).open("w")
     argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
     argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]
     process = subprocess.Popen(
         argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
     )
     try:
-        yield _wait_until_deployed(process, prefix, Path(log.name))
+        yield Started(_wait_until_deployed(process, prefix, Path(log.name)), process)
     finally:
         _stop(process)
         log.close()

@@ -5,14 +5,17 @@ Results go to stdout, narration to stderr. Exit 0 yes, 1 it ran and the answer i
 
 import importlib
 import json
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from tidegate_cli.failure import CommandError
+
+INTERRUPTED, TERMINATED = 130, 143  # as shells report them
 
 VERBS = {
     "Try it": {
@@ -80,18 +83,27 @@ class Verbs(click.Group):
         return super().parse_args(ctx, head + rest)
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        if "--json" not in sys.argv[1:]:
-            return super().main(*arguments, **options)
+        """Run a verb; whatever goes wrong is `error / cause / hint`, as JSON too when that was asked for."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended
         try:
-            return super().main(*arguments, **options | {"standalone_mode": False})
+            sys.exit(super().main(*arguments, **options | {"standalone_mode": False}))
         except CommandError as error:
-            click.echo(json.dumps(error.to_json()))
-            sys.exit(error.exit_code)
+            _fail(error)
         except click.ClickException as error:
-            click.echo(json.dumps(CommandError(error.format_message()).to_json()))
-            sys.exit(2)
-        except click.Abort:
-            sys.exit(130)
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "tidegate"
+            _fail(CommandError(error.format_message(), hint=f"{command} --help"))
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("", err=True)
+            sys.exit(INTERRUPTED)
+
+
+def _fail(error: CommandError) -> NoReturn:
+    if "--json" in sys.argv[1:]:
+        click.echo(json.dumps(error.to_json()))
+    else:
+        error.show()
+    sys.exit(error.exit_code)
 
 
 @click.group(

@@ -27,6 +27,7 @@ TRAINING_MONTHS = (1, 2)
 LIVE_MONTH = 3
 DRIFTED_MONTH = 7
 PREDICTIONS = 500
+JOBS = ("TuneModel", "TrainModel", "EvaluateCandidate")
 TRAFFIC_PER_SECOND = 40
 ALARM_SECONDS = 90
 MEASURE_ATTEMPTS = 20
@@ -126,7 +127,8 @@ class Story:
     def _drop(self, name: str, table: Any) -> dict[str, Any]:
         body = self.data.to_csv(table)
         entry = deliver(self.place, f"drops/{self.dataset}/{name}", body, self.narrator)
-        self.facts["overhead"].setdefault("drop_to_start_seconds", []).append(entry.get("start_seconds"))
+        if (start := entry.get("start_seconds")) is not None:
+            self.facts["overhead"].setdefault("drop_to_start_seconds", []).append(start)
         return entry
 
     def _accepted(self, name: str, table: Any) -> None:
@@ -146,7 +148,9 @@ class Story:
         """Follow a training run, and the rollout it leads to when its candidate passes the gate."""
         arn = wait_for_start(self.place, "training", self.narrator, moment=moment)
         self.narrator.say("train", why)
+        told = len(self.narrator.lines)
         trained = self._succeeded(follow(self.place, "training", arn, self.narrator))
+        self._overhead(trained, self.narrator.lines[told:])
         outcome = trained.output["outcome"]
         reasons = trained.output.get("reasons") or [trained.output.get("reason", "")]
         for reason in reasons:
@@ -169,6 +173,14 @@ class Story:
         if self.facts.get("champion_version") is None and verdict != "promoted":
             raise StoryError("the first model did not reach its endpoint", cause=reason)
         self.facts["champion_version"] = trained.output.get("package_arn")
+
+    def _overhead(self, trained: Ended, lines: list[Line]) -> None:
+        """What the pipeline took beyond the jobs it ran."""
+        jobs = sum(line.seconds for line in lines if line.state in JOBS)
+        overhead = trained.seconds - jobs
+        self.narrator.say("overhead", f"{overhead:.1f} s beside {jobs:.1f} s of jobs")
+        runs = self.facts["overhead"].setdefault("training", [])
+        runs.append({"seconds": round(trained.seconds, 2), "job_seconds": round(jobs, 2)})
 
     def _succeeded(self, ended: Ended) -> Ended:
         if not ended.succeeded:

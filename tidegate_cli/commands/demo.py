@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,7 +42,8 @@ def command(options: Options, keep: bool | None) -> None:
     assembly = synthesize(pipeline, "dev")
     narrator.say("template", described(assembly.cached, assembly.seconds))
     data = _module(pipeline / "data.py")
-    with local.start(assembly, prefix_of(pipeline, "dev")) as cloud:
+    with local.start(assembly, prefix_of(pipeline, "dev")) as started:
+        cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.url}   {cloud.resources} resources deployed in {cloud.seconds:.1f} s")
         story = Story(place, data, _request_columns(pipeline), narrator)
@@ -68,7 +68,7 @@ def command(options: Options, keep: bool | None) -> None:
         if stay:
             with local.advertised(cloud):
                 narrator.say("", "running until Ctrl-C; try these in another terminal")
-                threading.Event().wait()
+                started.wait()
 
 
 def _result(story: Story, synth_seconds: float, seconds: float) -> dict[str, Any]:

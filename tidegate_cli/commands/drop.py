@@ -1,7 +1,6 @@
 """`tidegate drop`: deliver a file and see what becomes of it."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def deliver(place: Place, key: str, body: bytes, narrator: Narrator, *, watch: b
     """Put an object, wait for its row in the ledger, follow its ingestion; returns that row."""
     bucket = place.outputs["DropsBucket"]
     moment = datetime.now(UTC) - CLOCK_SKEW
-    began = time.monotonic()
+    began = datetime.now(UTC)
     try:
         put = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     except ClientError as cause:
@@ -57,11 +56,11 @@ def deliver(place: Place, key: str, body: bytes, narrator: Narrator, *, watch: b
         arn = wait_for_start(
             place, "ingestion", narrator, moment=moment, wanted=lambda text: entry["drop_id"] in text
         )
-        started = time.monotonic() - began
+        started = place.client("stepfunctions").describe_execution(executionArn=arn)["startDate"]
         follow(place, "ingestion", arn, narrator)
         entry = {
             **ledger.entry(place, entry["drop_id"]),
             "execution_arn": arn,
-            "start_seconds": round(started, 3),
+            "start_seconds": round((started - began).total_seconds(), 3),
         }
     return entry

@@ -1,7 +1,6 @@
 """`tidegate up`: the pipeline on this machine, in the foreground, until Ctrl-C."""
 
 import json
-import threading
 
 import click
 
@@ -33,14 +32,15 @@ def command(options: Options, port: int) -> None:
     assembly = synthesize(options.pipeline, options.environment)
     narrator.say("template", described(assembly.cached, assembly.seconds))
     prefix = prefix_of(options.pipeline, options.environment)
-    with local.start(assembly, prefix, port) as cloud, local.advertised(cloud):
+    with local.start(assembly, prefix, port) as started, local.advertised(started.cloud):
+        cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.resources} resources deployed in {cloud.seconds:.1f} s")
         click.echo(json.dumps(facts(place)) if options.as_json else cloud.url)
         for line in hints(place, options):
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
-        threading.Event().wait()
+        started.wait()
 
 
 def described(cached: bool, seconds: float) -> str:

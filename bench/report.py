@@ -1,0 +1,52 @@
+"""How every bench reports: a table, `--json` for one object, `--check` to fail when a target is missed."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number; `target` is the most or the least it may be."""
+
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    bound: Literal["most", "least"] = "most"
+
+    @property
+    def met(self) -> bool | None:
+        if self.target is None:
+            return None
+        return self.value <= self.target if self.bound == "most" else self.value >= self.target
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value, "unit": self.unit, "target": self.target, "met": self.met}
+
+
+def main(name: str, measure: Callable[[], list[Figure]]) -> None:
+    """Parse the options, measure, print; exits 1 with `--check` when a target is missed."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{name}")
+    parser.add_argument(
+        "--json", action="store_true", help="print one object {figure: {value, unit, target, met}}"
+    )
+    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
+    options = parser.parse_args()
+    figures = measure()
+    if options.json:
+        print(json.dumps({figure.name: figure.to_json() for figure in figures}))
+    else:
+        for figure in figures:
+            print(_row(figure))
+    if options.check and any(figure.met is False for figure in figures):
+        sys.exit(1)
+
+
+def _row(figure: Figure) -> str:
+    target = "" if figure.target is None else f"at {figure.bound} {figure.target:g}"
+    met = {None: "", True: "met", False: "MISSED"}[figure.met]
+    return f"{figure.name:<52} {figure.value:10.3f} {figure.unit:<20} {target:<14} {met}".rstrip()
