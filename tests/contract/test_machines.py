@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import jsonata
 import pytest
 from function_contracts import raises
 from synthesized import REPOSITORY
@@ -128,6 +129,16 @@ def test_a_function_ends_before_its_task_gives_up(templates):
         for task in asl.tasks(json.loads(file.read_text())):
             if task.operation.name == "Invoke":
                 assert timeouts[task.name] <= task.state["TimeoutSeconds"], task.name
+
+
+def test_no_execution_fails_under_a_name_reserved_for_step_functions(machine):
+    """Amazon States Language: "Custom Error Names MUST NOT begin with the prefix `States.`"."""
+    states = [state for each in asl.machines(machine) for state in each["States"].values()]
+    for state in (state for state in states if state["Type"] == "Fail"):
+        error = state["Error"]
+        if query := re.fullmatch(r"\{%(.*)%\}", error):
+            error = jsonata.Jsonata(f"($error := 'States.TaskFailed'; {query[1]})").evaluate(None)
+        assert error and not error.startswith("States.")
 
 
 @pytest.mark.parametrize(
