@@ -9,9 +9,6 @@ from aws_cdk import aws_iam as iam
 
 LEDGER_INDEX = "by-time"
 # an object's metadata is read with the permission to read it: HeadObject has no action of its own
-READ_TABLES = ("glue:GetTable",)
-CHANGE_TABLES = (*READ_TABLES, "glue:GetDatabase", "glue:UpdateTable")  # a commit asks for the location
-CREATE_TABLES = ("glue:CreateTable",)
 
 
 def allow(
@@ -70,12 +67,16 @@ class Store:
 
     def read_tables(self) -> list[iam.PolicyStatement]:
         """Iceberg tables on the Glue catalog, data and metadata."""
-        return [self._catalog(*READ_TABLES), self.read_lake("warehouse/")]
+        return [self._tables("glue:GetTable"), self.read_lake("warehouse/")]
 
     def change_tables(self) -> list[iam.PolicyStatement]:
-        """Tag or append to tables that are there; pyiceberg looks whether a metadata file exists already."""
+        """Tag or append to tables that are there.
+
+        On each commit pyiceberg asks for the database's location, and whether a metadata file exists already.
+        """
         return [
-            self._catalog(*CHANGE_TABLES),
+            allow("glue:GetDatabase", on=self._glue_arns("catalog", "database")),
+            self._tables("glue:GetTable", "glue:UpdateTable"),
             self.read_lake("warehouse/"),
             self.write_lake("warehouse/"),
             self.list_lake("warehouse/"),
@@ -83,13 +84,13 @@ class Store:
 
     def create_tables(self) -> list[iam.PolicyStatement]:
         """The same, and the first write of a table."""
-        return [self._catalog(*CREATE_TABLES), *self.change_tables()]
+        return [self._tables("glue:CreateTable"), *self.change_tables()]
 
     def ledger(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.ledger_arn])
 
     def ledger_by_time(self) -> iam.PolicyStatement:
-        return allow("dynamodb:Query", on=[self.ledger_arn, f"{self.ledger_arn}/index/{LEDGER_INDEX}"])
+        return allow("dynamodb:Query", on=[f"{self.ledger_arn}/index/{LEDGER_INDEX}"])
 
     def online(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.online_arn])
@@ -106,9 +107,17 @@ class Store:
     def _objects(self, prefixes: Sequence[str]) -> list[str]:
         return [f"{self.lake_arn}/{prefix}*" for prefix in prefixes]
 
-    def _catalog(self, *actions: str) -> iam.PolicyStatement:
-        resources = ("catalog", f"database/{self.glue_database}", f"table/{self.glue_database}/*")
-        return allow(*actions, on=[arn("glue", resource) for resource in resources])
+    def _tables(self, *actions: str) -> iam.PolicyStatement:
+        """A table is reached through its database, and that through the catalog: each is checked."""
+        return allow(*actions, on=self._glue_arns("catalog", "database", "table"))
+
+    def _glue_arns(self, *kinds: str) -> list[str]:
+        resources = {
+            "catalog": "catalog",
+            "database": f"database/{self.glue_database}",
+            "table": f"table/{self.glue_database}/*",
+        }
+        return [arn("glue", resources[kind]) for kind in kinds]
 
 
 def _dynamodb(actions: Sequence[str]) -> list[str]:
