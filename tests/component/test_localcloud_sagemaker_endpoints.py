@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import tarfile
 import threading
 import time
 from collections import Counter
@@ -11,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sagemaker_cloud import SageMakerCloud, tarred, unique, wait_for
 
+from localcloud import sagemaker
 from localcloud.sagemaker.runtime import invoke
 
 # answers what it was asked, with the colour of its model; some bodies make it misbehave
@@ -41,6 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(500, b"division by zero")
         heard = {name.lower(): value for name, value in self.headers.items()}
         seen = {"colour": colour, "limit": os.environ.get("LIMIT"), "heard": heard, "bytes": len(body)}
+        seen["pid"] = os.getpid()
         self.answer(200, json.dumps(seen).encode(), **{"X-Amzn-SageMaker-Custom-Attributes": "from=model"})
 
     def answer(self, status, body, **headers):
@@ -377,15 +381,14 @@ def test_a_deleted_endpoint_ends_its_process_and_is_gone(aws, config, model):
     name = unique("endpoint")
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config({"main": (model("blue"), 1)}))
     settled(aws, name)
+    pid = int(ask(aws, name)[0]["pid"])
+    os.kill(pid, 0)  # it is there
     aws.sagemaker.delete_endpoint(EndpointName=name)
-
-    def gone():
-        with pytest.raises(ClientError) as refused:
-            aws.sagemaker.describe_endpoint(EndpointName=name)
-        return "Could not find endpoint" in str(refused.value)
-
     wait_for(lambda: not aws.sagemaker.list_endpoints(NameContains=name)["Endpoints"])
-    assert gone()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        aws.sagemaker.describe_endpoint(EndpointName=name)
     assert invoke(name, b"1", {})[0] == 400
 
 
@@ -446,13 +449,24 @@ def test_what_was_captured_is_written_before_an_endpoint_is_gone(aws, config, mo
     assert len(captured(aws, place)) == 1
 
 
+def test_sagemaker_is_idle_once_nothing_changes_and_captures_are_in_s3(aws, endpoint, model):
+    place = unique("captures")
+    capture = {**CAPTURE, "DestinationS3Uri": aws.uri(place)}
+    name = endpoint({"main": (model("blue"), 1)}, DataCaptureConfig=capture)
+    wait_for(sagemaker.idle)
+    ask(aws, name)
+    assert not sagemaker.idle()
+    wait_for(sagemaker.idle)
+    assert len(captured(aws, place)) == 1
+
+
 def test_a_sample_is_captured_in_proportion(aws, endpoint, model):
     place = unique("captures")
     capture = {**CAPTURE, "InitialSamplingPercentage": 25, "DestinationS3Uri": aws.uri(place)}
     name = endpoint({"main": (model("blue"), 1)}, DataCaptureConfig=capture)
     for _ in range(200):
         invoke(name, b"1", {"Content-Type": "text/csv"})
-    time.sleep(2.2)
+    wait_for(sagemaker.idle)
     assert 25 <= len(captured(aws, place)) <= 80  # 50 expected; four standard deviations are 24.5
 
 
@@ -506,8 +520,6 @@ def test_latency_is_in_microseconds(aws, endpoint, model):
 
 
 def test_a_container_reads_its_archive_but_no_file_outside_of_it(aws, image):
-    import tarfile
-
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("../outside"), io.BytesIO(b""))
