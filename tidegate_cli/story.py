@@ -87,11 +87,11 @@ class Story:
         entry = self._drop("2013-03-broken.csv", self.data.with_faults(march))
         if entry["state"] != "quarantined":
             raise StoryError("a broken drop was not quarantined", cause=f"its state is {entry['state']}")
-        report = self._report(entry["report_key"])
-        for reason in report["reasons"]:
+        reasons = self._report(entry["report_key"])["verdict"]["reasons"]
+        for reason in reasons:
             self.narrator.say("", _reason(reason))
         self.facts["quarantined"].append(
-            {"drop_id": entry["drop_id"], "key": entry["key"], "reasons": report["reasons"]}
+            {"drop_id": entry["drop_id"], "key": entry["key"], "reasons": reasons}
         )
         moment = datetime.now(UTC) - CLOCK_SKEW
         self._accepted("2013-03.csv", march)
