@@ -26,7 +26,8 @@ from localcloud.deploy.resource import Handler, Resource, changes
 from localcloud.deploy.resources import HANDLERS
 from localcloud.errors import CloudError
 
-_FORESEEN = (ClientError, BotoCoreError, UnfitError, TemplateError, TimeoutError)
+# a KeyError is a property that its type requires and the template lacks
+_FORESEEN = (ClientError, BotoCoreError, UnfitError, TemplateError, TimeoutError, KeyError)
 _GONE = re.compile("NotFound|NoSuch|NonExistent|DoesNotExist")  # what is not there needs no deletion
 _KEPT = {"Retain", "RetainExceptOnCreate"}
 
@@ -99,6 +100,8 @@ class StackDeployer:
             wanted = replace(wanted, properties=self.scope.resolve(declared.get("Properties", {})))
             made, change = self._make(handler, wanted, before)
         except _FORESEEN as error:
+            if before is None:  # what was half made keeps its name
+                self.stack.generations[logical_id] += 1
             raise self._error(wanted, "updated" if before else "created", error) from error
         if change is Change.UNCHANGED and before:
             made = replace(made, status=before.status, settled=before.settled)
@@ -129,6 +132,7 @@ class StackDeployer:
         self._replaced.add(wanted.logical_id)
         if before.type == wanted.type and handler.stands_in_the_way(before, wanted):
             handler.delete(before)
+            del self.stack.resources[before.logical_id]
         elif self.declared[wanted.logical_id].get("UpdateReplacePolicy") not in _KEPT:
             self._obsolete.append(before)
         self.stack.generations[wanted.logical_id] += 1
@@ -174,8 +178,9 @@ class StackDeployer:
         self.changes.append(line)
 
     def _error(self, resource: Resource, done: str, error: Exception) -> DeployError:
+        cause = f"property {error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         hint = "take the property out, or teach its handler" if isinstance(error, UnfitError) else ""
-        return DeployError(f"{_label(resource)} cannot be {done}", cause=str(error), hint=hint)
+        return DeployError(f"{_label(resource)} cannot be {done}", cause=cause, hint=hint)
 
     def _refuse_unknown(self) -> None:
         unknown = [

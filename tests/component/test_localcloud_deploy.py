@@ -486,6 +486,10 @@ def test_conditions_decide_what_is_there(app):
         ({"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Nobody"}}}, "parameter Nobody"),
         ({"Type": "AWS::SQS::Queue", "DependsOn": "Nobody"}, "depends on Nobody"),
         (
+            {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": "b"}},
+            "property PolicyDocument is missing",
+        ),
+        (
             {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
@@ -515,6 +519,16 @@ def test_resources_that_wait_for_each_other_are_named(app):
     )
     with pytest.raises(DeployError, match="wait for each other"):
         app.deploy()
+
+
+def test_what_failed_half_made_is_made_anew_by_the_next_deployment(app, client):
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+    wrong = {**role["Properties"], "ManagedPolicyArns": ["arn:aws:iam::aws:policy/NoSuchPolicy"]}
+    app.stack("Data", {"Role": {**role, "Properties": wrong}})
+    with pytest.raises(DeployError):
+        app.deploy()
+    app.stack("Data", {"Role": role})
+    client("iam").get_role(RoleName=physical(app.deploy(), "Role"))
 
 
 def test_a_deployment_goes_on_where_the_last_one_failed(app):
