@@ -5,17 +5,16 @@ the tables above them, so that a laptop bakes for seconds and production for min
 """
 
 import dataclasses
-import difflib
 import re
 import tomllib
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from tidegate.errors import ConfigError
+from tidegate.toml_reader import Lines, Problem, build, merge
 
 
 def _limits(minimum: float | None = None, maximum: float | None = None) -> dict[str, float | None]:
@@ -187,13 +186,13 @@ class PipelineConfig:
                 cause=f"it has {', '.join(sorted(environments)) or 'none'}",
                 hint=f"add a table [environments.{environment}]",
             )
-        problems: list[tuple[str, str]] = []
-        merged = _merge(data, environments[environment]) | {"environment": environment}
-        config = _build(cls, merged, "", problems)
+        problems: list[Problem] = []
+        merged = merge(data, environments[environment]) | {"environment": environment}
+        config = build(cls, merged, "", problems)
         if not problems and config is not None:
-            problems += _cross_checks(config)
+            problems += _contradictions(config)
         if problems or config is None:
-            lines = _Lines(text, environment)
+            lines = Lines(text, environment)
             raise ConfigError(
                 f"`{path}` has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
                 cause="; ".join(f"line {lines.of(where)}: {what}" for where, what in problems),
@@ -203,8 +202,8 @@ class PipelineConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        problems: list[tuple[str, str]] = []
-        config = _build(cls, data, "", problems)
+        problems: list[Problem] = []
+        config = build(cls, data, "", problems)
         if problems or config is None:
             raise ConfigError("the compiled pipeline is damaged", cause="; ".join(w for _, w in problems))
         return typing.cast("Self", config)
@@ -213,82 +212,9 @@ class PipelineConfig:
         return dataclasses.asdict(self)
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both_tables else value
-    return merged
-
-
-def _build(cls: type, data: Mapping[str, Any], where: str, problems: list[tuple[str, str]]) -> Any:
-    """An instance of a section, or None after adding to `problems` (dotted key, sentence)."""
-    before = len(problems)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    hints = typing.get_type_hints(cls)
-    values: dict[str, Any] = {}
-    for key, value in data.items():
-        path = f"{where}.{key}".lstrip(".")
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, 1)
-            problems.append(
-                (path, f"unknown key `{path}`" + (f", did you mean `{near[0]}`?" if near else ""))
-            )
-        elif value is not None or not _optional(hints[key]):
-            values[key] = _value(hints[key], value, path, fields[key].metadata, problems)
-    for name, f in fields.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and name not in data:
-            problems.append((where, f"`{f'{where}.{name}'.lstrip('.')}` is missing"))
-    return cls(**values) if len(problems) == before else None
-
-
-def _optional(hint: Any) -> bool:
-    return typing.get_origin(hint) is types.UnionType and type(None) in typing.get_args(hint)
-
-
-def _value(
-    hint: Any, value: Any, path: str, limits: Mapping[str, Any], problems: list[tuple[str, str]]
-) -> Any:
-    if _optional(hint):
-        hint = next(option for option in typing.get_args(hint) if option is not type(None))
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        if value not in arguments:
-            problems.append((path, f"`{path}` is {value!r}, must be one of {', '.join(arguments)}"))
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            problems.append((path, f"`{path}` must be a list"))
-            return ()
-        return tuple(_value(arguments[0], v, f"{path}.{i}", limits, problems) for i, v in enumerate(value))
-    if origin is Mapping and isinstance(value, dict):
-        if arguments[1] is Any:
-            return dict(value)
-        return {k: _value(arguments[1], v, f"{path}.{k}", {}, problems) for k, v in value.items()}
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(typing.cast("type", hint), value, path, problems)
-    accepted: tuple[type, ...] = (int, float) if hint is float else (hint,)
-    if not (isinstance(hint, type) and isinstance(value, accepted)) or (
-        isinstance(value, bool) and hint is not bool
-    ):
-        names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-        problems.append((path, f"`{path}` is {value!r}, must be {names.get(hint, 'a table')}"))
-        return value
-    _check_limits(value, path, limits, problems)
-    return value
-
-
-def _check_limits(value: Any, path: str, limits: Mapping[str, Any], problems: list[tuple[str, str]]) -> None:
-    low, high = limits.get("minimum"), limits.get("maximum")
-    if low is not None and value < low:
-        problems.append((path, f"`{path}` is {value}, must be at least {low}"))
-    if high is not None and value > high:
-        problems.append((path, f"`{path}` is {value}, must be at most {high}"))
-
-
-def _cross_checks(config: PipelineConfig) -> list[tuple[str, str]]:
-    problems: list[tuple[str, str]] = []
+def _contradictions(config: PipelineConfig) -> list[Problem]:
+    """Values that are well-formed each by itself and wrong together."""
+    problems = list(_search_problems(config.training))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
     if not re.fullmatch(r"[\w./-]+\.py:\w+", config.pipeline.features):
@@ -296,15 +222,6 @@ def _cross_checks(config: PipelineConfig) -> list[tuple[str, str]]:
     weights = [step.weight for step in config.deployment.steps]
     if not weights or weights != sorted(set(weights)) or weights[-1] != 1:
         problems.append(("deployment.steps", "`deployment.steps` must have rising weights that end at 1.0"))
-    for name, space in config.training.tuning.space.items():
-        if problem := space.problem():
-            problems.append((f"training.tuning.space.{name}", f"search of `{name}`: {problem}"))
-        if name in config.training.parameters:
-            problems.append((f"training.tuning.space.{name}", f"`{name}` is both fixed and searched"))
-        if config.training.tuning.strategy == "Grid" and space.type != "choice":
-            problems.append((f"training.tuning.space.{name}", "a Grid search takes choices only"))
-    if not config.training.tuning.space:
-        problems.append(("training.tuning", "`training.tuning.space` is empty: name a parameter to search"))
     serving = config.serving
     if serving.auth == "jwt" and not (serving.jwt_issuer and serving.jwt_audience):
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
@@ -313,20 +230,14 @@ def _cross_checks(config: PipelineConfig) -> list[tuple[str, str]]:
     return problems
 
 
-class _Lines:
-    """Where a dotted key stands in the text; the line of its table when the key itself is not there."""
-
-    def __init__(self, text: str, environment: str) -> None:
-        self.found: dict[str, int] = {}
-        table = ""
-        for number, line in enumerate(text.splitlines(), 1):
-            if header := re.match(r"\s*\[+([^\]]+)\]+", line):
-                table = header[1].strip().removeprefix(f"environments.{environment}").strip(".")
-                self.found[table] = number
-            elif key := re.match(r"\s*([\w.-]+)\s*=", line):
-                self.found[f"{table}.{key[1]}".lstrip(".")] = number
-
-    def of(self, path: str) -> int:
-        while path and path not in self.found:
-            path = path.rpartition(".")[0]
-        return self.found.get(path, 1)
+def _search_problems(training: TrainingSection) -> Iterator[Problem]:
+    if not training.tuning.space:
+        yield "training.tuning", "`training.tuning.space` is empty: name a parameter to search"
+    for name, space in training.tuning.space.items():
+        where = f"training.tuning.space.{name}"
+        if problem := space.problem():
+            yield where, f"search of `{name}`: {problem}"
+        if name in training.parameters:
+            yield where, f"`{name}` is both fixed and searched"
+        if training.tuning.strategy == "Grid" and space.type != "choice":
+            yield where, "a Grid search takes choices only"

@@ -74,7 +74,7 @@ def _mistake(column: Column, rules: tuple[Rule, ...], value: Any) -> str | None:
         return "must be a finite number"
     if column.type == "timestamp":
         try:
-            seconds(value)
+            seconds(str(value))
         except ValueError:
             return f"must be an ISO 8601 timestamp, is {value!r:.40}"
     return next((text for rule in rules if (text := _broken(rule, value))), None)

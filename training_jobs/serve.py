@@ -22,6 +22,7 @@ from training_jobs.paths import Paths
 
 logger = logging.getLogger("serve")
 DEFAULT_PORT = 8080
+EVERY_INTERFACE = "0.0.0.0"  # noqa: S104  SageMaker reaches a container from outside of it
 MAX_BODY_BYTES = 6 * 1024 * 1024  # InvokeEndpoint's own limit
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
 
@@ -120,7 +121,7 @@ def main(paths: Paths) -> None:
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
     config = uvicorn.Config(
         app,
-        host="0.0.0.0",  # noqa: S104  SageMaker reaches a container from outside of it
+        host=os.environ.get("SAGEMAKER_BIND_TO_HOST", EVERY_INTERFACE),
         port=port,
         loop="uvloop",
         http="httptools",

@@ -130,7 +130,12 @@ class Variant:
             self.served.image,
             root=self._root,
             role_arn=self.served.role_arn,
-            environment={**self.served.environment, "SAGEMAKER_BIND_TO_PORT": str(port)},
+            environment={
+                **self.served.environment,
+                "SAGEMAKER_BIND_TO_PORT": str(port),
+                # a container has a network of its own, a process has not: ask it to stay on this machine
+                "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
+            },
             hear=lambda lines: self.say(lines, stream),
             arguments=("serve",),
         )
