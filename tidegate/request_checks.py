@@ -7,7 +7,9 @@ Pure standard library; the rules are the contract's own, those that speak of a s
 import functools
 import math
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from tidegate.contract.plan import Column, ContractPlan, Rule
@@ -23,6 +25,25 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "date": (str,),
     "time": (str,),
 }
+
+
+def _clock(text: str) -> time:
+    found = time.fromisoformat(text)
+    if found.tzinfo:
+        raise ValueError("a time of day has no zone")
+    return found
+
+
+# a text that can be ordered -> by what
+_ORDERS: dict[str, Callable[[Any], Any]] = {
+    "timestamp": seconds,
+    "date": date.fromisoformat,
+    "time": _clock,
+}
+_NULLS = ("required", "null_values", "missing_values")
+_INT64 = range(-(2**63), 2**63)
+_DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+_MANY = 10**9  # rows of a drop so large that one value alone breaks only rules that tolerate none
 MAX_ROWS = 1000
 
 
@@ -64,48 +85,92 @@ def problems(features: FeatureSetPlan, contract: ContractPlan, row: Any, where: 
 
 def _mistake(column: Column, rules: tuple[Rule, ...], value: Any) -> str | None:
     if value is None:
-        required = any(rule.kind == "required" and rule.severity == "error" for rule in rules)
-        return "must not be null" if required else None
-    expected = _TYPES[column.type]
-    wrong_bool = isinstance(value, bool) and column.type != "boolean"
-    if not isinstance(value, expected) or wrong_bool:
-        return f"must be a {column.type}, is {value!r:.40}"
+        return "must not be null" if any(rule.kind in _NULLS for rule in rules) else None
+    if text := _type_mistake(column, value):
+        return text
+    return next((text for rule in rules if (text := _broken(column, rule, value))), None)
+
+
+def _type_mistake(column: Column, value: Any) -> str | None:
+    type_ = column.type
+    wrong_bool = isinstance(value, bool) and type_ != "boolean"
+    if not isinstance(value, _TYPES[type_]) or wrong_bool:
+        return f"must be {_article(type_)}, is {value!r:.40}"
     if isinstance(value, float) and not math.isfinite(value):
         return "must be a finite number"
-    if column.type == "timestamp":
+    if isinstance(value, int) and value not in _INT64:
+        return "must be a number of at most 64 bits"
+    if isinstance(value, str) and not _is_unicode(value):
+        return "must be Unicode text, holds half of a character"
+    if order := _ORDERS.get(type_):
         try:
-            seconds(str(value))
-        except ValueError:
-            return f"must be an ISO 8601 timestamp, is {value!r:.40}"
-    return next((text for rule in rules if (text := _broken(rule, value))), None)
+            order(value)
+        except (ValueError, OverflowError):
+            return f"must be {_article(type_)} in ISO 8601, is {value!r:.40}"
+    if (
+        type_ == "timestamp"
+        and column.timezone != "UTC"
+        and datetime.fromisoformat(str(value)).tzinfo is None
+    ):
+        return f"must carry its offset from UTC: without one, drops are read in {column.timezone}"
+    return None
 
 
-def _broken(rule: Rule, value: Any) -> str | None:
-    """Why `value` breaks the rule, or None; a warning in the contract does not refuse a request."""
-    if rule.severity != "error":
-        return None
-    if rule.kind == "range" and isinstance(value, int | float):
-        low, high = rule.minimum, rule.maximum
-        if isinstance(low, int | float) and (value < low or (rule.exclusive_minimum and value == low)):
-            return f"must be at least {low:g}, is {value:g}"
-        if isinstance(high, int | float) and (value > high or (rule.exclusive_maximum and value == high)):
-            return f"must be at most {high:g}, is {value:g}"
+def _broken(column: Column, rule: Rule, value: Any) -> str | None:
+    """Why `value` breaks the rule, or None."""
+    if rule.kind == "range":
+        return _out_of_range(_ORDERS.get(column.type, lambda number: number), rule, value)
+    if rule.kind == "multiple_of" and rule.multiple_of:
+        ratio = value / rule.multiple_of
+        if abs(ratio - round(ratio)) > 1e-9:  # noqa: PLR2004  as in drops: 0.3 is a multiple of 0.1
+            return f"must be a multiple of {rule.multiple_of:g}, is {value:g}"
+    if rule.kind == "missing_values" and value in rule.values:
+        return f"is {value!r:.40}, which stands for a missing value: send null"
     if rule.kind == "enum" and value not in rule.values:
         return f"must be one of {', '.join(map(str, rule.values))}, is {value!r:.40}"
     if rule.kind == "pattern" and rule.pattern and not _compiled(rule.pattern).search(value):
         return f"must match {rule.pattern}, is {value!r:.40}"
-    if rule.kind == "length" and isinstance(value, str):
-        low, high = rule.minimum, rule.maximum
-        if (isinstance(low, int) and len(value) < low) or (isinstance(high, int) and len(value) > high):
-            return f"has {len(value)} characters, must have {low} to {high}"
+    if rule.kind == "length":
+        if isinstance(rule.minimum, int) and len(value) < rule.minimum:
+            return f"has {len(value)} characters, must have at least {rule.minimum}"
+        if isinstance(rule.maximum, int) and len(value) > rule.maximum:
+            return f"has {len(value)} characters, may have at most {rule.maximum}"
     return None
+
+
+def _out_of_range(order: Callable[[Any], Any], rule: Rule, value: Any) -> str | None:
+    low, high, measured = rule.minimum, rule.maximum, order(value)
+    if low is not None and (measured < order(low) or (rule.exclusive_minimum and measured == order(low))):
+        return f"must be {'more than' if rule.exclusive_minimum else 'at least'} {low}, is {value}"
+    if high is not None and (measured > order(high) or (rule.exclusive_maximum and measured == order(high))):
+        return f"must be {'less than' if rule.exclusive_maximum else 'at most'} {high}, is {value}"
+    return None
+
+
+def _article(type_: str) -> str:
+    return f"an {type_}" if type_ == "integer" else f"a {type_}"
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can escape one half of a surrogate pair; no database takes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    r"""The pattern as RE2 reads it, which checks drops: `\d` is 0-9 and `$` the very end of the text."""
+    return re.compile(_DOLLAR.sub(lambda part: r"\Z" if part[0] == "$" else part[0], pattern), re.ASCII)
 
 
 @functools.cache
 def _rules(contract: ContractPlan, name: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in contract.rules if rule.column == name)
+    """Rules that one value breaks by itself: no warnings, and none that tolerates some in a drop."""
+    return tuple(
+        rule
+        for rule in contract.rules
+        if rule.column == name and rule.severity == "error" and not rule.condition.holds(1, _MANY)
+    )
