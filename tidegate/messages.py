@@ -264,7 +264,7 @@ class RolloutJudgement(Message):
     candidate_errors: int
     champion_requests: int
     champion_errors: int
-    evidence: float  # e-value against the candidate; roll back at 1 / alpha
+    evidence: float  # e-value against the candidate; roll back at number of steps / alpha
     totals: tuple[VariantCounts, ...]  # since the rollout started; the next step counts from here
 
 

@@ -1,9 +1,11 @@
-"""Whether a candidate may have more traffic: bad events alone, judged so that looking often costs nothing.
+"""Whether a candidate may have more traffic: failures alone, judged so that looking often costs nothing.
 
-Pure. Under "the candidate is no worse", each failed request belongs to it with its share f of the traffic.
-The e-value multiplies up, failure by failure, how much better that is explained by a candidate that fails r
-times as often; it exceeds 1 / alpha with probability at most alpha, however often it is looked at (Ville's
-inequality).
+Pure. Two things speak against a candidate: it fails more often than the champion beside it, or more often
+than any model may. Both are bets on how failures fall. Were the candidate no worse, each failed request would
+be its own with its share of the traffic, and each of its requests would fail with the share that may fail at
+most. An e-value multiplies up, event by event, how much better that is explained by odds r times as high; the
+mean of the two exceeds 1 / alpha with probability at most alpha, however often it is looked at (Ville's
+inequality). A rollout of n steps asks for n / alpha in each, so that alpha holds for all of it.
 """
 
 import math
@@ -13,8 +15,8 @@ from typing import Literal
 from tidegate.config import DeploymentSection
 from tidegate.messages import RolloutStep
 
-RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 8.0)  # how many times as often a bad candidate may fail; mixed evenly
-MINIMUM_FOR_SHARE = 20  # requests before the plain limit on the share of errors counts
+RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 8.0)  # how many times the odds of a bad candidate may be; mixed evenly
+SMALLEST_ERROR_SHARE = 1e-4  # what a limit of 0 means: of no finite number of requests can less be known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +36,18 @@ class Decision:
     evidence: float
 
 
-def e_value(candidate_errors: int, champion_errors: int, share: float) -> float:
-    """Evidence that the candidate fails more often; 1 means none, large means much.
+def e_value(hits: int, misses: int, share: float) -> float:
+    """Evidence that an event is a hit more often than `share`; 1 means none, large means much.
 
     Args:
-        share: of the requests that went to the candidate, in [0, 1]; at 0 and 1 there is no comparison.
+        share: of hits among the events at most, in [0, 1]; at 0 and 1 there is nothing to compare.
     """
     if not 0 < share < 1:
         return 1.0
     logs = []
     for ratio in RATIOS:
         p = share * ratio / (share * ratio + 1 - share)
-        logs.append(
-            candidate_errors * math.log(p / share) + champion_errors * math.log((1 - p) / (1 - share))
-        )
+        logs.append(hits * math.log(p / share) + misses * math.log((1 - p) / (1 - share)))
     top = max(logs)
     return math.exp(min(top, 700.0)) * sum(math.exp(log - top) for log in logs) / len(logs)
 
@@ -55,40 +55,29 @@ def e_value(candidate_errors: int, champion_errors: int, share: float) -> float:
 def judge(
     section: DeploymentSection, step: RolloutStep, traffic: StepTraffic, ringing: tuple[str, ...] = ()
 ) -> Decision:
-    """Roll back on an alarm or evidence; advance with enough traffic; wait otherwise.
+    """Roll back on an alarm or on evidence; advance with enough good traffic; wait otherwise.
 
     Args:
         ringing: names of the candidate's alarms in ALARM.
     """
-    seen = traffic.candidate_requests
-    total = seen + traffic.champion_requests
-    share = step.weight if step.weight < 1 else (seen / total if total else 1.0)
-    evidence = e_value(traffic.candidate_errors, traffic.champion_errors, share)
+    seen, failed = traffic.candidate_requests, traffic.candidate_errors
+    limit = section.maximum_error_share
+    worse = e_value(failed, traffic.champion_errors, step.weight)
+    unfit = e_value(failed, seen - failed, max(limit, SMALLEST_ERROR_SHARE))
+    evidence = (worse + unfit) / 2
+    needed = len(section.steps) / section.alpha
+    share = failed / seen if seen else 0.0
+    count = f"{failed} of {seen} requests failed"
     if ringing:
         return Decision(decision="roll-back", reason=f"alarm {', '.join(ringing)} rings", evidence=evidence)
-    if evidence >= 1 / section.alpha:
-        return Decision(
-            decision="roll-back",
-            reason=(
-                f"{traffic.candidate_errors} of {seen} requests failed, "
-                f"of the champion's {traffic.champion_errors} of {traffic.champion_requests}: "
-                f"evidence {evidence:.3g} of {1 / section.alpha:.3g}"
-            ),
-            evidence=evidence,
-        )
-    failed = traffic.candidate_errors / seen if seen else 0.0
-    if seen >= MINIMUM_FOR_SHARE and failed > section.maximum_error_share:
-        return Decision(
-            decision="roll-back",
-            reason=f"{failed:.1%} of {seen} requests failed, at most {section.maximum_error_share:.1%} may",
-            evidence=evidence,
-        )
-    if seen < step.minimum_requests:
-        return Decision(
-            decision="wait",
-            reason=f"{seen} of {step.minimum_requests} requests the candidate needs in this step",
-            evidence=evidence,
-        )
-    return Decision(
-        decision="advance", reason=f"{traffic.candidate_errors} of {seen} requests failed", evidence=evidence
-    )
+    if evidence >= needed:
+        beside = f"of the champion's {traffic.champion_errors} of {traffic.champion_requests}"
+        reason = f"{count}, {beside}; at most {limit:.1%} may: evidence {evidence:.3g} of {needed:.3g}"
+        return Decision(decision="roll-back", reason=reason, evidence=evidence)
+    if seen < max(1, step.minimum_requests):
+        reason = f"{seen} of {max(1, step.minimum_requests)} requests the candidate needs in this step"
+        return Decision(decision="wait", reason=reason, evidence=evidence)
+    if share > limit:
+        reason = f"{count}, at most {limit:.1%} may: too many to advance, too few to roll back"
+        return Decision(decision="wait", reason=reason, evidence=evidence)
+    return Decision(decision="advance", reason=count, evidence=evidence)
