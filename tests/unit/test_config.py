@@ -1,0 +1,114 @@
+import dataclasses
+import json
+import typing
+from pathlib import Path
+
+import pytest
+
+from tidegate.config import PipelineConfig
+from tidegate.errors import ConfigError
+
+CHECKOUT = Path(__file__).parents[2]
+FLIGHTS = CHECKOUT / "examples" / "flights" / "pipeline.toml"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """The example's file with pieces of text replaced."""
+
+    def edit(*replacements):
+        text = FLIGHTS.read_text()
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new, 1)
+        file = tmp_path / "pipeline.toml"
+        file.write_text(text)
+        return file
+
+    return edit
+
+
+def line_of(text):
+    return next(number for number, line in enumerate(FLIGHTS.read_text().splitlines(), 1) if text in line)
+
+
+def test_an_environment_overrides_single_keys_and_keeps_the_rest():
+    dev = PipelineConfig.from_toml(FLIGHTS, "dev")
+    prod = PipelineConfig.from_toml(FLIGHTS, "prod")
+    assert (dev.monitoring.schedule, prod.monitoring.schedule) == ("rate(1 minute)", "rate(1 hour)")
+    assert dev.monitoring.psi_threshold == prod.monitoring.psi_threshold == 0.25
+    assert (dev.gate.approval, prod.gate.approval) == ("automatic", "manual")
+
+
+def test_survives_the_way_through_json():
+    config = PipelineConfig.from_toml(FLIGHTS, "dev")
+    assert PipelineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_an_unknown_key_is_named_with_its_line_and_the_key_that_was_meant(edited):
+    with pytest.raises(ConfigError) as raised:
+        PipelineConfig.from_toml(edited(("gap_hours", "gap_hour")), "dev")
+    assert f"line {line_of('gap_hours')}: unknown key `training.gap_hour`, did you mean `gap_hours`?" in str(
+        raised.value
+    )
+
+
+def test_all_mistakes_are_told_at_once(edited):
+    file = edited(
+        ("folds = 3", 'folds = "three"'), ("alpha = 0.01", "alpha = 2"), ("seed = 2013", "seed = true")
+    )
+    with pytest.raises(ConfigError, match="has 3 mistakes"):
+        PipelineConfig.from_toml(file, "dev")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("folds = 3", 'folds = "three"', "`training.folds` is 'three', must be a whole number"),
+        ("seed = 2013", "seed = true", "`training.seed` is True, must be a whole number"),
+        ("alpha = 0.01", "alpha = 2", "`deployment.alpha` is 2, must be at most 0.5"),
+        ('task = "binary"', 'task = "ranking"', "`training.task` is 'ranking', must be one of binary"),
+        ("minimum = 0.03", "minimum = 3.0", "search of `learning_rate`: needs `minimum` < `maximum`"),
+        (
+            "weight = 1.00, bake_seconds = 2",
+            "weight = 0.9, bake_seconds = 2",
+            "rising weights that end at 1.0",
+        ),
+        ("max_iter = 60", "learning_rate = 0.1", "`learning_rate` is both fixed and searched"),
+        ('estimator = "sklearn', 'estimators = "sklearn', "`training.estimator` is missing"),
+        ('auth = "iam"', 'auth = "jwt"', "give `jwt_issuer` and `jwt_audience`"),
+        ('strategy = "Bayesian"', 'strategy = "Grid"', "a Grid search takes choices only"),
+        ('schedule = "rate(1 minute)"', 'schedule = "hourly"', "must be rate(...) or cron(...)"),
+        ('name = "flights"', 'name = "My Flights"', "must be 1-20 of a-z, 0-9 and -"),
+    ],
+)
+def test_a_mistake_has_its_sentence(edited, old, new, sentence):
+    with pytest.raises(ConfigError) as raised:
+        PipelineConfig.from_toml(edited((old, new)), "dev")
+    assert sentence in str(raised.value)
+
+
+def test_an_environment_that_is_not_there_names_those_that_are():
+    with pytest.raises(ConfigError) as raised:
+        PipelineConfig.from_toml(FLIGHTS, "staging")
+    assert raised.value.cause == "it has dev, prod"
+
+
+def test_a_file_that_is_not_toml_says_where(edited):
+    with pytest.raises(ConfigError, match="is not TOML"):
+        PipelineConfig.from_toml(edited(("[gate]", "[gate")), "dev")
+
+
+def keys(section, prefix=""):
+    hints = typing.get_type_hints(section)
+    for field in dataclasses.fields(section):
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from keys(hints[field.name], f"{prefix}{field.name}.")
+        elif field.name != "environment":
+            yield f"{prefix}{field.name}"
+
+
+def test_every_key_is_documented_and_no_other():
+    table = (CHECKOUT / "docs" / "reference" / "pipeline-toml.md").read_text()
+    documented = {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
+    assert documented == set(keys(PipelineConfig))
