@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate.aws import endpoint, registry, traffic
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.objects import get_json
+from tidegate.capture import GOLDEN
 from tidegate.errors import CandidateUnhealthyError
 from tidegate.messages import RolloutPlan
 from tidegate.plan import Plan
@@ -57,18 +58,17 @@ def _compare(plan: RolloutPlan, rows: list[dict[str, Any]]) -> None:
             runtime,
             endpoint_name,
             [row["instance"] for row in rows],
-            inference_id=f"golden-{uuid.uuid4()}",
+            inference_id=f"{GOLDEN}{uuid.uuid4()}",
             variant=plan.candidate_variant,
         )
-        answers = [prediction["probability"] for prediction in answer.document["predictions"]]
-    except (EndpointUnavailableError, KeyError, TypeError) as cause:
-        raise CandidateUnhealthyError(what, cause=str(cause)[:500]) from cause
-    if len(answers) != len(rows):
-        raise CandidateUnhealthyError(what, cause=f"{len(answers)} answers to {len(rows)} rows")
-    worst = max(abs(row["probability"] - answer) for row, answer in zip(rows, answers, strict=True))
-    if not worst <= TOLERANCE:  # also true for NaN
+        pairs = zip(rows, answer.predictions, strict=True)
+        distances = [abs(row["probability"] - float(given["probability"])) for row, given in pairs]
+    except (EndpointUnavailableError, KeyError, TypeError, ValueError) as cause:
+        raise CandidateUnhealthyError(what, cause=f"{type(cause).__name__}: {cause}"[:500]) from cause
+    wrong = [distance for distance in distances if not distance <= TOLERANCE]  # NaN is not, either
+    if wrong:
         raise CandidateUnhealthyError(
             what,
-            cause=f"an answer is {worst:.3g} off what the evaluation saw",
+            cause=f"{len(wrong)} of {len(rows)} answers differ from the evaluation's, one by {wrong[0]:.3g}",
             hint="the container does not compute what was trained: compare image and feature versions",
         )

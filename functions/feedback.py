@@ -20,6 +20,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
+from tidegate.http_json import NotJsonError, answer, body_of
 from tidegate.moments import seconds
 
 logger = Logger()
@@ -33,21 +34,17 @@ _INFERENCE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")  # InvokeEndpoint's own form
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        body = json.loads(event.get("body") or "")
-    except ValueError as error:
-        return _answer(400, {"error": {"what": "the body is not JSON", "cause": str(error)}})
+        body = body_of(event)
+    except NotJsonError as error:
+        return answer(400, {"error": {"what": "the body is not JSON", "cause": str(error)}})
     if mistakes := _mistakes(body):
-        return _answer(422, {"error": {"what": "the feedback is incomplete", "fields": mistakes}})
+        return answer(422, {"error": {"what": "the feedback is incomplete", "fields": mistakes}})
     inference_id, outcome = body["inference_id"], body["outcome"]
-    observed = (
-        datetime.fromtimestamp(seconds(body["observed_at"]), UTC)
-        if body.get("observed_at")
-        else datetime.now(UTC)
-    )
+    observed = _moment(body["observed_at"]) if body.get("observed_at") else datetime.now(UTC)
     if not _keep(inference_id, outcome, observed):
-        return _answer(409, {"error": {"what": "another outcome was told before", "cause": inference_id}})
+        return answer(409, {"error": {"what": "another outcome was told before", "cause": inference_id}})
     metrics.add_metric("Outcomes", MetricUnit.Count, 1)
-    return _answer(202, {"inference_id": inference_id})
+    return answer(202, {"inference_id": inference_id})
 
 
 def _mistakes(body: Any) -> list[dict[str, str]]:
@@ -59,10 +56,15 @@ def _mistakes(body: Any) -> list[dict[str, str]]:
     if isinstance(body.get("outcome"), bool) or body.get("outcome") not in (0, 1):
         found.append({"field": "outcome", "message": "must be 0 or 1"})
     try:
-        seconds(body["observed_at"]) if body.get("observed_at") is not None else None
+        _moment(body["observed_at"]) if body.get("observed_at") is not None else None
     except (TypeError, ValueError):
         found.append({"field": "observed_at", "message": "must be an ISO 8601 timestamp"})
     return found
+
+
+def _moment(text: str) -> datetime:
+    """In UTC; ValueError when it is none, or none of the years 1 to 9999 there."""
+    return datetime.fromtimestamp(seconds(text), UTC)
 
 
 def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
@@ -85,11 +87,3 @@ def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
         before = json.loads(s3.get_object(Bucket=lake_bucket, Key=key)["Body"].read())
         return bool(before["groundTruthData"] == record["groundTruthData"])
     return True
-
-
-def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
-    }

@@ -63,8 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _since(total: VariantCounts, before: VariantCounts | None) -> tuple[int, int]:
-    """Requests and errors since the step began."""
-    return (
-        total.requests - (before.requests if before else 0),
-        total.errors - (before.errors if before else 0),
-    )
+    """Requests and errors since the step began; a count that CloudWatch does not tell yet is 0, not less."""
+    if before is None:
+        return total.requests, total.errors
+    return max(0, total.requests - before.requests), max(0, total.errors - before.errors)

@@ -12,7 +12,8 @@ Needs       s3:ListBucket on the lake; s3:GetObject on the lake's captures/;
 
 import os
 import secrets
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 lake_bucket = os.environ["LAKE_BUCKET"]
 endpoint_name = os.environ["ENDPOINT_NAME"]
 minimum_rows = Plan.load(Path(os.environ["PIPELINE_DIR"])).config.monitoring.minimum_rows
-MAX_FILES = 10_000  # of one window; the next one takes the rest
+MAX_FILES = 1000  # of one window, some 30 ms each to count; the next one takes the rest
+SETTLED = timedelta(seconds=2)  # S3 tells whole seconds: a younger file may get company of the same age
 
 
 @logger.inject_lambda_context
@@ -44,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return _nothing("no model serves yet").to_json()
     start = _start(champion)
     prefix = f"captures/{endpoint_name}/{champion.variant}/"
-    files = sorted(captures.since(s3, lake_bucket, prefix, start), key=lambda file: file.written)[:MAX_FILES]
+    files = _settled(captures.since(s3, lake_bucket, prefix, start))
     rows = sum(captures.records(s3, lake_bucket, file.key) for file in files)
     if rows < minimum_rows:
         return _nothing(f"{rows} of {minimum_rows} captured requests a window needs", rows).to_json()
@@ -58,6 +60,15 @@ def _start(champion: Champion) -> datetime:
     since = datetime.fromisoformat(champion.since)
     last = state.item("window")
     return since if last is None else max(since, datetime.fromisoformat(last["end"]["S"]))
+
+
+def _settled(found: Iterable[CaptureFile]) -> list[CaptureFile]:
+    """The oldest first, and all of a second or none: the next window begins after the youngest's second."""
+    before = datetime.now(UTC) - SETTLED
+    files = sorted((file for file in found if file.written < before), key=lambda file: file.written)
+    if len(files) > MAX_FILES:
+        files = [file for file in files if file.written <= files[MAX_FILES - 1].written]
+    return files
 
 
 def _window(

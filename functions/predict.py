@@ -4,17 +4,16 @@ Invoked by  POST /predict of the HTTP API (payload format 2.0)
 Takes       the request columns as one object, or {"instances": [...]} of up to 1000
 Returns     200 {"inference_id", "variant", "model_version", "predictions": [{"probability"}],
                  "features": {"stale": [...], "missing": [...]}}
-            400 not JSON, 413 too many rows, 422 fields that break the contract, 503 no model answers
+            400 not JSON, 413 too many rows, 422 fields that break the contract,
+            503 no model answers, or no aggregates can be looked up; ask again
 Raises      nothing on purpose
 Needs       dynamodb:BatchGetItem on the online table; dynamodb:GetItem on the state table;
             sagemaker:InvokeEndpoint on the endpoint;
             PIPELINE_DIR, ONLINE_TABLE, STATE_TABLE, ENDPOINT_NAME
 """
 
-import json
 import os
 import uuid
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,12 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.aws import endpoint, online
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.state import State
+from tidegate.http_json import NotJsonError, answer, body_of
 from tidegate.moments import seconds
 from tidegate.plan import Plan
 from tidegate.request_checks import MAX_ROWS, problems
@@ -46,10 +47,10 @@ RETRY_AFTER_SECONDS = 5
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        body = _body(event)
-    except ValueError as error:
+        body = body_of(event)
+    except NotJsonError as error:
         return _refusal(400, "the body is not JSON", cause=str(error))
-    batch = isinstance(body, dict) and "instances" in body
+    batch = isinstance(body, dict) and body.keys() == {"instances"}
     rows = body["instances"] if batch else [body]
     if not isinstance(rows, list) or not rows:
         return _refusal(422, "`instances` must be a list with at least one row")
@@ -71,29 +72,37 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _predict(rows: list[dict[str, Any]]) -> dict[str, Any]:
     inference_id = str(uuid.uuid4())
     moments = [seconds(row[plan.features.source.event_ts]) for row in rows]
-    lookups = online.read(dynamodb, online_table, plan.features, rows, moments)
+    try:
+        lookups = online.read(dynamodb, online_table, plan.features, rows, moments)
+    except (ClientError, BotoCoreError) as error:
+        return _unanswered(inference_id, "no aggregates can be looked up", type(error).__name__, len(rows))
     instances = [row | lookup.values for row, lookup in zip(rows, lookups, strict=True)]
     try:
-        answer = endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id)
+        answered = endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id)
     except EndpointUnavailableError as error:
-        metrics.add_metric("FailedPredictions", MetricUnit.Count, len(rows))
-        logger.exception("endpoint unavailable", extra={"inference_id": inference_id})
-        return _refusal(503, "no model answers", cause=str(error)[:300], retry=True)
+        return _unanswered(inference_id, "no model answers", error.kind, len(rows))
     stale = sorted({name for lookup in lookups for name in lookup.stale})
     missing = sorted({name for lookup in lookups for name in lookup.missing})
     metrics.add_metric("Predictions", MetricUnit.Count, len(rows))
     metrics.add_metric("StaleFeatures", MetricUnit.Count, sum(len(lookup.stale) for lookup in lookups))
     metrics.add_metric("MissingFeatures", MetricUnit.Count, sum(len(lookup.missing) for lookup in lookups))
-    return _answer(
+    return answer(
         200,
         {
             "inference_id": inference_id,
-            "variant": answer.variant,
-            "model_version": _version(answer.variant, answer.document["model"]),
-            "predictions": answer.document["predictions"],
+            "variant": answered.variant,
+            "model_version": _version(answered.variant, answered.model),
+            "predictions": answered.predictions,
             "features": {"stale": stale, "missing": missing},
         },
     )
+
+
+def _unanswered(inference_id: str, what: str, kind: str, rows: int) -> dict[str, Any]:
+    """Only the kind of the failure is logged and told: its text may quote the request."""
+    metrics.add_metric("FailedPredictions", MetricUnit.Count, rows)
+    logger.error(what, extra={"inference_id": inference_id, "kind": kind})
+    return _refusal(503, what, cause=kind, inference_id=inference_id, retry=True)
 
 
 def _version(variant: str, run: str) -> int | None:
@@ -106,25 +115,6 @@ def _version(variant: str, run: str) -> int | None:
     return versions[run]
 
 
-def _body(event: dict[str, Any]) -> Any:
-    text = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        text = b64decode(text).decode("utf-8")
-
-    def refuse(word: str) -> float:
-        raise ValueError(f"{word} is not a number in JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
 def _refusal(status: int, what: str, *, retry: bool = False, **details: Any) -> dict[str, Any]:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
-    return _answer(status, {"error": {"what": what, **details}}, headers)
-
-
-def _answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json", **(headers or {})},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+    return answer(status, {"error": {"what": what, **details}}, headers)

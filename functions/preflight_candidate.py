@@ -95,6 +95,12 @@ def _check(package: ModelPackage, champion: Champion | None, config: str | None)
     what = f"model package {package.version} cannot be served"
     if package.approval != "Approved":
         raise PreflightFailedError(what, cause=f"its approval is {package.approval}")
+    if champion is None and config is not None:
+        raise PreflightFailedError(
+            what,
+            cause=f"endpoint `{endpoint_name}` serves `{config}`, which no champion is recorded for",
+            hint="run the teardown machine, then approve the package again",
+        )
     if champion is not None and config is not None and champion.model_package_arn == package.arn:
         raise PreflightFailedError(what, cause="it is the champion already")
     wanted = package.metadata.get("feature_set_hash", "")

@@ -25,16 +25,14 @@ from training_jobs.paths import PIPELINE, Paths
 PREDICTION = "probability"
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
-_PYTHON: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+_MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
 
 
 def main(paths: Paths) -> None:
     plan = Plan.load(PIPELINE)
     captured = read(_lines(paths.processing_input("captures")))
     current = _requests(plan, captured)
-    predicted = profile_batches(
-        pa.table({PREDICTION: pa.array(captured.probabilities, pa.float64())}).to_batches()
-    )
+    predicted = _profile({PREDICTION: pa.array(captured.probabilities, pa.float64())})
     baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
     expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
     monitoring = plan.config.monitoring
@@ -68,20 +66,30 @@ def _lines(folder: Path) -> Iterator[bytes]:
 
 def _requests(plan: Plan, captured: Captured) -> Profile:
     names = [name for name in plan.features.request if name != plan.features.source.event_ts]
-    arrays = {
-        name: _array([i.get(name) for i in captured.instances], plan.instance_types[name]) for name in names
-    }
-    return profile_batches(pa.table(arrays).to_batches())
+    types = plan.instance_types
+    return _profile({name: _array([i.get(name) for i in captured.instances], types[name]) for name in names})
+
+
+def _profile(arrays: dict[str, pa.Array]) -> Profile:
+    """A profile with its columns even of no rows."""
+    return profile_batches([pa.RecordBatch.from_pydict(arrays)])
 
 
 def _array(values: list[Any], kind: str) -> pa.Array:
     """Callers were checked against the contract; what slipped through all the same counts as missing."""
+    target = _ARROW.get(kind, pa.string())
     try:
-        return pa.array(values, _ARROW.get(kind, pa.string()))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array(
-            [v if isinstance(v, _PYTHON.get(kind, str)) else None for v in values], _ARROW.get(kind)
-        )
+        return pa.array(values, target)
+    except _MISFITS:
+        return pa.array([value if _fits(value, target) else None for value in values], target)
+
+
+def _fits(value: Any, target: pa.DataType) -> bool:
+    try:
+        pa.array([value], target)
+    except _MISFITS:
+        return False
+    return True
 
 
 def _read_profile(file: Path) -> Profile:

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 class EndpointUnavailableError(Exception):
-    """No answer that could be used: no endpoint, no capacity, a failing model, or the deadline passed."""
+    """No answer that could be used: no endpoint, no capacity, a failing model, or the deadline passed.
+
+    The text may quote the request. `kind` never does, so it is what may be logged and told.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +28,8 @@ class Answer:
     """One answer of a container, and the variant that gave it."""
 
     variant: str
-    document: dict[str, Any]
+    predictions: list[Any]  # one for each instance
+    model: str  # the run that trained what answered; empty when the container does not say
 
 
 def deadline(milliseconds: int) -> Config:
@@ -57,6 +65,17 @@ def invoke(
             **target,
         )
         document = json.loads(answer["Body"].read())
-    except (ClientError, BotoConnectionError, HTTPClientError, ValueError) as cause:
-        raise EndpointUnavailableError(str(cause)) from cause
-    return Answer(variant=answer.get("InvokedProductionVariant", ""), document=document)
+    except ClientError as cause:
+        raise EndpointUnavailableError(cause.response["Error"]["Code"], str(cause)) from cause
+    except (BotoConnectionError, HTTPClientError, ValueError) as cause:
+        raise EndpointUnavailableError(type(cause).__name__, str(cause)) from cause
+    predictions = document.get("predictions") if isinstance(document, dict) else None
+    if not isinstance(predictions, list) or len(predictions) != len(instances):
+        count = len(predictions) if isinstance(predictions, list) else "no"
+        text = f"{count} answers to {len(instances)} rows"
+        raise EndpointUnavailableError("IncompleteAnswer", text)
+    return Answer(
+        variant=answer.get("InvokedProductionVariant", ""),
+        predictions=predictions,
+        model=str(document.get("model", "")),
+    )

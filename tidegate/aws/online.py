@@ -17,6 +17,7 @@ from tidegate.feature_plan import EntityValue, FeatureSetPlan, ViewPlan
 
 KEPT_AFTER_TTL_SECONDS = 7 * 86400  # DynamoDB removes a row that long after no reader would take it
 _BATCH_ATTEMPTS = 5
+_KEY_BYTES = 2048  # DynamoDB's limit; nothing longer was ever stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def read(
         (entity, plan.version(view.name))
         for row in rows
         for view in plan.views
-        if (entity := view.entity(row))
+        if (entity := view.entity(row)) and len(entity.encode()) <= _KEY_BYTES
     }
     found = _batch_get(client, table, wanted)
     return [_lookup(plan, row, moment, found) for row, moment in zip(rows, moments, strict=True)]

@@ -1,0 +1,100 @@
+"""Data capture as the SageMaker guide shows it, and everything that may be wrong with a line of it."""
+
+import base64
+import json
+
+import pytest
+
+from tidegate.capture import read
+
+ASKED = '{"instances":[{"carrier":"UA","hour":8},{"carrier":"AA","hour":9}]}'
+ANSWERED = '{"predictions":[{"probability":0.25},{"probability":0.75}],"model":"run-1"}'
+
+
+def line(asked=ASKED, answered=ANSWERED, *, encoding="JSON", **metadata):
+    """One record; texts are put under `encoding`."""
+    data = lambda text: base64.b64encode(text.encode()).decode() if encoding == "BASE64" else text  # noqa: E731
+    side = {"observedContentType": "application/json", "encoding": encoding}
+    record = {
+        "captureData": {
+            "endpointInput": {**side, "mode": "INPUT", "data": data(asked)},
+            "endpointOutput": {**side, "mode": "OUTPUT", "data": data(answered)},
+        },
+        "eventMetadata": {"eventId": "e-1", "inferenceTime": "2026-11-23T07:49:56Z", **metadata},
+        "eventVersion": "0",
+    }
+    return json.dumps(record).encode() + b"\n"
+
+
+def side(**endpoint_input):
+    """A record whose input is as given."""
+    record = json.loads(line())
+    record["captureData"]["endpointInput"] = endpoint_input
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
+def test_a_record_gives_its_instances_and_their_answers(encoding):
+    found = read([line(encoding=encoding)])
+    assert found.instances == [{"carrier": "UA", "hour": 8}, {"carrier": "AA", "hour": 9}]
+    assert found.probabilities == [0.25, 0.75]
+    assert (found.unreadable, found.fallen_short, found.golden) == (0, 0, 0)
+
+
+def test_records_add_up_in_order_and_blank_lines_are_nothing():
+    one = line('{"instances":[{"hour":1}]}', '{"predictions":[{"probability":1}]}')
+    two = line('{"instances":[{"hour":2}]}', '{"predictions":[{"probability":0}]}')
+    found = read([one, b"\n", two, b""])
+    assert found.instances == [{"hour": 1}, {"hour": 2}]
+    assert found.probabilities == [1.0, 0.0]
+    assert found.unreadable == 0
+
+
+@pytest.mark.parametrize("length", [1, 40, 200, -4])
+def test_a_truncated_line_is_counted_and_the_lines_around_it_are_read(length):
+    found = read([line(), line()[:length], line()])
+    assert (len(found.instances), found.unreadable) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"\xff\xfe\n",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"captureData": null}',
+        b'{"captureData": {}, "eventMetadata": []}',
+        b"[" * 100_000,
+        side(),
+        side(data=None, encoding="JSON"),
+        side(data="carrier,UA", encoding="CSV"),
+        side(data="%%%", encoding="BASE64"),
+        side(data="{}", encoding="JSON"),
+        side(data="[]", encoding="JSON"),
+        side(data='{"instances": null}', encoding="JSON"),
+        side(data='{"instances": "ab"}', encoding="JSON"),
+        side(data='{"instances": [["UA"], ["AA"]]}', encoding="JSON"),
+        line(answered='{"predictions": [0.1, 0.2]}'),
+        line(answered='{"predictions": [{"label": 1}, {"label": 0}]}'),
+        line(answered='{"predictions": [{"probability": "0.1"}, {"probability": 1}]}'),
+        line(answered='{"predictions": [{"probability": true}, {"probability": 1}]}'),
+        line(answered='{"predictions": [{"probability": null}, {"probability": 1}]}'),
+        line(answered='{"predictions": [{"probability": 1' + "0" * 400 + '}, {"probability": 1}]}'),
+    ],
+)
+def test_a_line_of_another_shape_is_counted_and_nothing_of_it_is_taken(broken):
+    found = read([broken, line()])
+    assert (found.unreadable, found.fallen_short) == (1, 0)
+    assert (len(found.instances), len(found.probabilities)) == (2, 2)
+
+
+def test_an_answer_to_fewer_rows_than_asked_is_counted_by_itself():
+    found = read([line(answered='{"predictions": [{"probability": 0.5}]}')])
+    assert (found.fallen_short, found.unreadable, found.instances) == (1, 0, [])
+
+
+def test_golden_rows_of_a_rollout_are_nobodys_traffic():
+    found = read([line(inferenceId="golden-5f0c"), line(inferenceId="5f0c")])
+    assert (found.golden, len(found.instances), found.unreadable) == (1, 2, 0)
