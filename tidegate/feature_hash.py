@@ -9,6 +9,7 @@ import ast
 import hashlib
 import inspect
 import json
+import symtable
 import textwrap
 import types
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 _SKIPPED = frozenset(
     {"annotation", "ctx", "decorator_list", "kind", "returns", "type_comment", "type_params"}
 )
-_CONSTANTS = (bool, int, float, str, bytes, tuple, type(None))
+_CONSTANTS = (bool, int, float, str, bytes, type(None))
 
 
 def digest(document: Any) -> str:
@@ -29,29 +30,36 @@ def code_of(function: types.FunctionType) -> dict[str, Any]:
     """A function, each function of ours it calls and each constant it reads, by name.
 
     Raises:
-        TypeError: it reads a global that has no stable value, such as a set or an object.
+        TypeError: see `reached`.
     """
-    found: dict[str, Any] = {}
-    _reach(function, found)
+    return {name: _described(value) for name, value in reached(function).items()}
+
+
+def reached(function: types.FunctionType) -> dict[str, Any]:
+    """The function and every global that it, and the helpers it calls, read: functions, modules, constants.
+
+    Raises:
+        TypeError: one of them has no stable value, such as a set or an object, or no source beside it: a
+            variable of an enclosing function, or a function of another module.
+    """
+    found: dict[str, Any] = {function.__name__: function}
+    pending = [function]
+    while pending:
+        current = pending.pop()
+        if current.__closure__:
+            names = ", ".join(current.__code__.co_freevars)
+            raise TypeError(f"`{current.__name__}` reads {names} of an enclosing function")
+        for name in sorted(globals_read(current) & set(current.__globals__) - set(found)):
+            value = current.__globals__[name]
+            value = getattr(value, "function", value)  # a transform that another one calls
+            if isinstance(value, types.FunctionType):
+                if value.__module__ != function.__module__:
+                    raise TypeError(f"`{name}` is a function of {value.__module__}; define it beside its use")
+                pending.append(value)
+            elif not isinstance(value, types.ModuleType) and not _is_constant(value):
+                raise TypeError(f"`{name}` is a {type(value).__name__}; a feature may read constants only")
+            found[name] = value
     return found
-
-
-def _reach(function: types.FunctionType, found: dict[str, Any]) -> None:
-    tree = parsed(function)
-    found[function.__name__] = _canonical(tree)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    for name in sorted(names & set(function.__globals__) - set(found)):
-        value = function.__globals__[name]
-        value = getattr(value, "function", value)  # a transform that another one calls
-        if isinstance(value, types.FunctionType):
-            if value.__module__ == function.__module__:
-                _reach(value, found)
-        elif isinstance(value, types.ModuleType):
-            found[name] = value.__name__
-        elif isinstance(value, _CONSTANTS):
-            found[name] = repr(value)
-        elif not _is_annotation_only(name, tree):
-            raise TypeError(f"`{name}` is a {type(value).__name__}; a feature may read constants only")
 
 
 def parsed(function: types.FunctionType) -> ast.FunctionDef:
@@ -63,14 +71,34 @@ def parsed(function: types.FunctionType) -> ast.FunctionDef:
     return node
 
 
-def _is_annotation_only(name: str, tree: ast.FunctionDef) -> bool:
-    annotations = [arg.annotation for arg in ast.walk(tree) if isinstance(arg, ast.arg) and arg.annotation]
-    annotations += [node.annotation for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
-    annotations += [tree.returns] if tree.returns else []
-    inside = {id(n) for a in annotations for n in ast.walk(a) if isinstance(n, ast.Name)}
-    inside |= {id(n) for d in tree.decorator_list for n in ast.walk(d) if isinstance(n, ast.Name)}
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
-    return all(id(node) in inside for node in uses)
+def globals_read(function: types.FunctionType) -> set[str]:
+    """Names that are looked up outside the function when it runs; neither its own nor annotations."""
+    tree = parsed(function)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list, node.returns = [], None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(value=None)
+    return _looked_up(symtable.symtable(ast.unparse(tree), function.__name__, "exec"))
+
+
+def _looked_up(table: symtable.SymbolTable) -> set[str]:
+    found = {
+        symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() and symbol.is_global()
+    }
+    return found.union(*map(_looked_up, table.get_children()))
+
+
+def _is_constant(value: Any) -> bool:
+    return all(map(_is_constant, value)) if isinstance(value, tuple) else isinstance(value, _CONSTANTS)
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, types.FunctionType):
+        return _canonical(parsed(value))
+    return value.__name__ if isinstance(value, types.ModuleType) else repr(value)
 
 
 def _canonical(node: Any) -> Any:

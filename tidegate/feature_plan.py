@@ -45,7 +45,10 @@ class ViewPlan(Message):
     def entity(self, row: dict[str, Any]) -> str | None:
         """The identity of the row's entity in this view, or None when a part of it is missing."""
         parts = [row.get(key) for key in self.keys]
-        return None if any(part is None for part in parts) else "|".join([self.name, *map(str, parts)])
+        if any(part is None for part in parts):
+            return None
+        escaped = [str(part).replace("\\", r"\\").replace("|", r"\|") for part in parts]
+        return "|".join([self.name, *escaped])
 
 
 @dataclass(frozen=True, kw_only=True)

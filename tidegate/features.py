@@ -4,9 +4,8 @@ Definitions are values; nothing runs when they are made, but everything that wou
 here: an impure transform, an undeclared column, two features of one name.
 """
 
-import ast
-import importlib.util
 import inspect
+import linecache
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.errors import ConfigError
-from tidegate.feature_hash import code_of, digest, parsed
+from tidegate.feature_hash import code_of, digest
 from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, TransformPlan, ViewPlan
+from tidegate.purity import impurity
 
 Array = NDArray[Any]
 """A column, or one value of it as an array of length 1: a transform cannot tell the two apart."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_ALLOWED_MODULES = ("numpy", "math")
-_IMPURE = frozenset(
-    {"random", "default_rng", "now", "today", "time", "open", "input", "print", "eval", "exec"}
-)
+_RESERVED = ("label", "event_ts", "known_ts")  # columns that training sets and views add
 _DTYPES = ("float64", "float32", "int64", "int32", "bool")
 
 
@@ -141,10 +138,13 @@ def transform(
         if not isinstance(function, types.FunctionType):
             raise ConfigError(f"transform `{function}` is not a plain function")
         where = f"transform `{function.__name__}`"
+        if not inputs or not outputs:
+            raise ConfigError(f"{where} needs at least one input and one output")
         taken = len(inspect.signature(function).parameters)
         if taken != len(inputs):
             raise ConfigError(f"{where} takes {taken} arrays but declares {len(inputs)} inputs")
-        _check_pure(function, where)
+        if problem := impurity(function):
+            raise ConfigError(f"{where} is not pure", cause=problem, hint="numpy and math are allowed")
         plan = TransformPlan(
             name=function.__name__, inputs=tuple(inputs), outputs=_checked_outputs(outputs, where)
         )
@@ -193,14 +193,26 @@ class FeatureSet:
         for made in self.transforms:
             self._check_known(made.plan.inputs, known, f"{where}: inputs of transform `{made.plan.name}`")
             known += made.plan.outputs
-        twice = sorted({column for column in known if known.count(column) > 1})
-        if twice:
-            raise ConfigError(f"{where}: {', '.join(twice)} has two origins", hint="rename one of them")
         self._check_known(self.features, known, f"{where}: features")
+        self._check_names(known, where)
+
+    def _check_names(self, known: Sequence[str], where: str) -> None:
+        source = self.label.source
         if source.known_ts in self.request:
             raise ConfigError(
                 f"{where}: `{source.known_ts}` is in `request`", cause="it is only known after the outcome"
             )
+        if not self.features:
+            raise ConfigError(f"{where} has no features", hint="name what the model sees in `features`")
+        views = [each.plan.name for each in self.aggregates]
+        functions = [each.plan.name for each in self.transforms]
+        for what, names in (("view", views), ("transform", functions), ("feature", self.features)):
+            if twice := _repeated(names):
+                raise ConfigError(f"{where} names the {what} {', '.join(twice)} twice")
+        if twice := _repeated(known):
+            raise ConfigError(f"{where}: {', '.join(twice)} has two origins", hint="rename one of them")
+        if taken := sorted(set(known) & set(_RESERVED) - {source.event_ts}):
+            raise ConfigError(f"{where}: the column name {', '.join(taken)} is taken", hint="rename it")
 
     @staticmethod
     def _check_known(names: Sequence[str], known: Sequence[str], where: str) -> None:
@@ -216,14 +228,18 @@ def load(file: Path, attribute: str) -> FeatureSet:
     Raises:
         ConfigError: there is no such file or attribute, or executing it fails.
     """
-    spec = importlib.util.spec_from_file_location(f"tidegate_features_{file.parent.name}", file)
-    if not file.is_file() or spec is None or spec.loader is None:
+    module = types.ModuleType(f"tidegate_features_{file.parent.name}")
+    module.__file__ = str(file)
+    try:
+        # compiled here: bytecode beside the file could be older, or another's
+        text = file.read_text(encoding="utf-8")
+        # what `inspect` will read as source is what ran, so the hash is of that
+        linecache.cache[str(file)] = (len(text), None, text.splitlines(keepends=True), str(file))
+        exec(compile(text, str(file), "exec"), vars(module))  # noqa: S102  the user's own definitions
+    except FileNotFoundError as cause:
         raise ConfigError(
             f"`{file}` does not exist", hint="`pipeline.features` names it as features.py:attribute"
-        )
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
+        ) from cause
     except ConfigError:
         raise
     except Exception as cause:  # whatever the user's file does wrong is told as such
@@ -264,6 +280,10 @@ def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:
     return plan_of(load(file, attribute), attribute).to_json()
 
 
+def _repeated(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if list(names).count(name) > 1})
+
+
 def _seconds(text: str, where: str) -> int:
     found = re.fullmatch(r"(\d+)([smhd])", text)
     if not found or int(found[1]) == 0:
@@ -275,25 +295,3 @@ def _checked_outputs(outputs: Mapping[str, str], where: str) -> dict[str, str]:
     if wrong := sorted({dtype for dtype in outputs.values() if dtype not in _DTYPES}):
         raise ConfigError(f"{where}: unknown dtype {', '.join(wrong)}", hint=f"one of {', '.join(_DTYPES)}")
     return dict(outputs)
-
-
-def _check_pure(function: types.FunctionType, where: str) -> None:
-    try:
-        code_of(function)
-    except (TypeError, OSError) as cause:
-        raise ConfigError(f"{where} is not pure", cause=str(cause)) from cause
-    for node in ast.walk(parsed(function)):
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal):
-            raise ConfigError(f"{where} is not pure", cause=f"it contains `{ast.unparse(node)}`")
-        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        if name in _IMPURE:
-            raise ConfigError(f"{where} is not pure", cause=f"it uses `{name}`, which may answer differently")
-    for name in {n.id for n in ast.walk(parsed(function)) if isinstance(n, ast.Name)}:
-        value = function.__globals__.get(name)
-        module = value.__name__.split(".")[0] if isinstance(value, types.ModuleType) else None
-        if module is not None and module not in _ALLOWED_MODULES:
-            raise ConfigError(
-                f"{where} is not pure",
-                cause=f"it uses the module `{module}`",
-                hint="numpy and math are allowed",
-            )

@@ -1,0 +1,142 @@
+"""A feature version changes with what decides a value, and with nothing else."""
+
+import pytest
+
+from tidegate.feature_hash import digest
+from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.features import compile_feature_set
+
+FILE = '''
+import math
+import numpy as np
+from tidegate.features import Array, Entity, FeatureSet, Label, Source, aggregate, transform
+
+MILES = 1.609
+LIMITS = (0, 3000)
+UNUSED = 1
+
+source = Source("flights", event_ts="at", known_ts="known")
+delays = aggregate(
+    view="delays", source=source, keys=[Entity("carrier")], window="7d", every="1h", ttl="14d",
+    sql="select carrier, avg(delay) as mean_delay from source group by carrier",
+    outputs={"mean_delay": "float64"},
+)
+
+
+def kilometres(distance):
+    return distance * MILES
+
+
+def elsewhere(distance):
+    return distance
+
+
+@transform(inputs=["distance"], outputs={"far": "float64"})
+def far(distance: Array) -> tuple[Array]:
+    """How far it is."""
+    return (np.clip(kilometres(distance), *LIMITS) + math.pi,)
+
+
+@transform(inputs=["far"], outputs={"further": "float64"})
+def further(far):
+    return (far + 1,)
+
+
+made = FeatureSet(
+    name="made", label=Label("late", source=source, sql="delay >= 15"), request=["at", "carrier", "distance"],
+    aggregates=[delays], transforms=[far, further], features=["mean_delay", "further"],
+)
+'''
+
+
+@pytest.fixture
+def hash_of(tmp_path):
+    def compiled(*changes):
+        text = FILE
+        for old, new in changes:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        file = tmp_path / "features.py"
+        file.write_text(text)
+        return compile_feature_set(file, "made")["hash"]
+
+    return compiled
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            ("distance * MILES", "(distance\n        * MILES)  # to km"), id="formatting and comment"
+        ),
+        pytest.param(('    """How far it is."""\n', ""), id="docstring gone"),
+        pytest.param(("How far it is.", "Distance."), id="docstring changed"),
+        pytest.param(("(distance: Array) -> tuple[Array]", "(distance)"), id="annotations"),
+        pytest.param(("def further(far):", "def further(far: object):"), id="annotation added"),
+        pytest.param(("UNUSED = 1", "UNUSED = 2"), id="a constant nobody reads"),
+        pytest.param(("    return distance\n", "    return -distance\n"), id="a helper nobody calls"),
+        pytest.param(("avg(delay) as", "avg(delay)   as"), id="white space of SQL"),
+        pytest.param(('window="7d"', 'window="168h"'), id="the same duration"),
+    ],
+)
+def test_stays_the_same(hash_of, change):
+    assert hash_of(change) == hash_of()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(("MILES = 1.609", "MILES = 1.6093"), id="constant of a helper"),
+        pytest.param(("LIMITS = (0, 3000)", "LIMITS = (0, 3000.0)"), id="type of a constant"),
+        pytest.param(("distance * MILES", "distance / MILES"), id="body of a helper"),
+        pytest.param(("math.pi", "math.e"), id="body"),
+        pytest.param(("import math", "import numpy as math"), id="another module of that name"),
+        pytest.param(("far + 1,", "far + 2,"), id="second transform"),
+        pytest.param(('{"far": "float64"}', '{"far": "float32"}'), id="dtype"),
+        pytest.param(('window="7d"', 'window="8d"'), id="window"),
+        pytest.param(('every="1h"', 'every="2h"'), id="distance of ticks"),
+        pytest.param(('ttl="14d"', 'ttl="15d"'), id="ttl"),
+        pytest.param(("avg(delay)", "max(delay)"), id="sql"),
+        pytest.param(("delay >= 15", "delay > 15"), id="label"),
+        pytest.param(('["mean_delay", "further"]', '["further", "mean_delay"]'), id="order of features"),
+        pytest.param(('known_ts="known"', 'known_ts="seen"'), id="known time"),
+    ],
+)
+def test_changes(hash_of, change):
+    assert hash_of(change) != hash_of()
+
+
+def test_a_change_and_its_reversal_give_the_same_hash_in_one_process(hash_of):
+    first = hash_of()
+    assert hash_of(("far + 1,", "far + 2,")) != first
+    assert hash_of() == first
+
+
+def test_a_digest_does_not_know_the_order_of_members():
+    # sha256sum of {"a":1,"b":[2,3]}
+    assert digest({"b": [2, 3], "a": 1}) == digest({"a": 1, "b": [2, 3]})
+    assert digest({"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest({"a": float("nan")})
+
+
+def test_a_plan_survives_json_and_names_its_rows(tmp_path):
+    file = tmp_path / "features.py"
+    file.write_text(FILE)
+    document = compile_feature_set(file, "made")
+    plan = FeatureSetPlan.from_json(document)
+    assert plan.to_json() == document
+    assert plan.instance == ("at", "carrier", "distance", "mean_delay")
+    assert plan.version("delays") == f"delays@{plan.hash[:16]}"
+
+
+def test_entities_that_differ_never_share_a_name():
+    plan = ViewPlan(
+        name="v", keys=("a", "b"), sql="", window_seconds=1, every_seconds=1, ttl_seconds=1, outputs={}
+    )
+    names = {
+        plan.entity({"a": a, "b": b}) for a, b in [("x|y", "z"), ("x", "y|z"), ("x\\", "|z"), ("x\\|", "z")]
+    }
+    assert len(names) == 4
+    assert plan.entity({"a": "UA", "b": 7}) == "v|UA|7"
+    assert plan.entity({"a": "UA", "b": None}) is None
