@@ -9,6 +9,8 @@ import importlib
 import inspect
 from typing import Any
 
+from moto.core.base_backend import BackendDict
+
 _PARSER = "moto.stepfunctions.parser.asl"
 _TASK = f"{_PARSER}.component.state.exec.state_task"
 _MAP = f"{_PARSER}.component.state.exec.state_map"
@@ -121,6 +123,8 @@ def replace(module: str, name: str, value: Any) -> Any:
     owner, attribute = _owner(module, name)
     stock = getattr(owner, attribute)
     setattr(owner, attribute, value)
+    if isinstance(owner, BackendDict):
+        owner.clear()  # accounts that were touched before still hold backends of the class that was replaced
     return stock
 
 
