@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from tidegate_cli.assembly import CHECKOUT, Assembly, state_folder
 from tidegate_cli.failure import CommandError
@@ -28,13 +30,22 @@ class LocalCloud:
 
 
 def running() -> LocalCloud | None:
-    """The cloud that `tidegate up` keeps on this checkout, if its process is alive."""
+    """The cloud that `tidegate up` keeps on this checkout, if it still listens.
+
+    The record of one that was killed stays behind, and its pid may be another process's by now.
+    """
     try:
         found = LocalCloud(**json.loads(_record().read_text()))
         os.kill(found.pid, 0)
-    except (FileNotFoundError, ValueError, TypeError, ProcessLookupError):
+        socket.create_connection(_address(found.url), timeout=5).close()
+    except (OSError, ValueError, TypeError):
         return None
     return found
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or 80
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,18 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"tidegate_cli.commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        verb, verbs = args[0], self.list_commands(ctx)
+        if verb not in verbs and not verb.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            close = get_close_matches(verb, verbs, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "tidegate --help lists the verbs"
+            raise CommandError(f"there is no verb `{verb}`", hint=hint)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, verbs in VERBS.items():
             with formatter.section(title):
@@ -68,18 +80,25 @@ class Verbs(click.Group):
         formatter.write("\nTo deploy: npx cdk deploy     Documentation: docs/index.md\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--json`, `--quiet` and `--aws` may stand after the verb too; a word after `--aws` is a profile."""
+        """`--json`, `--quiet` and `--aws` may stand after the verb too.
+
+        The word after `--aws` is a profile, unless it is a verb or a file, which no profile is called.
+        """
         head, rest, words = [], [], iter(args)
         for word in words:
             if word == "--aws":
                 following = next(words, "")
                 is_profile = (
-                    following and not following.startswith("-") and following not in self.list_commands(ctx)
+                    following
+                    and not following.startswith("-")
+                    and following not in self.list_commands(ctx)
+                    and not Path(following).is_file()
                 )
                 head.append(f"--aws={following if is_profile else ''}")
                 rest += [] if is_profile or not following else [following]
             else:
-                (head if word in ("--json", "-q", "--quiet") else rest).append(word)
+                anywhere = word in ("--json", "-q", "--quiet") or word.startswith("--aws=")
+                (head if anywhere else rest).append(word)
         return super().parse_args(ctx, head + rest)
 
     def main(self, *arguments: Any, **options: Any) -> Any:
@@ -89,6 +108,9 @@ class Verbs(click.Group):
             sys.exit(super().main(*arguments, **options | {"standalone_mode": False}))
         except CommandError as error:
             _fail(error)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(error.exit_code)
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "tidegate"
@@ -96,6 +118,10 @@ class Verbs(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("", err=True)
             sys.exit(INTERRUPTED)
+        except Exception as error:
+            if not type(error).__module__.startswith("botocore"):
+                raise  # a fault of ours: its trace is what helps
+            _fail(CommandError("a call of AWS's API failed", cause=str(error)))
 
 
 def _fail(error: CommandError) -> NoReturn:

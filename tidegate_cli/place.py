@@ -53,7 +53,7 @@ class Place:
                 raise CommandError(
                     f"`{self.prefix}` is not deployed in {self.name}",
                     cause=str(cause),
-                    hint="npx cdk deploy --all",
+                    hint="npx cdk deploy --all" if self.url is None else "start it with `tidegate up`",
                 ) from cause
             for output in answer["Stacks"][0].get("Outputs", []):
                 found[output["OutputKey"]] = output["OutputValue"]

@@ -50,7 +50,7 @@ def deliver(place: Place, key: str, body: bytes, narrator: Narrator, *, watch: b
         put = place.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     except ClientError as cause:
         raise CommandError(f"`{key}` could not be put", cause=str(cause)) from cause
-    narrator.say("drop", f"{key}   {len(body) / 1e6:.1f} MB")
+    narrator.say("drop", f"{key}   {_size(len(body))}")
     entry = ledger.wait_for(place, bucket, key, put.get("VersionId", "null"), narrator)
     if watch and entry["state"] not in ledger.FINAL:
         arn = wait_for_start(
@@ -64,3 +64,9 @@ def deliver(place: Place, key: str, body: bytes, narrator: Narrator, *, watch: b
             "start_seconds": round((started - began).total_seconds(), 3),
         }
     return entry
+
+
+def _size(count: int) -> str:
+    if count < 1000:  # noqa: PLR2004  below a kilobyte
+        return f"{count} bytes"
+    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004

@@ -1,7 +1,7 @@
 """`tidegate predict`: one request to the live model."""
 
 import json
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -10,6 +10,8 @@ from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import current
+
+FAILED = 500  # HTTP's family of "it is not you"
 
 
 @click.command("predict")
@@ -31,8 +33,9 @@ def command(options: Options, file: IO[str]) -> None:
         error = answer.body.get("error", {})
         raise CommandError(
             error.get("what") or f"the API answered {answer.status}",
-            cause=error.get("cause") or answer.body.get("message", ""),
-            hint=error.get("hint", ""),
+            cause=error.get("cause") or _fields(error) or answer.body.get("message", ""),
+            hint=error.get("hint")
+            or ("tidegate status shows what serves" if answer.status >= FAILED else ""),
         )
     if options.as_json:
         click.echo(json.dumps({"ok": True, **answer.body}))
@@ -42,3 +45,7 @@ def command(options: Options, file: IO[str]) -> None:
             f"{prediction['probability']:.4f}  version {answer.body['model_version']}  "
             f"{answer.body['variant']}  inference {answer.body['inference_id']}"
         )
+
+
+def _fields(error: dict[str, Any]) -> str:
+    return "; ".join(f"`{field['field']}` {field['message']}" for field in error.get("fields", []))
