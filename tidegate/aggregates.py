@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidegate.duck import connect
 from tidegate.feature_plan import EntityValue, SourcePlan, ViewPlan
@@ -80,10 +81,13 @@ def compute(
 
 def newest(view: ViewPlan, rows: pa.Table) -> list[EntityValue]:
     """The newest row of each entity in `rows` of a view."""
+    nulls_too = pc.ScalarAggregateOptions(
+        skip_nulls=False
+    )  # as the point-in-time join: no older value instead
     last = (
         rows.sort_by("event_ts")
         .group_by(list(view.keys), use_threads=False)
-        .aggregate([(name, "last") for name in [*view.outputs, "event_ts", "known_ts"]])
+        .aggregate([(name, "last", nulls_too) for name in [*view.outputs, "event_ts", "known_ts"]])
     )
     values = []
     for row in last.to_pylist():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.aggregates import compute, partition_of, ticks
+from tidegate.aggregates import compute, newest, partition_of, ticks
 from tidegate.feature_plan import SourcePlan, ViewPlan
 
 HOUR = 3600
@@ -108,3 +108,20 @@ def test_equals_counting_by_hand(all_flights):
 def test_partitioning_does_not_depend_on_the_process():
     # blake2b with an 8-byte digest of "delay|UA", big-endian, modulo 4: computed with coreutils' b2sum -l 64
     assert partition_of("delay|UA", 4) == int("55f8fa9c487b1263", 16) % 4
+
+
+def test_the_newest_value_of_an_entity_may_be_missing_and_is_not_an_older_one():
+    table = pa.table(
+        {
+            "carrier": ["UA", "AA", "UA"],
+            "rate": pa.array([0.5, 0.1, None], pa.float64()),
+            "flights": [2, 1, 3],
+            "event_ts": pa.array([at(1), at(1), at(2)], TIME),
+            "known_ts": pa.array([at(1), at(1), at(2)], TIME),
+        }
+    )
+    found = {value.entity: (value.outputs, value.event_ts) for value in newest(VIEW, table)}
+    assert found == {
+        "delay|UA": ({"rate": None, "flights": 3}, at(2).timestamp()),
+        "delay|AA": ({"rate": 0.1, "flights": 1}, at(1).timestamp()),
+    }
