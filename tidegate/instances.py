@@ -53,8 +53,8 @@ def _column(name: str, kind: str, values: list[Any]) -> Array:
             return out
         if kind in ("timestamp", "date"):
             return np.array([np.nan if value is None else seconds(value) for value in values])
-        return np.array([np.nan if value is None else float(value) for value in values])
-    except (TypeError, ValueError) as cause:
+        return np.array([np.nan if value is None else _number(value) for value in values])
+    except (TypeError, ValueError, OverflowError) as cause:
         raise ValueError(f"`{name}` must be a {kind}: {cause}") from cause
 
 
@@ -62,3 +62,9 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"got {value!r}")
     return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):  # float() would take "nan" and "inf", and numbers in quotes
+        raise TypeError(f"got {value!r}")
+    return float(value)

@@ -5,6 +5,7 @@ processor), which is what keeps training and serving from drifting apart.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -31,17 +32,29 @@ def feature_columns(feature_set: FeatureSet, columns: Columns) -> dict[str, Arra
     for transform in feature_set.transforms:
         inputs = [known[name] for name in transform.plan.inputs]
         outputs = transform(*inputs)
-        names = list(transform.plan.outputs)
-        if len(outputs) != len(names) or any(out.shape != inputs[0].shape for out in outputs):
-            shapes = [getattr(out, "shape", "?") for out in outputs]
+        names, wanted = list(transform.plan.outputs), [inputs[0].shape] * len(transform.plan.outputs)
+        shapes = [getattr(out, "shape", None) for out in outputs] if isinstance(outputs, tuple) else None
+        if shapes != wanted:
             raise ConfigError(
-                f"transform `{transform.plan.name}` returned {shapes}",
-                cause=f"it declares {', '.join(names)} of shape {inputs[0].shape}",
+                f"transform `{transform.plan.name}` returned {_told(outputs)}",
+                cause=f"it declares a tuple of {', '.join(names)}, each of shape {inputs[0].shape}",
             )
         for name, out in zip(names, outputs, strict=True):
-            known[name] = out.astype(transform.plan.outputs[name])
-    return {name: _as_feature(known[name]) for name in feature_set.features}
+            known[name] = _in_dtype(out, transform.plan.outputs[name])
+    return {name: known[name] for name in feature_set.features}
 
 
-def _as_feature(column: Array) -> Array:
-    return column if column.dtype == object else column.astype(np.float64, copy=False)
+def _in_dtype(column: Array, dtype: str) -> Array:
+    """float64 that holds values of `dtype` only, and NaN: no integer could say that a value is missing."""
+    numbers: Array = column.astype(np.float64)
+    if dtype == "bool":
+        return np.where(np.isnan(numbers), np.nan, (numbers != 0).astype(np.float64))
+    if dtype in ("int64", "int32"):
+        return np.trunc(numbers)
+    return numbers.astype(dtype).astype(np.float64)
+
+
+def _told(outputs: Any) -> str:
+    if isinstance(outputs, tuple):
+        return f"({', '.join(map(_told, outputs))})"
+    return f"shape {outputs.shape}" if isinstance(outputs, np.ndarray) else type(outputs).__name__

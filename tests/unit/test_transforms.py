@@ -1,0 +1,145 @@
+"""Transforms give one row the very bits they give it among many."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tidegate.errors import ConfigError
+from tidegate.features import FeatureSet, Label, Source, load, transform
+from tidegate.transforms import feature_columns
+
+FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
+ROWS = 20_000
+SINGLE = 400  # of them asked one by one; the rest in batches of odd sizes
+
+
+def instances(seed=2013):
+    draw = np.random.default_rng(seed)
+    numbers = {
+        "scheduled_departure": 1.357e9 + draw.integers(0, 31_536_000, ROWS) * 1.0,
+        "distance": draw.uniform(0, 5000, ROWS),
+        "hour": draw.integers(0, 24, ROWS) * 1.0,
+        "humid": draw.uniform(0, 100, ROWS),
+        "wind_speed": draw.exponential(10, ROWS),
+        "precip": draw.exponential(0.01, ROWS),
+        "visib": draw.uniform(0, 10, ROWS),
+        "carrier_delay_rate_7d": draw.uniform(0, 1, ROWS),
+        "origin_delay_rate_7d": draw.uniform(0, 1, ROWS),
+    }
+    for column in numbers.values():
+        column[draw.random(ROWS) < 0.02] = np.nan
+    texts = {name: draw.choice(np.array(["UA", "AA", None]), ROWS) for name in ("carrier", "origin", "dest")}
+    return numbers | texts
+
+
+def bits(column):
+    return column.tolist() if column.dtype == object else column.view(np.uint64).tolist()
+
+
+def test_one_row_and_many_give_the_same_bits():
+    feature_set = load(FLIGHTS, "flight_delay")
+    columns = instances()
+    whole = {name: bits(column) for name, column in feature_columns(feature_set, columns).items()}
+    assert list(whole) == list(feature_set.features)
+
+    edges = [*range(SINGLE), *range(SINGLE, ROWS, 997), ROWS]
+    for start, stop in itertools.pairwise(edges):
+        part = feature_columns(feature_set, {name: column[start:stop] for name, column in columns.items()})
+        for name, column in part.items():
+            assert bits(column) == whole[name][start:stop], name
+
+
+def test_the_flights_transforms_equal_values_worked_by_hand():
+    columns = {name: column[:2].copy() for name, column in instances().items()}
+    columns["scheduled_departure"] = np.array(
+        [1362877200.0, 1362877200.0 + 86400]
+    )  # 2013-03-10T01:00Z, a Sunday
+    columns["hour"] = np.array([6.0, 18.0])
+    columns["distance"] = np.array([0.0, np.nan])
+    found = feature_columns(load(FLIGHTS, "flight_delay"), columns)
+    assert found["day_of_week"].tolist() == [6.0, 0.0]
+    assert found["hour_sin"].tolist() == pytest.approx([1.0, -1.0])
+    assert found["hour_cos"].tolist() == pytest.approx([0.0, 0.0])
+    assert found["log_distance"][0] == 0.0 and np.isnan(found["log_distance"][1])
+
+
+def of(function, dtype="float64", **columns):
+    """The only feature of a set whose only transform is `function` of `a`."""
+    made = transform(inputs=["a"], outputs={"x": dtype})(function)
+    source = Source("s", event_ts="at", known_ts="known")
+    chosen = FeatureSet(
+        name="s",
+        label=Label("l", source=source, sql="y"),
+        request=["at", "a"],
+        transforms=[made],
+        features=["x"],
+    )
+    return feature_columns(chosen, {"at": np.zeros(3), "a": np.array([1.5, -2.5, np.nan]), **columns})["x"]
+
+
+def a_bare_array(a):
+    return a
+
+
+def two_outputs(a):
+    return a, a
+
+
+def one_number(a):
+    return (a.sum(),)
+
+
+def another_length(a):
+    return (a[:2],)
+
+
+def a_python_float(a):
+    return (1.0,)
+
+
+def nothing(a):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (a_bare_array, "shape (3,)"),
+        (two_outputs, "(shape (3,), shape (3,))"),
+        (one_number, "(float64)"),
+        (another_length, "(shape (2,))"),
+        (a_python_float, "(float)"),
+        (nothing, "NoneType"),
+    ],
+)
+def test_another_number_or_shape_of_outputs_is_refused(function, told):
+    with pytest.raises(ConfigError) as refused:
+        of(function)
+    assert refused.value.what == f"transform `{function.__name__}` returned {told}"
+    assert refused.value.cause == "it declares a tuple of x, each of shape (3,)"
+
+
+def same(a):
+    return (a,)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float64", [1.5, -2.5, np.nan]),
+        ("float32", [1.5, -2.5, np.nan]),
+        ("int64", [1.0, -2.0, np.nan]),
+        ("int32", [1.0, -2.0, np.nan]),
+        ("bool", [1.0, 1.0, np.nan]),
+    ],
+)
+def test_a_missing_value_stays_missing_in_every_dtype(dtype, expected):
+    found = of(same, dtype)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_float32_rounds_as_float32_does():
+    assert of(same, "float32", a=np.array([0.1, 1e-3, 3.0]))[0] == float(np.float32(0.1))
