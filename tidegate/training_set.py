@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.duck import connect
-from tidegate.errors import InsufficientDataError
+from tidegate.errors import ConfigError, InsufficientDataError
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.point_in_time import join
 
@@ -29,24 +29,42 @@ class Split:
 
 
 def labelled(plan: FeatureSetPlan, rows: pa.Table, views: Mapping[str, pa.Table]) -> pa.Table:
-    """One row for each source row: instance members, `label` (0 or 1) and `event_ts`, in order of time.
+    """One row for each source row with a label: instance members, `label`, `event_ts`, in order of time.
+
+    A row whose label is null has no outcome yet and is left out.
 
     Args:
         rows: the source's rows.
         views: view name -> its rows: keys, outputs, event_ts, known_ts.
+
+    Raises:
+        ConfigError: the label's SQL gave something else than 0, 1 or null.
     """
+    members = dict.fromkeys([*plan.instance, LABEL, MOMENT])  # the source's own column may be named as MOMENT
     with connect() as connection:
         connection.register("source", rows)
         request = ", ".join(f'"{name}"' for name in plan.request)
+        moment = "" if plan.source.event_ts == MOMENT else f', "{plan.source.event_ts}" as {MOMENT}'
         query = f"""
-            select {request}, cast({plan.label.sql} as tinyint) as {LABEL},
-                "{plan.source.event_ts}" as {MOMENT}
-            from source order by all
+            select * from (select {request}, {plan.label.sql} as {LABEL}{moment} from source)
+            where {LABEL} is not null order by all
         """  # noqa: S608  names and SQL of the user's own features.py
         labels = connection.sql(query).to_arrow_table()
+    labels = _with_checked_label(plan, labels)
     for view in plan.views:
         labels = join(labels, view, views[view.name], moment=MOMENT)
-    return labels.select([*plan.instance, LABEL, MOMENT]).sort_by(MOMENT)
+    return labels.select(list(members)).sort_by(MOMENT)
+
+
+def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
+    values = pc.unique(labels[LABEL]).to_pylist()
+    if wrong := sorted(str(value) for value in values if value not in (0, 1)):
+        raise ConfigError(
+            f"label `{plan.label.name}` is {', '.join(wrong[:3])} in some rows",
+            cause=f"its SQL must give 0, 1 or null: {plan.label.sql}",
+        )
+    position = labels.column_names.index(LABEL)
+    return labels.set_column(position, LABEL, labels[LABEL].cast(pa.int8()))
 
 
 def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int) -> Split:

@@ -1,0 +1,160 @@
+"""Labelled rows and their split, worked by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from tidegate.errors import ConfigError, InsufficientDataError
+from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
+from tidegate.training_set import labelled, split
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+TIME = pa.timestamp("us", tz="UTC")
+VIEW = ViewPlan(
+    name="delays",
+    keys=("carrier",),
+    sql="select carrier, 0 as rate from source group by carrier",
+    window_seconds=3600,
+    every_seconds=3600,
+    ttl_seconds=7200,
+    outputs={"rate": "float64"},
+)
+
+
+def at(hours):
+    return START + timedelta(hours=hours)
+
+
+def plan(sql="case when delay >= 15 then 1 else 0 end", *, event_ts="departed", views=(VIEW,)):
+    return FeatureSetPlan(
+        name="flights",
+        attribute="flights",
+        hash="",
+        source=SourcePlan(dataset="flights", event_ts=event_ts, known_ts="landed"),
+        label=LabelPlan(name="late", sql=sql),
+        request=(event_ts, "carrier"),
+        views=views,
+        transforms=(),
+        features=("carrier",),
+    )
+
+
+def flights(*rows, event_ts="departed"):
+    departed, carriers, delays = zip(*rows, strict=True)
+    return pa.table(
+        {
+            event_ts: pa.array([at(h) for h in departed], TIME),
+            "carrier": pa.array(carriers, pa.string()),
+            "delay": pa.array(delays, pa.float64()),
+        }
+    )
+
+
+def view_rows(*rows):
+    carriers, ticks, rates = zip(*rows, strict=True)
+    times = pa.array([at(h) for h in ticks], TIME)
+    return pa.table(
+        {
+            "carrier": pa.array(carriers, pa.string()),
+            "rate": pa.array(rates, pa.float64()),
+            "event_ts": times,
+            "known_ts": times,
+        }
+    )
+
+
+def test_each_flight_is_labelled_and_sees_the_rate_of_its_moment():
+    made = labelled(
+        plan(),
+        flights((5, "UA", 20), (1, "UA", 15), (1.5, "AA", 14), (4, "UA", 0)),
+        {"delays": view_rows(("UA", 1, 0.1), ("UA", 5, 0.5), ("AA", 2, 0.9))},
+    )
+    assert made.column_names == ["departed", "carrier", "rate", "label", "event_ts"]
+    assert made["event_ts"].to_pylist() == [at(1), at(1.5), at(4), at(5)]
+    assert made["departed"].to_pylist() == made["event_ts"].to_pylist()
+    assert made["label"].to_pylist() == [1, 0, 0, 1]
+    # AA's rate comes at 2, after its flight; UA's of 1:00 is older than two hours at 4:00
+    assert made["rate"].to_pylist() == [0.1, None, None, 0.5]
+
+
+def test_the_order_of_delivery_changes_nothing():
+    rows = [(1, "UA", 20), (1, "AA", 0), (1, "UA", 20), (0, None, 3)]
+    views = {"delays": view_rows(("UA", 1, 0.1), ("AA", 0, 0.2))}
+    assert labelled(plan(), flights(*rows), views).equals(labelled(plan(), flights(*rows[::-1]), views))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("delay >= 15", id="boolean"),
+        pytest.param("case when delay >= 15 then 1.0 when delay < 15 then 0.0 end", id="decimal"),
+        pytest.param("cast(delay >= 15 as double)", id="double"),
+        pytest.param("cast(delay >= 15 as hugeint)", id="hugeint"),
+    ],
+)
+def test_a_label_of_any_numeric_type_counts_and_one_without_outcome_is_left_out(sql):
+    made = labelled(plan(sql, views=()), flights((0, "UA", 20), (1, "UA", None), (2, "UA", 1)), {})
+    assert made["label"].to_pylist() == [1, 0]
+    assert made["label"].type == pa.int8()
+    assert made["event_ts"].to_pylist() == [at(0), at(2)]
+
+
+def test_a_label_that_is_neither_0_nor_1_is_refused_with_its_values():
+    with pytest.raises(ConfigError, match=r"label `late` is 20\.0, 7\.0 in some rows") as refused:
+        labelled(plan("delay", views=()), flights((0, "UA", 20), (1, "UA", 7), (2, "UA", 1)), {})
+    assert refused.value.cause.endswith(": delay")
+
+
+def test_the_sources_own_moment_may_be_called_event_ts():
+    rows = flights((1, "UA", 20), (0, "UA", 1), event_ts="event_ts")
+    made = labelled(plan(event_ts="event_ts"), rows, {"delays": view_rows(("UA", 0, 0.1))})
+    assert made.column_names == ["event_ts", "carrier", "rate", "label"]
+    assert made.to_pydict()["label"] == [0, 1]
+
+
+def hourly(count, label=lambda hour: hour % 2):
+    hours = range(count)
+    return pa.table(
+        {
+            "event_ts": pa.array([at(h) for h in hours], TIME),
+            "label": pa.array([label(h) for h in hours], pa.int8()),
+        }
+    )
+
+
+def hours_of(table):
+    return [int((moment - START) / timedelta(hours=1)) for moment in table["event_ts"].to_pylist()]
+
+
+def test_the_newest_days_are_for_testing_and_a_gap_before_them_for_nothing():
+    # 0..99, last 99: test is (99 - 24, 99], training is before 75 - 12 = 63
+    parts = split(hourly(100), test_days=1, gap_hours=12, minimum_rows=50)
+    assert hours_of(parts.test) == list(range(76, 100))
+    assert hours_of(parts.train) == list(range(63))
+
+
+def test_without_a_gap_no_row_is_in_both():
+    parts = split(hourly(100), test_days=1, gap_hours=0, minimum_rows=50)
+    assert (max(hours_of(parts.train)), min(hours_of(parts.test))) == (74, 76)
+
+
+def test_exactly_the_minimum_is_enough_and_one_less_is_not():
+    assert split(hourly(100), test_days=1, gap_hours=12, minimum_rows=63).train.num_rows == 63
+    with pytest.raises(InsufficientDataError, match="63 rows to train on, at least 64 are needed") as refused:
+        split(hourly(100), test_days=1, gap_hours=12, minimum_rows=64)
+    assert refused.value.cause == "the newest 1 days are for testing, 12 hours before them unused"
+
+
+def test_no_rows_at_all_say_so():
+    with pytest.raises(InsufficientDataError, match="no labelled rows"):
+        split(hourly(0), test_days=1, gap_hours=0, minimum_rows=1)
+
+
+@pytest.mark.parametrize(
+    ("label", "part"),
+    [(lambda hour: int(hour > 70), "training"), (lambda hour: hour % 2 if hour < 70 else 1, "test")],
+)
+def test_one_class_is_refused_in_either_part(label, part):
+    with pytest.raises(InsufficientDataError, match=f"the {part} rows have 1 of 2 classes"):
+        split(hourly(100, label), test_days=1, gap_hours=12, minimum_rows=50)
