@@ -36,13 +36,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         body = body_of(event)
     except NotJsonError as error:
-        return answer(400, {"error": {"what": "the body is not JSON", "cause": str(error)}})
+        return _refusal(400, "the body is not JSON", cause=str(error))
     if mistakes := _mistakes(body):
-        return answer(422, {"error": {"what": "the feedback is incomplete", "fields": mistakes}})
+        return _refusal(422, "the feedback is incomplete", fields=mistakes)
     inference_id, outcome = body["inference_id"], body["outcome"]
     observed = _moment(body["observed_at"]) if body.get("observed_at") else datetime.now(UTC)
     if not _keep(inference_id, outcome, observed):
-        return answer(409, {"error": {"what": "another outcome was told before", "cause": inference_id}})
+        return _refusal(409, "another outcome was told before", cause=inference_id)
     metrics.add_metric("Outcomes", MetricUnit.Count, 1)
     return answer(202, {"inference_id": inference_id})
 
@@ -87,3 +87,8 @@ def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
         before = json.loads(s3.get_object(Bucket=lake_bucket, Key=key)["Body"].read())
         return bool(before["groundTruthData"] == record["groundTruthData"])
     return True
+
+
+def _refusal(status: int, what: str, **details: Any) -> dict[str, Any]:
+    metrics.add_metric("RefusedOutcomes", MetricUnit.Count, 1)
+    return answer(status, {"error": {"what": what, **details}})

@@ -62,7 +62,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         for problem in problems(plan.features, plan.contract, row, f"instances[{i}]." if batch else "")
     ]
     if mistakes:
-        metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
         return _refusal(
             422, "the request breaks the contract", fields=[problem.to_json() for problem in mistakes[:100]]
         )
@@ -102,7 +101,8 @@ def _unanswered(inference_id: str, what: str, kind: str, rows: int) -> dict[str,
     """Only the kind of the failure is logged and told: its text may quote the request."""
     metrics.add_metric("FailedPredictions", MetricUnit.Count, rows)
     logger.error(what, extra={"inference_id": inference_id, "kind": kind})
-    return _refusal(503, what, cause=kind, inference_id=inference_id, retry=True)
+    error = {"what": what, "cause": kind, "inference_id": inference_id}
+    return answer(503, {"error": error}, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def _version(variant: str, run: str) -> int | None:
@@ -115,6 +115,6 @@ def _version(variant: str, run: str) -> int | None:
     return versions[run]
 
 
-def _refusal(status: int, what: str, *, retry: bool = False, **details: Any) -> dict[str, Any]:
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
-    return answer(status, {"error": {"what": what, **details}}, headers)
+def _refusal(status: int, what: str, **details: Any) -> dict[str, Any]:
+    metrics.add_metric("RefusedRequests", MetricUnit.Count, 1)
+    return answer(status, {"error": {"what": what, **details}})
