@@ -12,7 +12,7 @@ from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Line, Narrator
 from tidegate_cli.place import Place
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25
 TERMINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 

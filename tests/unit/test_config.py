@@ -74,7 +74,7 @@ def test_all_mistakes_are_told_at_once(edited):
             "weight = 0.9, bake_seconds = 2",
             "rising weights that end at 1.0",
         ),
-        ("max_iter = 60", "learning_rate = 0.1", "`learning_rate` is both fixed and searched"),
+        ("max_iter = 40", "learning_rate = 0.1", "`learning_rate` is both fixed and searched"),
         ('estimator = "sklearn', 'estimators = "sklearn', "`training.estimator` is missing"),
         ('auth = "iam"', 'auth = "jwt"', "give `jwt_issuer` and `jwt_audience`"),
         ('strategy = "Bayesian"', 'strategy = "Grid"', "a Grid search takes choices only"),
