@@ -4,7 +4,7 @@
     signature.json   request and instance members with types, the encoding of features
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
-    manifest.json    run, feature hash, metrics, versions, sha256 of every other file
+    manifest.json    run, feature hash, metrics, versions, sha256 of every other file and of its own members
 
 The same model gives the same bytes: what skops and zip take from the process (object ids, times) is replaced
 by counting.
@@ -24,6 +24,7 @@ from typing import Any
 
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
+from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet, load, plan_of
 
@@ -75,7 +76,7 @@ def write(
     _write_json(folder / SIGNATURE, {"types": dict(types), "encoding": encoding.to_json()})
     _write_json(folder / FEATURES, plan.to_json())
     (folder / CODE).write_bytes(code.read_bytes())
-    manifest = {
+    manifest: dict[str, Any] = {
         "run": run,
         "feature_hash": plan.hash,
         **facts,
@@ -83,6 +84,7 @@ def write(
         "libraries": {name: version(name) for name in LIBRARIES},
         "sha256": {name: _sha256(folder / name) for name in FILES},
     }
+    manifest["sha256"][MANIFEST] = _own_digest(manifest)
     _write_json(folder / MANIFEST, manifest)
     return manifest
 
@@ -116,13 +118,25 @@ def read(folder: Path) -> Artefact:
 
 def _verified(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        text = (folder / MANIFEST).read_bytes()
+        manifest: dict[str, Any] = json.loads(text)
         wrong = [name for name in FILES if _sha256(folder / name) != manifest["sha256"][name]]
-    except (OSError, ValueError, KeyError) as cause:
-        raise ArtefactError("the artefact is incomplete", cause=str(cause)) from cause
+        if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
+            wrong.append(MANIFEST)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
+        raise ArtefactError(
+            "the artefact is incomplete",
+            cause=f"{MANIFEST} or what it names: {type(cause).__name__}: {cause}",
+        ) from cause
     if wrong:
         raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
     return manifest
+
+
+def _own_digest(manifest: Mapping[str, Any]) -> str:
+    """Of all members, sha256 of the other files included: guards against damage, not against a forger."""
+    others = {name: value for name, value in manifest["sha256"].items() if name != MANIFEST}
+    return digest({**manifest, "sha256": others})
 
 
 def _load_model(path: Path) -> Any:
@@ -166,4 +180,8 @@ def _sha256(path: Path) -> str:
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_bytes(_json_bytes(document))
+
+
+def _json_bytes(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
