@@ -54,11 +54,11 @@ def decide(
         baseline: the metric of always predicting the training rows' positive rate.
         difference: of `candidate` and `champion` on identical rows; given exactly when there is a champion.
     """
-    checks = [
-        (
-            section.minimum_metric is None or candidate.value >= section.minimum_metric,
-            f"{metric_name} {candidate.value:.4f} against a minimum of {section.minimum_metric or 0:.4f}",
-        ),
+    checks: list[tuple[bool, str]] = []
+    if section.minimum_metric is not None:
+        text = f"{metric_name} {candidate.value:.4f} against a minimum of {section.minimum_metric:.4f}"
+        checks.append((candidate.value >= section.minimum_metric, text))
+    checks += [
         (candidate.low > baseline, f"{metric_name} {_shown(candidate)} against {baseline:.4f} of guessing"),
     ]
     if champion is not None and difference is not None:
