@@ -93,7 +93,7 @@ class App:
             raise RefusedError(503, "the model is not ready")
         try:
             request = self.decode(body)
-        except msgspec.DecodeError as cause:
+        except (msgspec.DecodeError, UnicodeDecodeError) as cause:
             raise RefusedError(400, f"the body is not {{'instances': [...]}}: {cause}") from cause
         if not request.instances:
             raise RefusedError(400, "`instances` is empty")
