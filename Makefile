@@ -1,13 +1,12 @@
-# make demo | make test | make test-all | make check | make bench | make ui | make clean
+# every function and job is a process of its own, so packages are compiled once, at installation
 SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet --inexact $(shell node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || echo --group node)
 RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_PREFERENCE ?= system
-# every function and job is a process of its own: compile once, here
 export UV_COMPILE_BYTECODE ?= 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
-.PHONY: demo test test-all check bench ui clean install install-dev
+.PHONY: demo test test-all check bench clean install install-dev
 
 demo: install                ## the whole story on real flights
 	$(RUN) tidegate demo
