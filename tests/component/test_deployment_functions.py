@@ -1,0 +1,310 @@
+"""What a rollout asks of functions: preflight, golden rows, judgement; on moto and a real HTTP endpoint."""
+
+# ruff: noqa: F811  pytest finds fixtures by name, imported ones too
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from serving_account import account, call, model, plan  # noqa: F401
+
+from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
+from tidegate.messages import RolloutPlan, RolloutStep
+
+GOLDEN = [{"instance": {"hour": hour, "carrier": "UA"}, "probability": hour / 24} for hour in (0, 6, 12, 18)]
+
+
+# --- PreflightCandidate
+
+
+@pytest.fixture
+def preflight(call):
+    return lambda arn: call("preflight_candidate", {"model_package_arn": arn})
+
+
+def test_the_first_model_comes_into_variant_a_alone(preflight, account):
+    arn = account.register()
+    planned = preflight(arn)
+    RolloutPlan.from_json(planned)
+    assert planned["model_package_arn"] == arn and planned["model_version"] == 1
+    assert planned["candidate_variant"] == "variant-a"
+    assert {planned[f"champion_{what}"] for what in ("variant", "model_name", "config_name")} == {None}
+    assert planned["config_name"] == planned["model_name"]
+    assert planned["model_name"].startswith(f"{account.prefix}-v1-")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(planned["started"])) < timedelta(minutes=1)
+
+
+def test_the_steps_are_those_of_the_configuration(preflight, account):
+    steps = preflight(account.register())["steps"]
+    assert steps == [
+        {"weight": 0.2, "bake_seconds": 3, "minimum_requests": 20},
+        {"weight": 1.0, "bake_seconds": 2, "minimum_requests": 20},
+    ]
+
+
+@pytest.mark.parametrize(("champion", "candidate"), [("variant-a", "variant-b"), ("variant-b", "variant-a")])
+def test_the_candidate_takes_the_variant_that_the_champion_leaves_free(
+    preflight, account, champion, candidate
+):
+    account.put_champion(variant=champion, model_name="m-1")
+    config = account.serve()
+    planned = preflight(account.register())
+    assert (planned["champion_variant"], planned["candidate_variant"]) == (champion, candidate)
+    assert (planned["champion_model_name"], planned["champion_config_name"]) == ("m-1", config)
+    names = {planned["config_name"], planned["final_config_name"], config}
+    assert len(names) == 3
+
+
+def test_a_champion_whose_endpoint_is_gone_is_none(preflight, account):
+    account.put_champion(variant="variant-a")
+    planned = preflight(account.register())
+    assert (planned["champion_variant"], planned["candidate_variant"]) == (None, "variant-a")
+
+
+def test_which_model_a_variant_will_hold_is_written_down_for_answers(preflight, account):
+    arn = account.register(run="run-9")
+    planned = preflight(arn)
+    item = account.state_item(f"variant#{planned['candidate_variant']}")
+    assert item["run"] == {"S": "run-9"}
+    assert item["model_version"] == {"N": "1"}
+    assert item["model_package_arn"] == {"S": arn}
+
+
+@pytest.mark.parametrize("approval", ["Rejected", "PendingManualApproval"])
+def test_refuses_a_package_that_is_not_approved(preflight, account, approval):
+    with pytest.raises(PreflightFailedError, match=f"its approval is {approval}"):
+        preflight(account.register(approval=approval))
+
+
+def test_refuses_the_champion_itself(preflight, account):
+    arn = account.register()
+    account.put_champion(arn)
+    account.serve()
+    with pytest.raises(PreflightFailedError, match="it is the champion already"):
+        preflight(arn)
+
+
+def test_refuses_a_model_of_other_features_and_names_both(preflight, account):
+    with pytest.raises(PreflightFailedError) as refused:
+        preflight(account.register(feature_set_hash="f" * 64))
+    assert f"needs features {'f' * 16}, but {plan().features.hash[:16]} are computed" in str(refused.value)
+
+
+def test_refuses_a_model_whose_artefact_is_gone(preflight, account):
+    with pytest.raises(PreflightFailedError, match=r"models/gone.tar.gz"):
+        preflight(account.register(model_key="models/gone.tar.gz"))
+
+
+@pytest.mark.parametrize("status", ["Updating", "Failed", "RollingBack"])
+def test_refuses_while_the_endpoint_cannot_be_changed(load, context, account, status):
+    account.put_champion()
+    account.serve()
+    handler = load("functions.preflight_candidate.handler", **account.environment)
+    # an endpoint of moto is InService at once and stays so
+    sys.modules["functions.preflight_candidate"].sagemaker.meta.events.register(
+        "after-call.sagemaker.DescribeEndpoint", lambda parsed, **_: parsed.update(EndpointStatus=status)
+    )
+    with pytest.raises(PreflightFailedError, match=f"is {status}"):
+        handler({"model_package_arn": account.register()}, context)
+
+
+def test_refuses_an_endpoint_that_serves_what_nobody_is_champion_of(preflight, account):
+    config = account.serve()
+    with pytest.raises(PreflightFailedError, match=f"serves `{config}`"):
+        preflight(account.register())
+
+
+# --- CheckCandidate
+
+
+@pytest.fixture
+def check(call, account, model):
+    """Check the candidate of a rollout whose golden rows lie in the lake."""
+
+    def checked(champion="variant-a"):
+        arn = account.register(run="run-3")
+        body = json.dumps({"rows": GOLDEN}).encode()
+        account.s3.put_object(Bucket=account.lake, Key="evaluations/run-3/golden.json", Body=body)
+        return call("check_candidate", {"plan": rollout(arn, champion=champion)})
+
+    return checked
+
+
+def rollout(arn="arn", *, champion="variant-a", ago_seconds=90, steps=((0.2, 20), (1.0, 20))):
+    return RolloutPlan(
+        model_package_arn=arn,
+        model_version=2,
+        model_name="m-2",
+        config_name="c-2",
+        final_config_name="c-2-final",
+        candidate_variant="variant-b",
+        champion_variant=champion,
+        champion_model_name="m-1",
+        champion_config_name="c-1",
+        started=(datetime.now(UTC) - timedelta(seconds=ago_seconds)).isoformat(),
+        steps=tuple(RolloutStep(weight=w, bake_seconds=1, minimum_requests=n) for w, n in steps),
+    ).to_json()
+
+
+def probabilities(*values):
+    return {"predictions": [{"probability": value} for value in values], "model": "run-3"}
+
+
+def test_golden_rows_are_asked_of_the_candidate_alone(check, model, account):
+    model.answer = lambda rows: (200, probabilities(*(row["hour"] / 24 for row in rows)))
+    account.count("variant-a", "Invocations", 7)
+    found = check()
+    [(target, inference_id, instances)] = model.requests
+    assert target == "variant-b"
+    assert inference_id.startswith("golden-") and len(inference_id) <= 64
+    assert instances == [row["instance"] for row in GOLDEN]
+    assert found["rows"] == 4
+    assert found["counts"] == [
+        {"variant": "variant-b", "requests": 0, "errors": 0},
+        {"variant": "variant-a", "requests": 7, "errors": 0},
+    ]
+
+
+def test_without_a_champion_the_candidate_is_counted_alone(check, model):
+    model.answer = lambda rows: (200, probabilities(*(row["hour"] / 24 for row in rows)))
+    assert [each["variant"] for each in check(champion=None)["counts"]] == ["variant-b"]
+
+
+def test_a_last_bit_is_no_difference(check, model):
+    model.answer = lambda rows: (200, probabilities(*(row["hour"] / 24 + 1e-12 for row in rows)))
+    assert check()["rows"] == 4
+
+
+@pytest.mark.parametrize(
+    ("document", "cause"),
+    [
+        (probabilities(0, 0.25, 0.5, 0.7501), "1 of 4 answers differ from the evaluation's, one by 0.0001"),
+        (
+            probabilities(0, 0.25, float("nan"), 0.75),
+            "1 of 4 answers differ from the evaluation's, one by nan",
+        ),
+        (probabilities(float("nan"), 0.25, 0.5, 0.75), "1 of 4 answers"),
+        (probabilities(0, 0.25, 0.5, float("inf")), "1 of 4 answers"),
+        (probabilities(1, 1, 1, 1), "4 of 4 answers"),
+        (probabilities(0, 0.25, 0.5), "3 answers to 4 rows"),
+        (probabilities(0, 0.25, 0.5, 0.75, 1), "5 answers to 4 rows"),
+        (probabilities(), "0 answers to 4 rows"),
+        (probabilities(0, 0.25, None, 0.75), "TypeError"),
+        (probabilities(0, 0.25, "half", 0.75), "ValueError"),
+        ({"predictions": [0, 0.25, 0.5, 0.75]}, "TypeError"),
+        ({"predictions": [{"label": 1}] * 4}, "KeyError: 'probability'"),
+        ({}, "no answers to 4 rows"),
+    ],
+)
+def test_a_candidate_that_answers_otherwise_than_evaluated_is_unhealthy(check, model, document, cause):
+    model.answer = lambda _: (200, document)
+    with pytest.raises(CandidateUnhealthyError, match=r"version 2 failed on its golden rows") as refused:
+        check()
+    assert cause in refused.value.cause
+
+
+def test_a_candidate_that_does_not_answer_is_unhealthy(check, model):
+    model.answer = lambda _: (424, {"Message": "no such feature", "OriginalStatusCode": 500})
+    with pytest.raises(CandidateUnhealthyError, match="no such feature"):
+        check()
+
+
+# --- JudgeRollout
+
+
+@pytest.fixture
+def judge(call, account):
+    """Judge a step; counts are (requests, errors) at its start, of the candidate and the champion."""
+
+    def judged(step=0, candidate=(0, 0), champion=(0, 0), **plan):
+        counts = [
+            {"variant": "variant-b", "requests": candidate[0], "errors": candidate[1]},
+            {"variant": "variant-a", "requests": champion[0], "errors": champion[1]},
+        ]
+        return call("judge_rollout", {"plan": rollout(**plan), "step": step, "counts": counts})
+
+    return judged
+
+
+def test_without_any_traffic_it_waits(judge):
+    found = judge()
+    assert (found["decision"], found["evidence"]) == ("wait", 1.0)
+    assert found["reason"] == "0 of 20 requests the candidate needs in this step"
+
+
+def test_enough_good_traffic_advances_and_the_totals_go_on_to_the_next_step(judge, account):
+    account.count("variant-b", "Invocations", 25)
+    account.count("variant-a", "Invocations", 100)
+    account.count("variant-a", "Invocation5XXErrors", 1)
+    found = judge()
+    assert found["decision"] == "advance"
+    assert (found["candidate_requests"], found["champion_requests"], found["champion_errors"]) == (25, 100, 1)
+    assert found["totals"] == [
+        {"variant": "variant-b", "requests": 25, "errors": 0},
+        {"variant": "variant-a", "requests": 100, "errors": 1},
+    ]
+
+
+def test_only_traffic_since_the_step_began_counts(judge, account):
+    account.count("variant-b", "Invocations", 25)
+    found = judge(candidate=(10, 0))
+    assert (found["decision"], found["candidate_requests"]) == ("wait", 15)
+
+
+def test_a_failure_is_counted_once_though_two_metrics_tell_it(judge, account):
+    account.count("variant-b", "Invocations", 30)
+    account.count("variant-b", "Invocation5XXErrors", 15)
+    account.count("variant-b", "InvocationModelErrors", 14)
+    found = judge()
+    assert (found["decision"], found["candidate_errors"]) == ("roll-back", 15)
+    assert found["reason"].startswith("15 of 30 requests failed")
+
+
+def test_minutes_add_up(judge, account):
+    now = datetime.now(UTC)
+    for minutes in (0, 1, 2):
+        account.count("variant-b", "Invocations", 10, now - timedelta(minutes=minutes))
+    assert judge(ago_seconds=150)["candidate_requests"] == 30
+
+
+def test_traffic_of_an_earlier_rollout_is_not_this_ones(judge, account):
+    account.count("variant-b", "Invocations", 500, datetime.now(UTC) - timedelta(minutes=10))
+    assert judge()["candidate_requests"] == 0
+
+
+def test_a_count_that_cloudwatch_does_not_tell_yet_is_not_negative(judge):
+    found = judge(candidate=(40, 2), champion=(90, 1))
+    assert (found["candidate_requests"], found["candidate_errors"]) == (0, 0)
+    assert found["decision"] == "wait"
+
+
+def test_an_alarm_of_the_candidate_rolls_back_and_one_of_the_champion_does_not(judge, account):
+    account.count("variant-b", "Invocations", 50)
+    ring(account, "variant-a-errors")
+    assert judge()["decision"] == "advance"
+    ring(account, "variant-b-latency")
+    found = judge()
+    assert found["decision"] == "roll-back"
+    assert found["reason"] == f"alarm {account.prefix}-variant-b-latency rings"
+
+
+def test_the_last_step_has_no_champion_beside_it(judge, account):
+    account.count("variant-b", "Invocations", 25)
+    assert judge(step=1)["decision"] == "advance"
+
+
+def ring(account, name):
+    account.cloudwatch.put_metric_alarm(
+        AlarmName=f"{account.prefix}-{name}",
+        Namespace="AWS/SageMaker",
+        MetricName="ModelLatency",
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    account.cloudwatch.set_alarm_state(
+        AlarmName=f"{account.prefix}-{name}", StateValue="ALARM", StateReason="a test"
+    )
