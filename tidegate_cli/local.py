@@ -76,6 +76,7 @@ def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
     Raises:
         CommandError: the port is taken, or a resource cannot be deployed.
     """
+    (state_folder() / LOG).unlink(missing_ok=True)  # another cloud of this checkout may still write to it
     log = (state_folder() / LOG).open("w")
     argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
     argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]

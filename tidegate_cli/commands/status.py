@@ -14,19 +14,20 @@ from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place, current
 
 STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
-SHOWN = 10
+PACKAGES = 10
 
 
 @click.command("status")
+@click.option("--drops", "shown", default=10, show_default=True, help="How many of the newest drops to list")
 @click.pass_obj
-def command(options: Options) -> None:
+def command(options: Options, shown: int) -> None:
     """Show what is live: data, model, traffic, alarms
 
     Example: tidegate status --json | jq .model
     """
     place = current(options)
     Narrator(quiet=options.quiet).say("place", place.name)
-    report = _report(place)
+    report = _report(place, shown)
     ringing = [alarm["name"] for alarm in report["alarms"] if alarm["state"] == "ALARM"]
     if options.as_json:
         click.echo(json.dumps({"ok": not ringing, **report}, default=str))
@@ -35,10 +36,10 @@ def command(options: Options) -> None:
     raise SystemExit(1 if ringing else 0)
 
 
-def _report(place: Place) -> dict[str, Any]:
+def _report(place: Place, shown: int) -> dict[str, Any]:
     drops = ledger.entries(place)
     return {
-        "data": {"drops": dict(Counter(drop["state"] for drop in drops)), "latest": drops[:SHOWN]},
+        "data": {"drops": dict(Counter(drop["state"] for drop in drops)), "latest": drops[:shown]},
         "model": model.summary(place),
         "packages": [
             {
@@ -46,7 +47,7 @@ def _report(place: Place) -> dict[str, Any]:
                 "approval": p["ModelApprovalStatus"],
                 "created": p["CreationTime"].isoformat(),
             }
-            for p in model.packages(place)[:SHOWN]
+            for p in model.packages(place)[:PACKAGES]
         ],
         "stages": {stage: _latest(place, stage) for stage in STAGES},
         "alarms": model.alarms(place),

@@ -1,0 +1,117 @@
+"""Notifications come twice and in any order, and keys are overwritten: each version is ingested once."""
+
+import json
+import time
+from urllib.parse import quote_plus
+
+import pytest
+from dropping import put, settled
+
+from tidegate_cli import ledger
+
+ROWS = 300
+WAIT_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def overwritten(pipeline, flights, january):
+    """The rows of two versions of one key, the second put while the first was being ingested."""
+    tables = [flights.to_csv(january.slice(start, ROWS)) for start in (5000, 6000)]
+    versions = [put(pipeline, "drops/flights/over written+.csv", body) for body in tables]
+    found = settled(pipeline, set(versions))
+    return [found[version] for version in versions]
+
+
+def as_eventbridge(row):
+    """Source: Amazon S3 User Guide, "EventBridge event message structure"."""
+    found = {
+        "key": row["key"],
+        "size": row["size_bytes"],
+        "etag": row["etag"],
+        "version-id": row["version_id"],
+        "sequencer": row["sequencer"],
+    }
+    detail = {"bucket": {"name": row["bucket"]}, "object": found, "reason": "PutObject"}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+def as_s3(row):
+    """Source: Amazon S3 User Guide, "Event message structure"; keys are encoded as a form's values are."""
+    found = {
+        "key": quote_plus(row["key"]),
+        "size": row["size_bytes"],
+        "eTag": row["etag"],
+        "versionId": row["version_id"],
+        "sequencer": row["sequencer"],
+    }
+    s3 = {"bucket": {"name": row["bucket"]}, "object": found}
+    return json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}]})
+
+
+def deliver(place, *messages):
+    """Send messages to the queue of drops and wait until all are handled."""
+    sqs, queue = place.client("sqs"), place.outputs["DropQueueUrl"]
+    for message in messages:
+        sqs.send_message(QueueUrl=queue, MessageBody=message)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    end = time.monotonic() + WAIT_SECONDS
+    while any(
+        int(count)
+        for count in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values()
+    ):
+        assert time.monotonic() < end, "messages are left in the queue"
+        time.sleep(0.1)
+
+
+def executions(place, row):
+    """The ingestions that ran for a drop, by the names of their inputs."""
+    states = place.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=place.outputs["IngestionMachine"]
+    )
+    return [e["name"] for page in pages for e in page["executions"] if row["drop_id"] in e["name"]]
+
+
+def test_both_versions_of_an_overwritten_key_are_recorded_with_their_own_rows(pipeline, overwritten):
+    s3 = pipeline.client("s3")
+    for row, first in zip(overwritten, (5000, 6000), strict=True):
+        assert (row["state"], row["rows"]) == ("recorded", ROWS), row["reason"]
+        kept = s3.head_object(Bucket=row["bucket"], Key=row["key"], VersionId=row["version_id"])
+        assert kept["ETag"].strip('"') == row["etag"].strip('"'), first
+    first, second = overwritten
+    assert first["etag"] != second["etag"] and first["drop_id"] != second["drop_id"]
+
+
+def test_a_notification_that_comes_again_late_and_in_other_forms_changes_nothing(pipeline, overwritten):
+    first, second = overwritten
+    deliver(
+        pipeline,
+        as_eventbridge(second),
+        as_eventbridge(first),
+        as_eventbridge(first),
+        as_s3(first),
+        as_s3(second),
+    )
+    assert [ledger.entry(pipeline, row["drop_id"]) for row in overwritten] == overwritten
+    assert [len(executions(pipeline, row)) for row in overwritten] == [1, 1]
+    same_key = [row for row in ledger.entries(pipeline) if row["key"] == first["key"]]
+    assert len(same_key) == 2
+
+
+def test_a_version_deleted_before_it_was_read_ends_with_a_reason(pipeline, flights, january):
+    key, version = put(pipeline, "drops/flights/gone.csv", flights.to_csv(january.slice(7000, ROWS)))
+    pipeline.client("s3").delete_object(Bucket=pipeline.outputs["DropsBucket"], Key=key, VersionId=version)
+    row = settled(pipeline, {(key, version)})[key, version]
+    # without leave to list a bucket, S3 answers 403 for what is not there (GetObject, "Permissions")
+    assert row["state"] == "failed"
+    assert row["reason"].startswith("AccessDenied: An error occurred (AccessDenied) when calling")
+    assert "\n" not in row["reason"]
+
+
+def test_what_is_no_notification_of_s3_is_kept_aside_and_stops_nothing(pipeline, flights, january):
+    sqs = pipeline.client("sqs")
+    sqs.send_message(QueueUrl=pipeline.outputs["DropQueueUrl"], MessageBody="not even JSON")
+    version = put(pipeline, "drops/flights/after junk.csv", flights.to_csv(january.slice(8000, 10)))
+    assert (
+        settled(pipeline, {version})[version]["state"] == "quarantined"
+    )  # 10 rows: fewer than the contract asks
