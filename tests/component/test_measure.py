@@ -1,0 +1,228 @@
+"""The monitoring job as SageMaker runs it: a process, its folders, and nothing else."""
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from serving_account import plan
+
+from tidegate.profile import BASELINE_RANKS, profile_batches
+
+REPOSITORY = Path(__file__).parents[2]
+TRAINED, WINDOW = 2000, 600
+
+
+def rows(count):
+    """Requests whose columns repeat evenly: any thousand of them are distributed as any other."""
+    return [
+        {
+            "carrier": ("UA", "AA", "B6", "DL")[i % 4],
+            "origin": ("EWR", "JFK")[i % 2],
+            "dest": ("ORD", "LAX", "SFO", "MIA", "BOS")[i % 5],
+            "distance": 500 + i % 100,
+            "hour": i % 24,
+            "humid": float(i % 50),
+            "wind_speed": float(i % 20),
+            "precip": (i % 10) / 10,
+            "visib": 10.0,
+        }
+        for i in range(count)
+    ]
+
+
+def record(row, probability, **metadata):
+    """One captured request with its aggregates, as an endpoint of ours captures it."""
+    instance = {"scheduled_departure": "2013-03-01T13:30:00Z", **row, "carrier_delay_rate_7d": None}
+    sides = {
+        "endpointInput": {"instances": [instance]},
+        "endpointOutput": {"predictions": [{"probability": probability}], "model": "run-1"},
+    }
+    captured = {name: {"data": json.dumps(side), "encoding": "JSON"} for name, side in sides.items()}
+    return json.dumps({"captureData": captured, "eventMetadata": {"eventId": "e", **metadata}}) + "\n"
+
+
+def probability(number):
+    return (number % 60) / 60
+
+
+def lines(changed=lambda row, number: row, count=WINDOW):
+    return [record(changed(row, i), probability(i)) for i, row in enumerate(rows(count))]
+
+
+@pytest.fixture
+def measure(tmp_path):
+    """Measure a window of these lines against the training rows; the report's documents by name."""
+
+    def run(captured, *, baseline=True):
+        (tmp_path / "pipeline").mkdir()
+        (tmp_path / "pipeline" / "plan.json").write_text(json.dumps(plan().to_json()))
+        inputs = tmp_path / "ml" / "processing" / "input"
+        folder = inputs / "captures" / "2013" / "03" / "01" / "13"
+        folder.mkdir(parents=True)
+        half = len(captured) // 2
+        for name, part in (("30-00-000-a", captured[:half]), ("31-00-000-b", captured[half:])):
+            (folder / f"{name}.jsonl").write_text("".join(part))
+        if baseline:
+            write_profile(inputs / "baseline" / "profile.parquet", pa.Table.from_pylist(rows(TRAINED)))
+        predicted = pa.table({"probability": [probability(i) for i in range(TRAINED)]})
+        write_profile(inputs / "predictions" / "predictions.parquet", predicted)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(REPOSITORY),
+            "SAGEMAKER_BASE_DIR": str(tmp_path / "ml"),
+            "sagemaker_endpoint_name": "flights-dev-endpoint",
+            "start_time": "2013-03-01T13:00:00+00:00",
+            "end_time": "2013-03-01T14:00:00+00:00",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "training_jobs.entry", "measure"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def measured(measure, tmp_path):
+    def report(captured):
+        done = measure(captured)
+        assert done.returncode == 0, done.stderr
+        folder = tmp_path / "ml" / "processing" / "output" / "report"
+        return {
+            file.stem: json.loads(file.read_text(), parse_constant=no_number) for file in folder.iterdir()
+        }
+
+    return report
+
+
+def no_number(word):
+    raise AssertionError(f"{word} is no JSON")
+
+
+def write_profile(path, table):
+    path.parent.mkdir(parents=True)
+    pq.write_table(profile_batches(table.to_batches(), ranks=BASELINE_RANKS).to_table(), path)
+
+
+def values(measurement):
+    return {each["MetricName"]: each["Value"] for each in measurement["metrics"]}
+
+
+def test_traffic_like_the_training_rows_has_not_drifted(measured):
+    report = measured(lines())
+    summary = report["measurement"]["summary"]
+    assert (summary["rows"], summary["unreadable"], summary["drifted"]) == (WINDOW, 0, [])
+    assert summary["statuses"] == {"stable": 9}
+    assert summary["prediction"]["status"] == "stable"
+    assert values(report["measurement"])["DriftedFeatureCount"] == 0
+    assert report["constraint_violations"] == {"violations": []}
+
+
+def test_a_shifted_column_is_named_with_its_psi(measured):
+    # Half of the training rows left from EWR; four in five of the window do.
+    # PSI = (0.8 - 0.5) ln(0.8 / 0.5) + (0.2 - 0.5) ln(0.2 / 0.5)
+    psi = 0.3 * math.log(1.6) - 0.3 * math.log(0.4)
+    report = measured(lines(lambda row, i: row | {"origin": "JFK" if i % 5 == 0 else "EWR"}))
+    [found] = report["measurement"]["summary"]["drifted"]
+    assert (found["column"], found["status"]) == ("origin", "alarm")
+    assert found["psi"] == pytest.approx(psi, rel=0.02)
+    assert found["p"] < 1e-6
+    assert report["measurement"]["summary"]["worst"] == found
+    metrics = values(report["measurement"])
+    assert metrics["DriftedFeatureCount"] == 1
+    assert metrics["DriftScoreMax"] == pytest.approx(psi, rel=0.02)
+    [violation] = report["constraint_violations"]["violations"]
+    assert (violation["feature_name"], violation["constraint_check_type"]) == (
+        "origin",
+        "baseline_drift_check",
+    )
+
+
+def test_shifted_predictions_are_told_apart_from_the_columns(measured):
+    captured = [record(row, probability(i) ** 3) for i, row in enumerate(rows(WINDOW))]
+    report = measured(captured)
+    assert report["measurement"]["summary"]["drifted"] == []
+    assert report["measurement"]["summary"]["prediction"]["status"] == "alarm"
+    assert values(report["measurement"])["PredictionDriftScore"] > 0.25
+
+
+def test_metrics_are_members_of_put_metric_data_for_the_endpoint(measured):
+    for metric in measured(lines())["measurement"]["metrics"]:
+        assert metric["Dimensions"] == [{"Name": "Endpoint", "Value": "flights-dev-endpoint"}]
+        assert (metric["Unit"], metric["StorageResolution"]) == ("None", 1)  # dev alarms on ten seconds
+        assert math.isfinite(metric["Value"])
+
+
+def test_statistics_and_constraints_read_as_model_monitors(measured):
+    report = measured(lines())
+    document = report["statistics"]
+    features = {feature["name"]: feature for feature in document["features"]}
+    assert (document["version"], document["dataset"]) == (0, {"item_count": WINDOW})
+    assert {name: feature["inferred_type"] for name, feature in features.items()} == {
+        **dict.fromkeys(("carrier", "origin", "dest"), "String"),
+        **dict.fromkeys(("distance", "hour"), "Integral"),
+        **dict.fromkeys(("humid", "wind_speed", "precip", "visib"), "Fractional"),
+    }
+    hours = [row["hour"] for row in rows(WINDOW)]
+    numbers = features["hour"]["numerical_statistics"]
+    assert numbers["common"] == {"num_present": WINDOW, "num_missing": 0}
+    assert numbers["mean"] == pytest.approx(statistics.fmean(hours))
+    assert numbers["std_dev"] == pytest.approx(statistics.pstdev(hours))
+    assert (numbers["min"], numbers["max"], numbers["sum"]) == (0, 23, pytest.approx(sum(hours)))
+    buckets = numbers["distribution"]["kll"]["buckets"]
+    assert len(buckets) == 10 and sum(bucket["count"] for bucket in buckets) == pytest.approx(WINDOW)
+    texts = features["origin"]["string_statistics"]["distribution"]["categorical"]["buckets"]
+    assert texts == [{"value": "EWR", "count": 300}, {"value": "JFK", "count": 300}]
+    domains = {
+        f["name"]: f.get("string_constraints", {}).get("domains") for f in report["constraints"]["features"]
+    }
+    assert domains["origin"] == ["EWR", "JFK"]
+
+
+def test_what_cannot_be_read_is_counted_and_golden_rows_are_left_out(measured):
+    golden = [record(row, 0.0, inferenceId=f"golden-{i}") for i, row in enumerate(rows(50))]
+    report = measured([*lines(), lines()[0][:90] + "\n", "{}\n", *golden])
+    assert values(report["measurement"])["RowsMeasured"] == WINDOW
+    assert values(report["measurement"])["UnreadableRecords"] == 2
+
+
+def test_values_of_another_type_count_as_missing_and_the_rest_is_measured(measured):
+    wrong = {"hour": "eight", "carrier": 7, "distance": 10**30, "humid": "wet", "visib": True}
+    report = measured(lines(lambda row, i: row | wrong if i == 0 else row))
+    missing = {
+        feature["name"]: next(iter(statistics for key, statistics in feature.items() if "stat" in key))[
+            "common"
+        ]
+        for feature in report["statistics"]["features"]
+    }
+    assert {name for name, common in missing.items() if common["num_missing"]} >= {
+        *("hour", "carrier", "distance", "humid")
+    }
+    assert missing["origin"]["num_missing"] == 0
+
+
+def test_a_window_without_one_readable_row_says_so_instead_of_no_drift(measured):
+    report = measured(["{}\n"] * 5)
+    summary = report["measurement"]["summary"]
+    assert (summary["rows"], summary["unreadable"]) == (0, 5)
+    assert summary["statuses"] == {"insufficient": 9}
+    assert summary["prediction"]["status"] == "insufficient"
+
+
+def test_a_missing_baseline_ends_the_job_with_its_own_message(measure, tmp_path):
+    done = measure(lines(count=1), baseline=False)
+    assert done.returncode == 1
+    failure = (tmp_path / "ml" / "output" / "failure").read_text()
+    assert failure.startswith("error: FileNotFoundError") and "profile.parquet" in failure
