@@ -26,6 +26,7 @@ from tidegate.aws.objects import put_json
 from tidegate.aws.profiles import put_profile, put_table
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
+from tidegate.feature_plan import SHORT_HASH, ViewPlan
 from tidegate.messages import TrainingSet
 from tidegate.plan import Plan
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
@@ -78,11 +79,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _split(dataset: str, snapshot_id: int) -> Split:
     rows = catalog.read(dataset, snapshot_id=snapshot_id)
-    views = {}
-    for view in plan.features.views:
-        columns = [*view.keys, *view.outputs, "event_ts", "known_ts"]
-        same_definition = f"feature_hash == '{plan.features.hash}'"
-        views[view.name] = catalog.read(f"features_{view.name}", columns=columns, row_filter=same_definition)
+    views = {view.name: _feature_rows(view) for view in plan.features.views}
     training = plan.config.training
     return split(
         labelled(plan.features, rows, views),
@@ -90,6 +87,26 @@ def _split(dataset: str, snapshot_id: int) -> Split:
         gap_hours=training.gap_hours,
         minimum_rows=training.minimum_rows,
     )
+
+
+def _feature_rows(view: ViewPlan) -> pa.Table:
+    """The view's rows of this feature version.
+
+    Raises:
+        InsufficientDataError: nobody has computed them; every aggregate would be missing from the rows.
+    """
+    name = f"features_{view.name}"
+    rows = None
+    if catalog.head(name) is not None:
+        columns = [*view.keys, *view.outputs, "event_ts", "known_ts"]
+        rows = catalog.read(name, columns=columns, row_filter=f"feature_hash == '{plan.features.hash}'")
+    if rows is None or rows.num_rows == 0:
+        raise InsufficientDataError(
+            f"view `{view.name}` has no rows of feature version {plan.features.hash[:SHORT_HASH]}",
+            cause="the features machine has not recorded any since features.py changed, or it failed",
+            hint="start the features machine for the newest dataset version, or deliver a drop",
+        )
+    return rows
 
 
 def _write_baseline(prefix: str, train: pa.Table) -> None:

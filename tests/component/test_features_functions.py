@@ -1,0 +1,351 @@
+"""From a dataset version to feature rows and a training set, as the state machines call the functions."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from serving_account import plan
+
+from tidegate.aws import online
+from tidegate.aws.catalog import Catalog
+from tidegate.errors import InsufficientDataError
+from tidegate.feature_plan import EntityValue
+from tidegate.plan import Plan
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+TIME = pa.timestamp("us", tz="UTC")
+HOUR = timedelta(hours=1)
+WEEK = timedelta(days=7)
+CARRIERS, ORIGINS = ("UA", "AA", "B6"), ("EWR", "JFK")
+FLIGHTS = 360  # one each hour, fifteen days
+
+
+def departed(number):
+    return START + number * HOUR
+
+
+def flight(number):
+    """Carriers in turn; the label changes with a rhythm that no carrier shares; down three hours later."""
+    return {
+        "scheduled_departure": departed(number),
+        "carrier": CARRIERS[number % 3],
+        "origin": ORIGINS[number % 2],
+        "dest": "ORD",
+        "distance": 700 + number % 50,
+        "hour": departed(number).hour,
+        "humid": 50.0,
+        "wind_speed": None if number % 10 == 0 else 5.0,
+        "precip": 0.0,
+        "visib": 10.0,
+        "arr_delay": None if number % 40 == 0 else float(number * 7 % 31),
+        "landed_at": departed(number) + 3 * HOUR,
+    }
+
+
+def late(number):
+    delay = flight(number)["arr_delay"]
+    return int(delay is None or delay >= 15)
+
+
+def rate(moment, *, carrier, count=FLIGHTS):
+    """Share of late flights in the week to `moment` that had landed by then, counted one by one."""
+    known = [
+        late(n)
+        for n in range(count)
+        if flight(n)["carrier"] == carrier
+        and moment - WEEK < departed(n) <= moment
+        and departed(n) + 3 * HOUR <= moment
+    ]
+    return sum(known) / len(known) if known else None
+
+
+@pytest.fixture(scope="module")
+def plan_document():
+    document = plan().to_json()
+    training = {**document["config"]["training"], "minimum_rows": 100, "test_days": 2, "gap_hours": 6}
+    config = {**document["config"], "training": training, "features": {"partitions": 2}}
+    return {**document, "config": config}
+
+
+@pytest.fixture
+def pipeline(aws, load, context, plan_document, tmp_path):
+    """An account with an empty lake, and the steps of the features machine over it."""
+    (tmp_path / "plan.json").write_text(json.dumps(plan_document))
+    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
+    lake, online_table, state = (aws.name(name) for name in ("lake", "online", "state"))
+    database = aws.name("db").replace("-", "_")
+    s3.create_bucket(Bucket=lake)
+    create_table(dynamodb, online_table, "entity", "view")
+    create_table(dynamodb, state, "id")
+    aws.client("glue").create_database(DatabaseInput={"Name": database})
+    catalog = Catalog(s3, lake_bucket=lake, database=database)
+    environment = {
+        "PIPELINE_DIR": str(tmp_path),
+        "LAKE_BUCKET": lake,
+        "GLUE_DATABASE": database,
+        "ONLINE_TABLE": online_table,
+        "STATE_TABLE": state,
+    }
+
+    def call(name, event):
+        return json.loads(json.dumps(load(f"functions.{name}.handler", **environment)(event, context)))
+
+    def version(first, last):
+        """Record the flights first..last as a drop and return its messages.DatasetVersion."""
+        rows = pa.Table.from_pylist([flight(n) for n in range(first, last + 1)], schema=SCHEMA)
+        snapshot = catalog.append("flights", rows, key=f"{first}-{last}")
+        return {
+            "dataset": "flights",
+            "version": f"{first:08x}{last:08x}" * 4,
+            "snapshot_id": str(snapshot.snapshot_id),
+            "drop_id": "d",
+            "rows": rows.num_rows,
+            "total_rows": snapshot.total_rows,
+            "first_event": departed(first).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "last_event": departed(last).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def run(dataset_version):
+        """The features machine; it cuts `partitions` out of the plan it hands on."""
+        planned = call("plan_features", dataset_version)
+        cut = {**planned, "partitions": []}
+        computed = [call("compute_features", {"plan": cut, "partition": p}) for p in planned["partitions"]]
+        return planned, computed, call("record_features", {"plan": cut, "computed": computed})
+
+    def look_up(moment, carrier="UA", origin="EWR"):
+        row = {"carrier": carrier, "origin": origin}
+        [found] = online.read(dynamodb, online_table, features, [row], [moment.timestamp()])
+        return found
+
+    features = Plan.from_json(plan_document).features
+    return SimpleNamespace(
+        aws=aws,
+        s3=s3,
+        lake=lake,
+        dynamodb=dynamodb,
+        online=online_table,
+        state=state,
+        catalog=catalog,
+        features=features,
+        call=call,
+        version=version,
+        run=run,
+        look_up=look_up,
+    )
+
+
+SCHEMA = pa.schema(
+    {
+        "scheduled_departure": TIME,
+        "carrier": pa.string(),
+        "origin": pa.string(),
+        "dest": pa.string(),
+        "distance": pa.int64(),
+        "hour": pa.int64(),
+        **dict.fromkeys(("humid", "wind_speed", "precip", "visib", "arr_delay"), pa.float64()),
+        "landed_at": TIME,
+    }
+)
+
+
+def create_table(dynamodb, name, *keys):
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[
+            {"AttributeName": key, "KeyType": kind}
+            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def read_parquet(pipeline, uri):
+    key = uri.removeprefix(f"s3://{pipeline.lake}/")
+    [found] = pipeline.s3.list_objects_v2(Bucket=pipeline.lake, Prefix=key)["Contents"]
+    body = pipeline.s3.get_object(Bucket=pipeline.lake, Key=found["Key"])["Body"].read()
+    return pq.read_table(io.BytesIO(body))
+
+
+def test_a_dataset_version_becomes_rows_offline_and_the_newest_online(pipeline):
+    planned, computed, recorded = pipeline.run(pipeline.version(0, 71))
+
+    assert [p["of"] for p in planned["partitions"]] == [2, 2]
+    assert planned["run"] == f"{0:08x}{71:08x}-{pipeline.features.hash[:16]}"
+    rows = pipeline.catalog.read("features_carrier_delay")
+    assert recorded["rows"] == sum(part["rows"] for part in computed)
+    assert recorded["online_rows"] == len(CARRIERS) + len(ORIGINS)
+    assert set(rows["feature_hash"].to_pylist()) == {pipeline.features.hash}
+    found = {(r["carrier"], r["event_ts"]): r["carrier_delay_rate_7d"] for r in rows.to_pylist()}
+    expected = {
+        (carrier, departed(hour)): pytest.approx(value)
+        for hour in range(73)  # one tick more: the first that sees the last departure
+        for carrier in CARRIERS
+        if (value := rate(departed(hour), carrier=carrier, count=72)) is not None
+    }
+    assert found == expected
+
+    newest = pipeline.look_up(departed(72))
+    assert newest.values["carrier_delay_rate_7d"] == pytest.approx(rate(departed(72), carrier="UA", count=72))
+    assert (newest.stale, newest.missing) == ((), ())
+
+
+def test_the_same_version_again_changes_nothing(pipeline):
+    version = pipeline.version(0, 47)
+    first = pipeline.run(version)
+    snapshot = pipeline.catalog.head("features_carrier_delay")
+    before = pipeline.dynamodb.scan(TableName=pipeline.online)["Items"]
+    assert pipeline.run(version) == first
+    assert pipeline.catalog.head("features_carrier_delay") == snapshot
+    after = pipeline.dynamodb.scan(TableName=pipeline.online)["Items"]
+    assert values(after) == values(before) and len(before) == len(CARRIERS) + len(ORIGINS)
+
+
+def values(items):
+    """What is stored of each entity; `exp` runs with the wall clock."""
+    return {item["entity"]["S"]: (item["view"], item["v"], item["et"], item["kt"]) for item in items}
+
+
+def test_an_older_drop_that_comes_late_leaves_the_newer_value_online(pipeline):
+    pipeline.run(pipeline.version(48, 95))
+    newest = pipeline.look_up(departed(96)).values
+    _, _, recorded = pipeline.run(pipeline.version(0, 23))
+    assert recorded["online_rows"] == 0
+    assert pipeline.look_up(departed(96)).values == newest
+    ticks = pipeline.catalog.read("features_origin_delay")["event_ts"].to_pylist()
+    assert min(ticks) == departed(3) and max(ticks) == departed(96)  # nothing has landed before 3:00
+
+
+@pytest.fixture
+def one_value(pipeline):
+    """UA's carrier_delay with a value of one tick, written straight into the store."""
+    view = pipeline.features.views[0]
+
+    def write(event_ts, value):
+        entity = EntityValue(
+            entity="carrier_delay|UA",
+            outputs={"carrier_delay_rate_7d": value},
+            event_ts=event_ts,
+            known_ts=event_ts,
+        )
+        version = pipeline.features.version(view.name)
+        return online.write(pipeline.dynamodb, pipeline.online, version, view, [entity])
+
+    return write
+
+
+def test_a_value_is_used_up_to_the_second_of_its_ttl(pipeline, one_value):
+    tick = int(START.timestamp())
+    ttl = timedelta(days=14)
+    one_value(tick, 0.25)
+    column = "carrier_delay_rate_7d"
+    assert pipeline.look_up(START + ttl).values[column] == 0.25
+    too_late = pipeline.look_up(START + ttl + timedelta(seconds=1))
+    assert (too_late.values[column], too_late.stale) == (None, (column,))
+    too_early = pipeline.look_up(START - timedelta(seconds=1))
+    assert too_early.values[column] is None and column in too_early.missing
+    assert pipeline.look_up(START).values[column] == 0.25
+
+
+def test_an_older_value_never_replaces_a_newer_one_and_an_equal_one_does(pipeline, one_value):
+    tick = int(START.timestamp())
+    assert one_value(tick, 0.5) == 1
+    assert one_value(tick - 1, 0.1) == 0
+    assert pipeline.look_up(START + HOUR).values["carrier_delay_rate_7d"] == 0.5
+    assert one_value(tick, 0.6) == 1
+    assert one_value(tick + 1, None) == 1  # the newest may be missing; it is not stale
+    found = pipeline.look_up(START + HOUR)
+    assert (found.values["carrier_delay_rate_7d"], found.stale) == (None, ())
+
+
+def test_many_rows_are_looked_up_in_few_reads(pipeline, one_value):
+    one_value(int(START.timestamp()), 0.5)
+    rows = [{"carrier": f"C{n}", "origin": "EWR"} for n in range(150)] + [{"carrier": "UA"}]
+    found = online.read(
+        pipeline.dynamodb, pipeline.online, pipeline.features, rows, [START.timestamp()] * len(rows)
+    )
+    assert [each.values["carrier_delay_rate_7d"] for each in found] == [None] * 150 + [0.5]
+
+
+def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):
+    pipeline.run(pipeline.version(0, 311))
+    served = pipeline.look_up(departed(312), CARRIERS[312 % 3], ORIGINS[312 % 2]).values
+    pipeline.run(pipeline.version(312, FLIGHTS - 1))
+    built = pipeline.call("build_training_set", {"run": "run-1"})
+
+    train, test = read_parquet(pipeline, built["train_uri"]), read_parquet(pipeline, built["test_uri"])
+    # the last flight is 359: test is 312..359, training ends six hours before 311
+    assert [round((m - START) / HOUR) for m in train["event_ts"].to_pylist()] == list(range(305))
+    assert [round((m - START) / HOUR) for m in test["event_ts"].to_pylist()] == list(range(312, 360))
+    assert (built["rows"], built["test_rows"]) == (305, 48)
+    assert train["label"].to_pylist() == [late(n) for n in range(305)]
+    assert test["carrier_delay_rate_7d"].to_pylist() == [
+        pytest.approx(rate(departed(n), carrier=CARRIERS[n % 3])) for n in range(312, 360)
+    ]
+    # flight 3 departs as flight 0 of its carrier lands, late
+    assert train["carrier_delay_rate_7d"].to_pylist()[:4] == [None, None, None, 1.0]
+    [trained] = test.slice(0, 1).select(list(served)).to_pylist()
+    assert trained == served  # no skew between the value served at a moment and the one trained on
+    assert (built["champion_package_arn"], built["champion_model_uri"]) == (None, None)
+    head = pipeline.catalog.head("flights")
+    assert built["snapshot"] == f"flights@{head.snapshot_id}"
+    assert pipeline.catalog.read("flights", tag="run-run-1").num_rows == FLIGHTS
+
+
+def test_the_baseline_holds_the_columns_a_caller_sends_and_the_champion_is_named(pipeline):
+    pipeline.run(pipeline.version(0, 179))
+    arn = champion(pipeline, "s3://lake/models/model.tar.gz")
+    built = pipeline.call("build_training_set", {"run": "run-3"})
+    assert built["champion_package_arn"] == arn
+    assert built["champion_model_uri"] == "s3://lake/models/model.tar.gz"
+
+    prefix = built["baseline_uri"].removeprefix(f"s3://{pipeline.lake}/")
+    body = pipeline.s3.get_object(Bucket=pipeline.lake, Key=f"{prefix}statistics.json")["Body"].read()
+    features = {each["name"]: each for each in json.loads(body)["features"]}
+    assert set(features) == set(pipeline.features.request) - {"scheduled_departure"}
+    # 125 flights, of which every tenth has no wind
+    wind = features["wind_speed"]["numerical_statistics"]
+    assert (built["rows"], wind["mean"]) == (125, 5.0)
+    assert wind["common"] == {"num_present": 112, "num_missing": 13}
+    distances = [flight(n)["distance"] for n in range(125)]
+    assert features["distance"]["numerical_statistics"]["mean"] == pytest.approx(np.mean(distances))
+
+
+def champion(pipeline, model_uri):
+    """Register a package and make it the one that serves."""
+    sagemaker, group = pipeline.aws.client("sagemaker"), pipeline.aws.name("group")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    specification = {
+        "Containers": [{"Image": "image", "ModelDataUrl": model_uri}],
+        "SupportedContentTypes": ["application/json"],
+        "SupportedResponseMIMETypes": ["application/json"],
+    }
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, InferenceSpecification=specification)[
+        "ModelPackageArn"
+    ]
+    texts = {"id": "champion", "model_package_arn": arn, "model_name": "m", "variant": "a", "since": "2013"}
+    item = {name: {"S": value} for name, value in texts.items()} | {"model_version": {"N": "1"}}
+    pipeline.dynamodb.put_item(TableName=pipeline.state, Item=item)
+    return arn
+
+
+def test_without_any_drop_training_is_skipped_with_the_reason(pipeline):
+    with pytest.raises(InsufficientDataError, match="dataset `flights` has no rows yet"):
+        pipeline.call("build_training_set", {"run": "run-5"})
+
+
+def test_without_rows_of_this_feature_version_training_is_skipped_with_the_reason(pipeline):
+    pipeline.version(0, 10)
+    with pytest.raises(InsufficientDataError, match="view `carrier_delay` has no rows of feature version"):
+        pipeline.call("build_training_set", {"run": "run-6"})
+
+
+def test_with_too_few_rows_training_is_skipped_with_the_numbers(pipeline):
+    pipeline.run(pipeline.version(0, 100))
+    with pytest.raises(InsufficientDataError, match="46 rows to train on, at least 100 are needed"):
+        pipeline.call("build_training_set", {"run": "run-7"})
