@@ -10,8 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from dropping import put, settled
 
-ROWS = 300
-
 
 @dataclass(frozen=True)
 class Case:
@@ -42,15 +40,15 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def bodies(flights, january):
+def bodies(flights, some_flights):
     """What is dropped in each case; good ones hold rows of their own."""
-    csv = flights.to_csv(january.slice(0, ROWS))
+    csv = flights.to_csv(some_flights(0))
     parquet = io.BytesIO()
-    pq.write_table(january.slice(0, ROWS), parquet)
+    pq.write_table(some_flights(0), parquet)
     lines = csv.splitlines(keepends=True)
     return {
         "good": csv,
-        "any letters in a key": flights.to_csv(january.slice(ROWS, ROWS)),
+        "any letters in a key": flights.to_csv(some_flights(1)),
         "row of other length": b"".join([*lines[:2], b"2013-01-01,too,few\n", *lines[3:]]),
         "quote left open": b"".join([*lines[:2], b'"20130101T1015Z-UA1545-EWR,UA\n', *lines[3:]]),
         "header only": lines[0],
@@ -64,7 +62,7 @@ def bodies(flights, january):
         "no known extension": csv,
         "folder marker": b"",
         "unknown dataset": csv,
-        "renamed column": flights.to_csv(flights.with_faults(january.slice(0, ROWS))),
+        "renamed column": flights.to_csv(flights.with_faults(some_flights(0))),
         "too few rows": b"".join(lines[:50]),
     }
 

@@ -32,9 +32,9 @@ print(json.dumps(answers))
 
 
 @pytest.fixture(scope="module")
-def accepted(pipeline, flights, january):
+def accepted(pipeline, flights, some_flights):
     """A recorded drop, so that there is something to list."""
-    version = put(pipeline, "drops/flights/plain.csv", flights.to_csv(january.slice(10_000, 300)))
+    version = put(pipeline, "drops/flights/plain.csv", flights.to_csv(some_flights(6)))
     return settled(pipeline, {version})[version]
 
 
