@@ -10,10 +10,13 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from types import FrameType
 
+import tidegate
+import training_jobs
 from tidegate.errors import TidegateError
-from training_jobs.paths import Paths
+from training_jobs.paths import PIPELINE, Paths
 
 FAILURE_CHARACTERS = 1024  # what SageMaker takes of the failure file
 STOPPED_EXIT_CODE = 143
@@ -36,10 +39,8 @@ def main() -> int:
     except MemoryError:
         return _fail(paths, "error: out of memory\n  hint:  choose a larger instance type in pipeline.toml")
     except Exception as error:  # noqa: BLE001  the process edge: the user's own frame and message first, then the trace
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.relpath(frame.filename)}:{frame.lineno}"
         traceback.print_exc()
-        return _fail(paths, f"error: {type(error).__name__}: {error}\n  cause: {where}  {frame.line}")
+        return _fail(paths, f"error: {type(error).__name__}: {error}\n  cause: {_where(error)}")
 
 
 def _run(job: str, paths: Paths) -> int:
@@ -70,6 +71,15 @@ def _lambda(handler: str) -> int:
 
     runtime.main(["awslambdaric", handler])
     return 0
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of the user's or our own code: a library's tells nobody what to change."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [PIPELINE.resolve(), *(Path(package.__path__[0]) for package in (training_jobs, tidegate))]
+    own = [frame for frame in frames if any(Path(frame.filename).resolve().is_relative_to(f) for f in ours)]
+    frame = (own or frames)[-1]
+    return f"{os.path.relpath(frame.filename)}:{frame.lineno}  {frame.line}"
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

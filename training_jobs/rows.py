@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.errors import InsufficientDataError
+from tidegate.errors import InsufficientDataError, TidegateError
 from tidegate.features import Array
 from tidegate.instances import from_table
 from tidegate.metrics import Labels
@@ -31,11 +31,19 @@ def read(folder: Path, types: Mapping[str, str]) -> Rows:
 
     Raises:
         InsufficientDataError: there is none, or they hold no rows.
+        TidegateError: one of them is not Parquet.
     """
     files = sorted(folder.rglob("*.parquet"))
-    tables = [pq.read_table(file) for file in files]
+    tables = [_table(file) for file in files]
     if not tables or not sum(table.num_rows for table in tables):
         raise InsufficientDataError(f"no rows in the channel `{folder.name}`", cause=f"{len(files)} files")
     table = pa.concat_tables(tables)
     moments = from_table(table, {MOMENT: "timestamp"})[MOMENT]
     return Rows(from_table(table, types), table[LABEL].to_numpy().astype(np.int8), moments, table)
+
+
+def _table(file: Path) -> pa.Table:
+    try:
+        return pq.read_table(file)
+    except pa.ArrowInvalid as cause:
+        raise TidegateError(f"`{file.name}` is not a Parquet file", cause=str(cause)) from cause

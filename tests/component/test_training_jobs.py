@@ -1,0 +1,459 @@
+"""The jobs as the container runs them: real processes, a folder, and the environment SageMaker documents."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from serving_account import FLIGHTS, plan
+from sklearn.metrics import roc_auc_score
+
+REPOSITORY = Path(__file__).parents[2]
+START = datetime(2013, 1, 1, tzinfo=UTC)
+ROWS = 600
+TUNED = {"learning_rate": "0.2", "max_leaf_nodes": "8", "min_samples_leaf": "20"}
+# of step_functions/training.asl.json, as SageMaker reads a job's output
+SCORE = re.compile(r"\[metric\] validation:score=([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?);")
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory):
+    """A working directory as in the image: `pipeline/` in it, code on the path; each job has its own root."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "pipeline").mkdir()
+    (folder / "pipeline" / "plan.json").write_text(json.dumps(plan_document()))
+    shutil.copy(FLIGHTS / "features.py", folder / "pipeline")
+    return Jobs(folder, tmp_path_factory)
+
+
+def plan_document():
+    document = plan().to_json()
+    training = {**document["config"]["training"], "folds": 2, "gap_hours": 6, "parameters": {"max_iter": 8}}
+    gate = {**document["config"]["gate"], "bootstrap_replicates": 100}
+    return {**document, "config": {**document["config"], "training": training, "gate": gate}}
+
+
+class Jobs:
+    def __init__(self, folder, tmp_path_factory):
+        self.folder = folder
+        self.new_root = lambda: tmp_path_factory.mktemp("ml")
+
+    def environment(self, root, **more):
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SAGEMAKER_BASE_DIR": str(root),
+            "PIPELINE_DIR": "pipeline",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            **more,
+        }
+
+    def argv(self, job):
+        return [sys.executable, "-m", "training_jobs.entry", job]
+
+    def run(self, job, root):
+        done = subprocess.run(
+            self.argv(job),
+            cwd=self.folder,
+            env=self.environment(root),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        failure = root / "output" / "failure"
+        return SimpleNamespace(
+            code=done.returncode,
+            out=done.stdout,
+            err=done.stderr,
+            failure=failure.read_text() if failure.exists() else None,
+        )
+
+    def train(self, *, rows=None, **hyperparameters):
+        root = self.new_root()
+        channel, config = root / "input" / "data" / "train", root / "input" / "config"
+        channel.mkdir(parents=True)
+        config.mkdir(parents=True)
+        if isinstance(rows, bytes):
+            (channel / "part-0.parquet").write_bytes(rows)
+        else:
+            pq.write_table(labelled(ROWS) if rows is None else rows, channel / "part-0.parquet")
+        given = {**TUNED, "_tuning_objective_metric": "validation:score", **hyperparameters}
+        (config / "hyperparameters.json").write_text(json.dumps(given))
+        return root, self.run("train", root)
+
+    def evaluate(self, rows, **models):
+        root = self.new_root()
+        inputs = root / "processing" / "input"
+        (inputs / "test").mkdir(parents=True)
+        pq.write_table(rows, inputs / "test" / "part-0.parquet")
+        for channel, model in models.items():
+            (inputs / channel).mkdir()
+            with tarfile.open(inputs / channel / "model.tar.gz", "w:gz") as archive:
+                archive.add(model, arcname=".")
+        done = self.run("evaluate", root)
+        return root / "processing" / "output" / "evaluation", done
+
+    @contextmanager
+    def serve(self, model):
+        """A serving process over a copy of `model`, once it listens."""
+        root = self.new_root()
+        shutil.copytree(model, root / "model")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = self.environment(root, SAGEMAKER_BIND_TO_PORT=str(port))
+        process = subprocess.Popen(
+            self.argv("serve"), cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            _wait_until_open(port, process)
+            yield Served(port, process)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
+class Served:
+    def __init__(self, port, process):
+        self.port, self.process = port, process
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text) if text else None
+
+    def invoke(self, document):
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.ask("POST", "/invocations", body)
+
+
+def _wait_until_open(port, process, seconds=40):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"the server did not start: {process.stderr.read()}")
+
+
+def labelled(count, *, first=0, label=None):
+    """An hour from row to row; late when the carrier's rate is high, mostly."""
+    draw = np.random.default_rng(first + 7)
+    rate = draw.random(count)
+    labels = (
+        (rate + 0.3 * draw.normal(size=count) > 0.5).astype(np.int8)
+        if label is None
+        else np.full(count, label)
+    )
+    moments = [START + timedelta(hours=first + n) for n in range(count)]
+    time_type = pa.timestamp("us", "UTC")
+    columns = {
+        "scheduled_departure": pa.array(moments, time_type),
+        "carrier": draw.choice(["UA", "AA", "B6"], count),
+        "origin": draw.choice(["EWR", "JFK"], count),
+        "dest": draw.choice(["ORD", "LAX", "SFO"], count),
+        "distance": draw.integers(200, 2500, count),
+        "hour": [moment.hour for moment in moments],
+        "humid": draw.uniform(20, 90, count),
+        "wind_speed": pa.array([None if n % 10 == 0 else 5.0 + n % 7 for n in range(count)]),
+        "precip": np.zeros(count),
+        "visib": np.full(count, 10.0),
+        "carrier_delay_rate_7d": rate,
+        "origin_delay_rate_7d": pa.array([None if n % 5 == 0 else 0.2 for n in range(count)]),
+        "label": pa.array(labels, pa.int8()),
+        "event_ts": pa.array(moments, time_type),
+    }
+    return pa.table(columns)
+
+
+@pytest.fixture(scope="module")
+def final(jobs):
+    """One chosen configuration, trained and packed."""
+    root, done = jobs.train(purpose="final", run="run-1", snapshot="flights@7")
+    assert done.code == 0, done.err
+    return SimpleNamespace(model=root / "model", done=done)
+
+
+@pytest.fixture(scope="module")
+def weak(jobs):
+    """A model that learned next to nothing."""
+    root, done = jobs.train(purpose="final", run="run-0", min_samples_leaf="200", learning_rate="0.001")
+    assert done.code == 0, done.err
+    return root / "model"
+
+
+@pytest.fixture(scope="module")
+def evaluated(jobs, final, weak):
+    out, done = jobs.evaluate(labelled(300, first=1000), candidate=final.model, champion=weak)
+    assert done.code == 0, done.err
+    return out
+
+
+@pytest.fixture(scope="module")
+def served(jobs, final):
+    with jobs.serve(final.model) as server:
+        yield server
+
+
+def digests(model):
+    return json.loads((model / "manifest.json").read_text())["sha256"]
+
+
+def golden(evaluated):
+    return json.loads((evaluated / "golden.json").read_text())["rows"]
+
+
+def test_a_trial_prints_one_score_and_leaves_nothing(jobs):
+    root, done = jobs.train(purpose="trial")
+    assert done.code == 0, done.err
+    [score] = SCORE.findall(done.out)
+    assert 0.6 < float(score) <= 1
+    assert not (root / "model").exists() and done.failure is None
+
+
+def test_the_chosen_configuration_is_packed_with_its_facts(final):
+    assert len(SCORE.findall(final.done.out)) == 1
+    manifest = json.loads((final.model / "manifest.json").read_text())
+    assert (manifest["run"], manifest["snapshot"], manifest["rows"]) == ("run-1", "flights@7", ROWS)
+    assert manifest["feature_hash"] == plan().features.hash
+    assert manifest["parameters"] == {
+        "learning_rate": 0.2,
+        "max_leaf_nodes": 8,
+        "min_samples_leaf": 20,
+        "max_iter": 8,
+    }
+    assert manifest["positive_rate"] == pytest.approx(np.mean(labelled(ROWS)["label"].to_numpy()))
+    scores = manifest["cross_validation"]["scores"]
+    assert len(scores) == 2
+    assert float(SCORE.findall(final.done.out)[0]) == pytest.approx(np.mean(scores), abs=1e-6)
+    assert sorted(path.name for path in final.model.iterdir()) == sorted(manifest["sha256"])
+
+
+def test_the_same_inputs_give_the_same_bytes_in_another_process(jobs, final, weak):
+    root, _ = jobs.train(purpose="final", run="run-1", snapshot="flights@7")
+    assert digests(root / "model") == digests(final.model)
+    assert digests(weak)["model.skops"] != digests(final.model)["model.skops"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        pytest.param(b"PAR1 no more", "error: `part-0.parquet` is not a Parquet file", id="damaged"),
+        pytest.param(labelled(1).slice(0, 0), "error: no rows in the channel `train`", id="empty"),
+        pytest.param(labelled(80, label=1), "error: none of 2 folds can be scored", id="one class"),
+    ],
+)
+def test_a_channel_that_cannot_be_trained_on_fails_with_the_jobs_own_words(jobs, rows, what):
+    root, done = jobs.train(rows=rows, purpose="final")
+    assert done.code == 1
+    assert done.failure.startswith(what) and len(done.failure) <= 1024
+    assert "Traceback" not in done.err and not SCORE.search(done.out)
+    assert not (root / "model").exists()
+
+
+def test_the_users_own_mistake_is_told_with_the_line_to_change(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "pipeline").mkdir()
+    (folder / "pipeline" / "plan.json").write_text(json.dumps(plan_document()))
+    text = (FLIGHTS / "features.py").read_text().replace("np.log1p(distance)", "np.percentile(distance, 200)")
+    (folder / "pipeline" / "features.py").write_text(text)
+    line = text[: text.index("np.percentile")].count("\n") + 1
+    _, done = Jobs(folder, tmp_path_factory).train(purpose="trial")
+    assert done.code == 1
+    assert done.failure.startswith("error: ValueError: Percentiles must be in the range [0, 100]")
+    assert done.failure.endswith(
+        f"cause: pipeline/features.py:{line}  return (np.percentile(distance, 200),)"
+    )
+
+
+def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
+    found = json.loads((evaluated / "evaluation.json").read_text())
+    assert (found["metric"], found["rows"]) == ("roc_auc", 300)
+    assert (found["candidate"]["run"], found["champion"]["run"]) == ("run-1", "run-0")
+    assert found["baseline"] == {"guess": 0.5}
+    gate = found["gate"]
+    assert gate["passed"] is True and len(gate["reasons"]) == 4
+    assert gate["difference"]["value"] == pytest.approx(
+        found["candidate"]["metric"] - found["champion"]["metric"]
+    )
+    interval = found["candidate"]["interval"]
+    assert interval["low"] < interval["value"] < interval["high"]
+
+
+def test_the_first_model_is_evaluated_alone_and_a_model_never_beats_itself(jobs, final):
+    alone, done = jobs.evaluate(labelled(300, first=1000), candidate=final.model)
+    assert done.code == 0, done.err
+    found = json.loads((alone / "evaluation.json").read_text())
+    assert found["champion"] is None and found["gate"]["difference"] is None
+    assert found["gate"]["passed"] is True
+
+    twin, _ = jobs.evaluate(labelled(300, first=1000), candidate=final.model, champion=final.model)
+    gate = json.loads((twin / "evaluation.json").read_text())["gate"]
+    assert gate["passed"] is False
+    assert gate["difference"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_tampered_candidate_is_not_evaluated(jobs, final, tmp_path):
+    model = shutil.copytree(final.model, tmp_path / "model")
+    (model / "signature.json").write_text((model / "signature.json").read_text().replace("UA", "XX"))
+    _, done = jobs.evaluate(labelled(50, first=1000), candidate=model)
+    assert done.code == 1
+    assert done.failure == "error: the artefact was changed\n  cause: other bytes in signature.json"
+
+
+def test_golden_rows_cover_missing_aggregates(evaluated):
+    rows = golden(evaluated)
+    assert len(rows) == 21
+    assert rows[-1]["instance"]["carrier_delay_rate_7d"] is None
+    assert all(0 <= row["probability"] <= 1 for row in rows)
+
+
+def test_the_profile_of_predictions_is_written(evaluated):
+    assert pq.read_table(evaluated / "predictions.parquet").num_rows > 0
+
+
+def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, evaluated):
+    assert served.ask("GET", "/ping") == (200, None)
+    rows = golden(evaluated)
+    status, answer = served.invoke({"instances": [row["instance"] for row in rows]})
+    assert (status, answer["model"]) == (200, "run-1")
+    assert [each["probability"] for each in answer["predictions"]] == [row["probability"] for row in rows]
+    for row in rows[-3:]:
+        _, one = served.invoke({"instances": [row["instance"]]})
+        assert one["predictions"] == [{"probability": row["probability"]}]
+
+
+def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
+    table = labelled(300, first=1000)
+    rows = table.drop_columns(["label", "event_ts"]).to_pylist()
+    for row in rows:
+        row["scheduled_departure"] = row["scheduled_departure"].isoformat()
+    _, answer = served.invoke({"instances": rows})
+    score = roc_auc_score(table["label"].to_numpy(), [each["probability"] for each in answer["predictions"]])
+    document = json.loads((evaluated / "evaluation.json").read_text())
+    assert score == pytest.approx(document["candidate"]["metric"], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "fields"),
+    [
+        ({"dep_delay": 3, "tail": 1}, "instance 1 has unknown members", ["dep_delay", "tail"]),
+        ({"carrier": ..., "hour": ...}, "instance 1 lacks members", ["carrier", "hour"]),
+        ({"distance": "far"}, "`distance` must be a", []),
+        ({"distance": 10**400}, "`distance` must be a", []),
+        ({"carrier": 7}, "`carrier` must be a string", []),
+        ({"scheduled_departure": "soon"}, "`scheduled_departure` must be a timestamp", []),
+    ],
+)
+def test_an_instance_that_is_not_as_the_signature_says_is_refused_with_its_fields(
+    served, evaluated, change, what, fields
+):
+    good = golden(evaluated)[0]["instance"]
+    bad = {name: value for name, value in {**good, **change}.items() if value is not ...}
+    status, answer = served.invoke({"instances": [good, bad]})
+    assert (status, answer["error"]["fields"]) == (400, fields)
+    assert answer["error"]["what"].startswith(what)
+
+
+def test_aggregates_may_be_absent_and_count_as_missing(served, evaluated):
+    row = golden(evaluated)[-1]
+    without = {name: value for name, value in row["instance"].items() if value is not None}
+    _, answer = served.invoke({"instances": [{**without, "wind_speed": row["instance"]["wind_speed"]}]})
+    assert answer["predictions"] == [{"probability": row["probability"]}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"instances": []}',
+        b'{"instances": [1]}',
+        b'{"instances": [{"distance": NaN}]}',
+        b'{"instances": [{"carrier": "\xff"}]}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_body_that_is_no_request_is_refused(served, body):
+    status, answer = served.invoke(body)
+    assert status == 400 and answer["error"]["what"]
+
+
+def test_a_body_that_is_too_large_and_an_unknown_path_are_refused(served):
+    assert served.invoke(b" " * (6 * 1024 * 1024 + 1))[0] == 413
+    assert served.ask("GET", "/invocations")[0] == 404
+    assert served.ask("GET", "/")[0] == 404
+    assert served.ask("GET", "/ping")[0] == 200
+
+
+@pytest.mark.parametrize("name", ["model.skops", "manifest.json"])
+def test_a_tampered_model_is_never_healthy_and_says_why(jobs, final, tmp_path, name):
+    model = shutil.copytree(final.model, tmp_path / "model")
+    data = (model / name).read_bytes()
+    (model / name).write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    with jobs.serve(model) as server:
+        assert server.ask("GET", "/ping")[0] == 503
+        status, answer = server.invoke({"instances": [{}]})
+        assert (status, answer["error"]["what"]) == (503, "the model is not ready")
+        server.process.send_signal(signal.SIGTERM)
+        _, err = server.process.communicate(timeout=25)
+    assert "the artefact" in err and name in err
+
+
+def test_a_request_in_flight_is_answered_before_the_server_ends(jobs, final, evaluated):
+    row = golden(evaluated)[0]
+    body = json.dumps({"instances": [row["instance"]]}).encode()
+    with jobs.serve(final.model) as server:
+        caller = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        caller.sendall(head + body[:10])
+        assert server.ask("GET", "/ping")[0] == 200  # by now it has read the head
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert server.process.poll() is None
+        caller.sendall(body[10:])
+        answer = http.client.HTTPResponse(caller)
+        answer.begin()
+        assert answer.status == 200
+        assert json.loads(answer.read())["predictions"] == [{"probability": row["probability"]}]
+        caller.close()
+        server.process.wait(timeout=25)  # SageMaker kills 30 s after SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"), [([], 2, "no job named"), (["bake"], 1, "no job `bake`")]
+)
+def test_a_job_that_does_not_exist_is_told_which_do(jobs, arguments, code, said):
+    argv = [sys.executable, "-m", "training_jobs.entry", *arguments]
+    environment = jobs.environment(jobs.new_root())
+    done = subprocess.run(
+        argv, cwd=jobs.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == code
+    assert said in done.stderr and "train, serve, evaluate, measure" in done.stderr
