@@ -3,10 +3,12 @@
 Results go to stdout, narration to stderr. Exit 0 yes, 1 it ran and the answer is no, 2 it could not run.
 """
 
+import functools
 import importlib
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -84,48 +86,47 @@ class Verbs(click.Group):
 
         The word after `--aws` is a profile, unless it is a verb or a file, which no profile is called.
         """
-        head, rest, words = [], [], iter(args)
-        for word in words:
+        head, rest, words = [], [], list(args)
+        while words:
+            word = words.pop(0)
             if word == "--aws":
-                following = next(words, "")
-                is_profile = (
-                    following
-                    and not following.startswith("-")
-                    and following not in self.list_commands(ctx)
-                    and not Path(following).is_file()
-                )
-                head.append(f"--aws={following if is_profile else ''}")
-                rest += [] if is_profile or not following else [following]
+                head.append(f"--aws={words.pop(0) if words and self._is_profile(ctx, words[0]) else ''}")
+            elif word in ("--json", "-q", "--quiet") or word.startswith("--aws="):
+                head.append(word)
             else:
-                anywhere = word in ("--json", "-q", "--quiet") or word.startswith("--aws=")
-                (head if anywhere else rest).append(word)
+                rest.append(word)
         return super().parse_args(ctx, head + rest)
 
-    def main(self, *arguments: Any, **options: Any) -> Any:
+    def _is_profile(self, ctx: click.Context, word: str) -> bool:
+        return not (word.startswith("-") or word in self.list_commands(ctx) or Path(word).is_file())
+
+    def main(self, args: Sequence[str] | None = None, **options: Any) -> Any:
         """Run a verb; whatever goes wrong is `error / cause / hint`, as JSON too when that was asked for."""
+        words = list(sys.argv[1:] if args is None else args)
+        fail = functools.partial(_fail, as_json="--json" in words)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended
         try:
-            sys.exit(super().main(*arguments, **options | {"standalone_mode": False}))
+            sys.exit(super().main(words, "tidegate", **options | {"standalone_mode": False}))
         except CommandError as error:
-            _fail(error)
+            fail(error)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(error.exit_code)
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "tidegate"
-            _fail(CommandError(error.format_message(), hint=f"{command} --help"))
+            fail(CommandError(error.format_message(), hint=f"{command} --help"))
         except (click.Abort, KeyboardInterrupt):
             click.echo("", err=True)
             sys.exit(INTERRUPTED)
         except Exception as error:
             if not type(error).__module__.startswith("botocore"):
                 raise  # a fault of ours: its trace is what helps
-            _fail(CommandError("a call of AWS's API failed", cause=str(error)))
+            fail(CommandError("a call of AWS's API failed", cause=str(error)))
 
 
-def _fail(error: CommandError) -> NoReturn:
-    if "--json" in sys.argv[1:]:
+def _fail(error: CommandError, *, as_json: bool) -> NoReturn:
+    if as_json:
         click.echo(json.dumps(error.to_json()))
     else:
         error.show()

@@ -1,0 +1,163 @@
+"""The lines a person reads: columns that stand still, and the one number of each state."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tidegate_cli.facts import FACTS, Told, number
+from tidegate_cli.log_text import Said, read
+from tidegate_cli.narration import Line, Narrator
+
+MACHINES = Path(__file__).resolve().parents[2] / "step_functions"
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:Ingestion:drop-1"
+
+
+def states_of(definition):
+    """Every state of a machine, those inside of Maps too."""
+    for name, state in definition["States"].items():
+        yield name
+        if "ItemProcessor" in state:
+            yield from states_of(state["ItemProcessor"])
+
+
+def test_columns_stand_where_the_eye_and_grep_expect_them(capsys):
+    narrator = Narrator()
+    narrator.say("place", "this machine")
+    narrator.tell(Line("ingestion", "ValidateShard", "ok", 0.4, "300 rows"))
+    narrator.tell(Line("monitoring", "DriftAlarm", "ALARM", 12.34))
+    assert capsys.readouterr().err.splitlines() == [
+        "place     this machine",
+        "  ingestion   ValidateShard          ok            0.4 s   300 rows",
+        "  monitoring  DriftAlarm             ALARM        12.3 s",
+    ]
+
+
+def test_a_quiet_narrator_keeps_its_lines_and_prints_none(capsys):
+    narrator = Narrator(quiet=True)
+    narrator.tell(Line("features", "PlanFeatures", "ok", 1.23456, "2 partitions"))
+    assert capsys.readouterr() == ("", "")
+    assert narrator.lines[0].to_json() == {
+        "stage": "features",
+        "state": "PlanFeatures",
+        "verdict": "ok",
+        "seconds": 1.235,
+        "number": "2 partitions",
+    }
+
+
+def test_every_state_with_a_number_is_a_state_of_some_machine():
+    definitions = [json.loads(path.read_text()) for path in MACHINES.glob("*.asl.json")]
+    assert FACTS.keys() <= {state for definition in definitions for state in states_of(definition)}
+
+
+@pytest.mark.parametrize(
+    "state, answer, told",
+    [
+        (
+            "JudgeDrop",
+            {"Payload": {"status": "quarantine", "checks": 47, "checks_failed": 2, "rows": 28834}},
+            Told("45 of 47 checks over 28,834 rows", "quarantine"),
+        ),
+        (
+            "JudgeDrop",
+            {"Payload": {"status": "warn", "checks": 1, "checks_failed": 0, "rows": 1}},
+            Told("1 of 1 check over 1 row", "warn"),
+        ),
+        (
+            "RecordFeatures",
+            {"Payload": {"rows": 13302, "online_rows": 18}},
+            Told("13,302 rows, 18 entities online"),
+        ),
+        (
+            "AcquireTrainingLock",
+            {"Payload": {"acquired": False, "reason": "another training run is in progress", "run": "r"}},
+            Told("another training run is in progress", "skipped"),
+        ),
+        (
+            "TuneModel",
+            {
+                "TrainingJobStatusCounters": {"Completed": 6, "Stopped": 0},
+                "BestTrainingJob": {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": 0.693712}},
+            },
+            Told("6 trials, best 0.6937"),
+        ),
+        ("TuneModel", {"TrainingJobStatusCounters": {}}, Told("0 trials")),
+        (
+            "TrainModel",
+            {
+                "FinalMetricDataList": [
+                    {"MetricName": "validation:score", "Value": 0.6937},
+                    {"MetricName": "validation:score_std", "Value": 0.0152},
+                ]
+            },
+            Told("cross-validated 0.6937 +/- 0.0152"),
+        ),
+        (
+            "RegisterCandidate",
+            {"ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-dev/2"},
+            Told("flights-dev/2"),
+        ),
+        (
+            "JudgeRollout",
+            {"Payload": {"decision": "wait", "candidate_errors": 0.0, "candidate_requests": 13.0}},
+            Told("candidate: 0 errors of 13 requests", "wait"),
+        ),
+        ("PlanWindow", {"Payload": {"records": 321, "ready": True}}, Told("321 captured records")),
+        ("PlanWindow", {"Payload": {"records": 1, "ready": False}}, Told("1 captured record", "waits")),
+    ],
+)
+def test_a_states_answer_becomes_its_one_number(state, answer, told):
+    assert number(state, answer) == told
+
+
+def test_bookkeeping_states_have_no_line():
+    assert number("ReleaseTrainingLock", {"SdkHttpMetadata": {}}) is None
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("START RequestId: 1 Version: $LATEST", None),
+        ("REPORT RequestId: 1\tDuration: 9.23 ms", None),
+        ('{"_aws": {"CloudWatchMetrics": []}, "FailedPredictions": [1.0]}', None),
+        (
+            '{"level":"INFO","message":"planned shards","service":"flights-dev","key":"a b.csv","shards":1}',
+            Said("INFO planned shards  key=a b.csv  shards=1"),
+        ),
+        ('{"level":"ERROR","message":"no model"}', Said("ERROR no model", is_error=True)),
+        (
+            json.dumps(
+                {
+                    "level": "ERROR",
+                    "errorType": "DropUnreadableError",
+                    "errorMessage": "cut off\n  hint: again",
+                    "stackTrace": [
+                        '  File "a.py", line 1, in f\n    g()',
+                        '  File "b.py", line 2, in g\n    h()',
+                    ],
+                }
+            ),
+            Said(
+                'ERROR DropUnreadableError: cut off\n  hint: again\n  File "b.py", line 2, in g',
+                is_error=True,
+            ),
+        ),
+        (json.dumps({"type": "TaskStateEntered", "details": {}, "execution_arn": EXECUTION}), None),
+        (
+            json.dumps(
+                {
+                    "type": "ExecutionFailed",
+                    "details": {"error": "E", "cause": "c"},
+                    "execution_arn": EXECUTION,
+                }
+            ),
+            Said("ERROR ExecutionFailed E: c  run=drop-1", is_error=True),
+        ),
+        ("[metric] validation:score=0.69;", Said("[metric] validation:score=0.69;")),
+        ("Traceback (most recent call last):", Said("Traceback (most recent call last):", is_error=True)),
+        ("42", Said("42")),
+    ],
+)
+def test_a_line_of_a_log_says_what_a_person_wants_to_know(line, said):
+    assert read(line) == said
