@@ -1,4 +1,4 @@
-"""How the other verbs find the pipeline that `tidegate up` runs, and are not misled by one that was killed."""
+"""How the other verbs find the pipeline of `tidegate up`, and are not misled by one that was killed."""
 
 import json
 import os
