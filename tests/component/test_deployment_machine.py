@@ -1,0 +1,245 @@
+"""The deployment machine with everything it calls: templates deployed, functions run, endpoints served.
+
+Only the model is the test's: a server that answers one half, or wrongly, or not at all.
+"""
+
+import json
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from sagemaker_cloud import DOCKERFILE, tarred, unique
+from serving_account import plan
+
+from localcloud import cloud, images, server
+from localcloud.assembly import Assembly, ImageAsset, Stack
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = [{"instance": {"golden": True}, "probability": 0.5}] * 3
+SERVER = """
+import http.server, json, os, pathlib, sys
+behaviour = (pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"]) / "model/behaviour").read_text()
+if behaviour == "broken":
+    sys.exit("the model cannot be loaded")
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        self.answer(200, b"")
+
+    def do_POST(self):
+        instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+        if behaviour == "failing" and not instances[0].get("golden"):
+            return self.answer(500, b"division by zero")
+        predictions = [{"probability": 0.7 if behaviour == "wrong" else 0.5} for _ in instances]
+        self.answer(200, json.dumps({"predictions": predictions, "model": behaviour}).encode())
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+address = ("127.0.0.1", int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
+http.server.ThreadingHTTPServer(address, Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def aws(assembly, tmp_path_factory):
+    """The deployed example, its endpoint not there yet, and an image for the test's models."""
+    with server.start(assembly=assembly) as running:
+        client = running.cloud.client
+        outputs = {
+            output["OutputKey"]: output["OutputValue"]
+            for stack in client("cloudformation").describe_stacks()["Stacks"]
+            for output in stack.get("Outputs", [])
+        }
+        yield SimpleNamespace(client=client, image=image(tmp_path_factory.mktemp("image")), **outputs)
+
+
+def image(folder):
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "entry.py").write_text(SERVER)
+    tag = unique("tag")
+    asset = ImageAsset(
+        id=tag,
+        folder=folder,
+        dockerfile="Dockerfile",
+        target="",
+        arguments={},
+        destinations=(("images", tag),),
+    )
+    stack = Stack(id=tag, name=tag, template_file=folder / "none.json", images=(asset,))
+    images.register(Assembly(folder, (stack,)))
+    return f"{cloud.ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/images:{tag}"
+
+
+@pytest.fixture
+def deployed(aws):
+    """Approve a package of that behaviour and follow the rollout it starts: how it ended."""
+
+    def roll_out(behaviour):
+        began = time.time()
+        run = unique("run")
+        s3 = aws.client("s3")
+        key = f"models/{run}/output/model.tar.gz"
+        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=tarred(behaviour=behaviour))
+        golden = json.dumps({"rows": GOLDEN}).encode()
+        s3.put_object(Bucket=aws.LakeBucket, Key=f"evaluations/{run}/golden.json", Body=golden)
+        container = {"Image": aws.image, "ModelDataUrl": f"s3://{aws.LakeBucket}/{key}"}
+        arn = aws.client("sagemaker").create_model_package(
+            ModelPackageGroupName=aws.ModelPackageGroup,
+            ModelApprovalStatus="Approved",
+            SkipModelValidation="All",
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+            CustomerMetadataProperties={"run": run, "feature_set_hash": plan().features.hash},
+        )["ModelPackageArn"]
+        return ended(aws, aws.DeploymentMachine, began) | {"package_arn": arn}
+
+    return roll_out
+
+
+def ended(aws, machine, began, seconds=90):
+    """The one execution since `began`, once it has ended."""
+    client, until = aws.client("stepfunctions"), time.monotonic() + seconds
+    while time.monotonic() < until:
+        executions = client.list_executions(stateMachineArn=machine)["executions"]
+        since = [each["executionArn"] for each in executions if each["startDate"].timestamp() >= began]
+        for arn in since:
+            if (found := client.describe_execution(executionArn=arn))["status"] != "RUNNING":
+                return found
+        time.sleep(0.1)
+    raise AssertionError(f"not ended within {seconds} s: {[path(client, arn)[-12:] for arn in since]}")
+
+
+def path(client, execution_arn):
+    """The states it entered."""
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+    events = [event for page in pages for event in page["events"]]
+    return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
+
+
+class Users:
+    """Ask all the time; count who was answered."""
+
+    def __init__(self, aws):
+        self.runtime, self.endpoint = aws.client("sagemaker-runtime"), aws.EndpointName
+        self.answered = self.failed = 0
+        self.stop = threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.ask)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def ask(self):
+        body = json.dumps({"instances": [{"hour": 8}]})
+        while not self.stop.wait(0.02):
+            try:
+                self.runtime.invoke_endpoint(
+                    EndpointName=self.endpoint, ContentType="application/json", Body=body
+                )
+                self.answered += 1
+            except self.runtime.exceptions.ModelError:
+                self.failed += 1
+
+
+def champion(aws):
+    item = (
+        aws.client("dynamodb").get_item(TableName=aws.StateTable, Key={"id": {"S": "champion"}}).get("Item")
+    )
+    return item and {name: next(iter(value.values())) for name, value in item.items()}
+
+
+def lock(aws):
+    key = {"id": {"S": "lock#deployment"}}
+    return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
+
+
+def shares(aws):
+    """Weights of the variants in service."""
+    described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
+    assert described["EndpointStatus"] == "InService"
+    return {each["VariantName"]: each["CurrentWeight"] for each in described["ProductionVariants"]}
+
+
+def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate(aws, deployed):
+    wrong = deployed("wrong")
+    assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError")
+    assert "3 of 3 answers differ" in wrong["cause"]
+    assert champion(aws) is None and lock(aws) is None
+    endpoints = aws.client("sagemaker").list_endpoints
+    assert {e["EndpointStatus"] for e in endpoints()["Endpoints"]} <= {"Deleting"}
+    while endpoints()["Endpoints"]:
+        time.sleep(0.1)
+
+    first = deployed("good")
+    assert first["status"] == "SUCCEEDED", first.get("cause")
+    assert json.loads(first["output"])["outcome"] == "promoted"
+    assert champion(aws)["model_package_arn"] == first["package_arn"]
+    assert shares(aws) == {"variant-a": 1}
+
+    with Users(aws) as users:
+        for behaviour, error in (("wrong", "CandidateUnhealthyError"), ("broken", "EndpointNotReady")):
+            began = time.monotonic()
+            refused = deployed(behaviour)
+            assert (refused["status"], refused["error"]) == ("FAILED", error), refused.get("cause")
+            assert time.monotonic() - began < 45
+            assert champion(aws)["model_package_arn"] == first["package_arn"]
+            assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+        assert users.failed == 0  # no request met a candidate that failed before its first share
+
+        failing = deployed("failing")
+        assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
+        assert champion(aws)["model_package_arn"] == first["package_arn"]
+        assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+        assert 0 < users.failed < users.answered / 2
+
+        failed = users.failed
+        second = deployed("good")
+        assert second["status"] == "SUCCEEDED", second.get("cause")
+        assert champion(aws)["model_package_arn"] == second["package_arn"]
+        assert shares(aws) == {"variant-b": 1} and lock(aws) is None
+        assert users.failed == failed
+
+
+def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    sagemaker, states = aws.client("sagemaker"), aws.client("stepfunctions")
+    role = sagemaker.describe_model(ModelName=champion(aws)["model_name"])["ExecutionRoleArn"]
+    sagemaker.create_model(
+        ModelName="our-flights-dev-v1", ExecutionRoleArn=role, PrimaryContainer={"Image": aws.image}
+    )
+    began = time.time()
+    states.start_execution(stateMachineArn=aws.TeardownMachine, input="{}")
+    found = ended(aws, aws.TeardownMachine, began)
+
+    assert found["status"] == "SUCCEEDED", found.get("cause")
+    assert json.loads(found["output"])["models"] >= 1
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert [model["ModelName"] for model in sagemaker.list_models()["Models"]] == ["our-flights-dev-v1"]
+    assert champion(aws) is None
+    sagemaker.delete_model(ModelName="our-flights-dev-v1")
+
+    began = time.time()  # with nothing there it is no failure
+    states.start_execution(stateMachineArn=aws.TeardownMachine, input="{}")
+    assert json.loads(ended(aws, aws.TeardownMachine, began)["output"]) == {"configs": 0, "models": 0}
