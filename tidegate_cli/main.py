@@ -17,7 +17,7 @@ import click
 
 from tidegate_cli.failure import CommandError
 
-INTERRUPTED, TERMINATED = 130, 143  # as shells report them
+INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 
 VERBS = {
     "Try it": {
@@ -104,7 +104,7 @@ class Verbs(click.Group):
         """Run a verb; whatever goes wrong is `error / cause / hint`, as JSON too when that was asked for."""
         words = list(sys.argv[1:] if args is None else args)
         fail = functools.partial(_fail, as_json="--json" in words)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that what was started is ended
+        _end_in_order()
         try:
             sys.exit(super().main(words, "tidegate", **options | {"standalone_mode": False}))
         except CommandError as error:
@@ -123,6 +123,13 @@ class Verbs(click.Group):
             if not type(error).__module__.startswith("botocore"):
                 raise  # a fault of ours: its trace is what helps
             fail(CommandError("a call of AWS's API failed", cause=str(error)))
+
+
+def _end_in_order() -> None:
+    """End by an exception when told to, be it by a terminal that closes: what was started is ended then."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP on purpose
+            signal.signal(number, lambda got, _: sys.exit(128 + got))
 
 
 def _fail(error: CommandError, *, as_json: bool) -> NoReturn:

@@ -25,8 +25,8 @@ class Ended:
 
 @pytest.fixture
 def typed(capsys):
-    """Type words after `tidegate`. The command takes SIGTERM for itself; the tests' own way is put back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Type words after `tidegate`. The command takes signals for itself; the tests' own way is put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words, group=main):
         with pytest.raises(SystemExit) as ended:
@@ -34,7 +34,8 @@ def typed(capsys):
         return Ended(ended.value.code, *capsys.readouterr())
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def failing(error):

@@ -111,6 +111,10 @@ def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dic
             hint="aws sagemaker list-model-packages shows what the registry holds",
         )
     package = older[0]
+    version = package["ModelPackageVersion"]
+    narrator.say(
+        "serve", f"version {version} is rolled out as any candidate: by steps, and only under traffic"
+    )
     started = place.client("stepfunctions").start_execution(
         stateMachineArn=machine(place, "deployment"),
         name=f"rollback-{datetime.now(UTC):%Y%m%d%H%M%S}",

