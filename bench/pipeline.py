@@ -31,7 +31,7 @@ def measure() -> list[Figure]:
     march = facts["predictions"]["March"]
     return [
         Figure("demo, warm", facts["seconds"], "s", 120, "most"),
-        Figure("demo, CPU of all its processes", used.ru_utime + used.ru_stime, "CPU s"),
+        Figure("demo, CPU of the processes it waited for", used.ru_utime + used.ru_stime, "CPU s"),
         Figure("synthesis", facts["synth_seconds"], "s"),
         Figure("from put_object to the execution's start, median", _median(facts), "s", 1.0, "most"),
         Figure("training machine beside its jobs", overhead / jobs, "of the jobs' time", 0.5, "most"),
