@@ -51,16 +51,33 @@ def _write(value: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drop(Message):
-    """One delivery of raw data: the exact S3 object version that arrived."""
+class ObjectVersion(Message):
+    """One version of one S3 object."""
 
-    drop_id: str  # hex digest of bucket, key and version: the same delivery always has the same id
-    dataset: str
     bucket: str
     key: str
     version_id: str
     etag: str
     size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance(Message):
+    """A person's word that a drop is right, whatever the rules and its history say."""
+
+    reason: str
+    by: str
+    at: str  # ISO 8601 UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(ObjectVersion):
+    """One delivery of raw data: the exact S3 object version that arrived, or a manifest of several."""
+
+    drop_id: str  # hex digest of bucket, key and version: the same delivery always has the same id
+    dataset: str
+    arrived_at: str = ""  # ISO 8601 UTC, S3's time of the event
+    acceptance: Acceptance | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +87,7 @@ class Shard(Message):
     index: int
     start: int
     stop: int
+    object: int = 0  # which of the drop's objects
 
 
 @dataclass(frozen=True, kw_only=True)

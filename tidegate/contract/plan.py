@@ -1,18 +1,20 @@
 """A compiled contract: what columns a drop must have and which rules its rows must keep.
 
-Pure standard library. Every rule is a count of something in the drop and a condition on that count, so that
-the counts of shards add up and one sentence explains any of them.
+Pure standard library. Every rule measures something of the drop, mostly a count of rows, and puts a condition
+on it: counts of shards add up, statistics are read off the merged profile, and one sentence explains any.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tidegate.messages import Message
 
-ColumnType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time"]
+ColumnType = Literal[
+    "string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array", "map"
+]
+NESTED = ("object", "array", "map")
 Severity = Literal["error", "warning"]
-RuleKind = Literal[
-    "columns",  # names missing from the drop, or not in the contract
+RowRuleKind = Literal[  # decided by one row alone
     "type",  # values that are not of the column's type
     "required",  # nulls and NaN
     "null_values",
@@ -21,10 +23,31 @@ RuleKind = Literal[
     "multiple_of",
     "length",
     "pattern",
+    "not_pattern",
     "enum",
+    "not_enum",
+    "compare",  # two columns that do not stand to each other as they should
+]
+RuleKind = Literal[
+    RowRuleKind,
+    "columns",  # names missing from the drop, or not in the contract
     "unique",  # rows whose key an earlier row already has
     "row_count",
+    "statistic",  # of a column's values: the condition is on its value
+    "freshness",  # seconds from the newest value of a timestamp to the drop's arrival
 ]
+Statistic = Literal[
+    "mean",
+    "standard_deviation",  # of the population
+    "minimum",
+    "maximum",
+    "sum",
+    "quantile",  # at `share`
+    "distinct_count",
+    "distinct_share",  # of the rows that have a value
+    "values_missing",  # how many of `values` occur in no row
+]
+Comparison = Literal["<", "<=", "=", "!=", ">=", ">"]
 Operator = Literal[
     "mustBe",
     "mustNotBe",
@@ -58,7 +81,9 @@ class Condition(Message):
 
     def holds(self, count: int, rows: int) -> bool:
         """Whether `count` of `rows` is allowed. A percentage of no rows is 0."""
-        value = self.measure(count, rows)
+        return self.allows(self.measure(count, rows))
+
+    def allows(self, value: float) -> bool:
         first, last = self.values[0], self.values[-1]
         return {
             "mustBe": value == first,
@@ -96,10 +121,37 @@ class Rule(Message):
     multiple_of: int | float | None = None
     pattern: str | None = None  # found anywhere in the value unless anchored, as in ECMA-262
     values: tuple[Any, ...] = ()
+    comparison: Comparison | None = None  # of the first column with the second
+    statistic: Statistic | None = None
+    share: float | None = None  # of a quantile, in [0, 1]
 
     @property
     def column(self) -> str | None:
         return self.columns[0] if len(self.columns) == 1 else None
+
+    @property
+    def names_bad_rows(self) -> bool:
+        """Whether a row that breaks it is bad by itself: the rule tolerates none and looks at one row."""
+        tolerates_none = self.severity == "error" and self.condition == Condition()
+        return tolerates_none and self.kind in get_args(RowRuleKind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftSettings(Message):
+    """When a column has drifted; effects are PSI in nats beyond sampling noise. None: the pipeline's."""
+
+    watched: bool = True
+    warning: float | None = None
+    alarm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnomalySettings(Message):
+    """Which figures of a column are compared with those of earlier drops. None: the pipeline's."""
+
+    watched: bool = True
+    minimum_change: float | None = None  # of the usual value, as a share
+    figures: tuple[str, ...] = ()  # all when empty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +162,17 @@ class Column(Message):
     type: ColumnType
     format: str | None = None  # i8 ... i64, u8 ... u64, f32, f64 or decimal(p,s)
     timezone: str = "UTC"  # of timestamps that carry none
+    members: tuple["Column", ...] = ()  # of an object; of an array its item; of a map its key and value
+    drift: DriftSettings = DriftSettings()
+    anomaly: AnomalySettings = AnomalySettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRows(Message):
+    """What becomes of rows that break a rule of severity error that tolerates none."""
+
+    action: Literal["quarantine-drop", "set-aside"] = "quarantine-drop"
+    maximum_percent: float = 5.0  # a drop with a larger share of bad rows is quarantined whole all the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +182,10 @@ class ContractPlan(Message):
     id: str
     version: str
     dataset: str
-    hash: str  # sha256 of columns and rules: equal hashes judge alike
+    hash: str  # sha256 of columns, rules and policy: equal hashes judge alike
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+    bad_rows: BadRows = BadRows()
 
     @property
     def names(self) -> tuple[str, ...]:
