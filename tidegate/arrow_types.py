@@ -1,4 +1,4 @@
-"""The one table of types: what a column of a contract is in Arrow, Parquet and Iceberg, in Glue and in DuckDB.
+"""The one table of types: what a column of a contract is in Arrow and so in Iceberg, in Glue and in DuckDB.
 
 Timestamps are microseconds in UTC. Iceberg has neither integers below 32 bits nor unsigned ones: they widen.
 """
@@ -91,7 +91,7 @@ def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
 
 
 def column_of(name: str, type_: pa.DataType) -> Column | None:
-    """The column that holds values of an Arrow type, whoever wrote it; None where contracts have no such type.
+    """The column that holds values of an Arrow type, whoever wrote it; None when no contract has such a type.
 
     Without a contract type are binary values, durations, intervals, decimals of more than 38 digits and
     objects without members. A column of nothing but nulls is taken for text.

@@ -1,8 +1,7 @@
 """From an Open Data Contract Standard v3.1 file to the plan that functions read.
 
 Runs where the pipeline is synthesized, never in a function: YAML and the standard's JSON Schema are imported
-inside. Drops hold flat tables; `object`, `array`, `map` and `vector` columns are refused, as are contracts of
-more than one table.
+inside. What cannot be judged is refused, as are contracts of more than one table; prose is left alone.
 """
 
 import hashlib
@@ -11,10 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tidegate.contract.document import Document
-from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.contract.rules import column_of, column_rules, table_rules
-from tidegate.contract.values import check_rule
+from tidegate.contract.columns import column_of
+from tidegate.contract.document import Document, Where, meant
+from tidegate.contract.own_rules import bad_rows_of, settings_of
+from tidegate.contract.plan import NESTED, Column, ContractPlan, Rule
+from tidegate.contract.rules import column_rules, table_rules
+from tidegate.contract.service_levels import freshness_rules
 
 _TABLE_NAME = "[a-z][a-z0-9_]{0,99}"  # it names a Glue table, and the folder of its drops
 
@@ -38,9 +39,14 @@ def compile_contract(path: Path) -> dict[str, Any]:
     if not re.fullmatch(_TABLE_NAME, table["name"]):
         document.problem(("schema", 0, "name"), f"table name {table['name']!r} must match {_TABLE_NAME}")
     columns, rules = _columns_and_rules(document, table)
+    bad_rows = bad_rows_of(document, ("schema", 0), table)
     document.raise_problems()
 
-    hashed = {"columns": [c.to_json() for c in columns], "rules": [r.to_json() for r in rules]}
+    hashed = {
+        "columns": [column.to_json() for column in columns],
+        "rules": [rule.to_json() for rule in rules],
+        "bad_rows": bad_rows.to_json(),
+    }
     plan = ContractPlan(
         id=document.data["id"],
         version=document.data["version"],
@@ -48,6 +54,7 @@ def compile_contract(path: Path) -> dict[str, Any]:
         hash=hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest(),
         columns=tuple(columns),
         rules=tuple(rules),
+        bad_rows=bad_rows,
     )
     return plan.to_json()
 
@@ -57,21 +64,36 @@ def _columns_and_rules(document: Document, table: dict[str, Any]) -> tuple[list[
     rules: list[Rule] = []
     for index, entry in enumerate(table.get("properties", ())):
         where = ("schema", 0, "properties", index)
+        if not entry.get("name"):
+            document.problem(where, "the column has no `name`")
         column = column_of(document, where, entry)
         if column is None:
             continue
         if column.name in {other.name for other in columns}:
             document.problem(where, f"column `{column.name}` is there twice")
-        columns.append(column)
-        found = column_rules(document, where, entry, column)
-        for rule in found:
-            check_rule(document, where, rule, column)
-        rules += found
+        columns.append(settings_of(document, where, entry, column))
+        rules += column_rules(document, where, entry, column)
     if not table.get("properties"):
         document.problem(("schema", 0), "the table has no columns: list them under `properties`")
     whole = table_rules(document, ("schema", 0), table)
     for rule in whole:
-        for name in set(rule.columns) - {column.name for column in columns}:
-            document.problem(("schema", 0, "quality"), f"a rule names `{name}`, which is not a column")
+        _check_columns(document, ("schema", 0, "quality"), rule, columns)
     # The drop's own rules first: a missing column explains what follows.
-    return columns, whole + rules
+    return columns, whole + rules + freshness_rules(document, table["name"], columns)
+
+
+def _check_columns(document: Document, where: Where, rule: Rule, columns: list[Column]) -> None:
+    """A rule of the table names columns of it, and compares only what can be compared."""
+    types = {column.name: column.type for column in columns}
+    unknown = [name for name in dict.fromkeys(rule.columns) if name not in types]
+    for name in unknown:
+        document.problem(where, f"a rule names `{name}`, which is not a column{meant(name, types)}")
+    if rule.kind == "compare" and not unknown:
+        families = {"number" if types[name] == "integer" else types[name] for name in rule.columns}
+        if len(families) > 1 or families & set(NESTED):
+            told = " with ".join(f"`{name}` of type {types[name]}" for name in rule.columns)
+            document.problem(where, f"a rule compares {told}")
+    if rule.kind == "unique" and not unknown and len(rule.columns) > 1:
+        for name in rule.columns:
+            if types[name] in NESTED:
+                document.problem(where, f"a key holds `{name}`, which is nested")

@@ -4,16 +4,16 @@ import datetime as dt
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from tidegate.errors import ConfigError
 
 Where = tuple[str | int, ...]
-_COLUMN = ("schema", 0, "properties", 0)  # how deep a column lies
 
 
 @dataclass(kw_only=True)
@@ -30,20 +30,22 @@ class Document:
         import yaml  # only at synthesis
 
         try:
-            text = path.read_text(encoding="utf-8")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            data = _with_text_dates(yaml.safe_load(text))
+            loader = _loader()(path.read_text(encoding="utf-8"))
+            node = loader.get_single_node()
+            problems: list[tuple[Where, str]] = []
+            lines = dict(_lines(node, (), problems)) if node else {}
+            data = loader.construct_document(node) if node else None
         except FileNotFoundError as cause:
             raise ConfigError(
                 f"`{path}` does not exist", hint="`contract` in pipeline.toml names the contract file"
             ) from cause
         except (yaml.YAMLError, UnicodeDecodeError) as cause:
             raise ConfigError(f"`{path}` is not YAML", cause=" ".join(str(cause).split())) from cause
+        except RecursionError as cause:
+            raise ConfigError(f"`{path}` is not a data contract", cause="it nests without end") from cause
         if not isinstance(data, dict):
             raise ConfigError(f"`{path}` is not a data contract", cause="it holds no keys")
-        document = cls(path=path, data=data, lines={})
-        document.lines.update(_lines(node, (), document.problems))
-        return document
+        return cls(path=path, data=_with_text_keys(data), lines=lines, problems=problems)
 
     def problem(self, where: Where, what: str) -> None:
         if (where, what) not in self.problems:
@@ -77,12 +79,12 @@ class Document:
         schema = json.loads((Path(spec.origin).parent / "schema.json").read_text(encoding="utf-8"))
         errors = [_Mistake.of(error) for error in Draft201909Validator(schema).iter_errors(self.data)]
         known = set(re.findall(r'"(\w+)": \{', json.dumps(schema)))
-        untyped = self._untyped_columns()
+        untyped = set(_untyped(_dicts(self.data.get("schema")), ("schema",)))
         for where in untyped:
             self.problem(where, f"`{'.'.join(map(str, where))}` has no `logicalType`")
         for error in errors:
             # The schema takes a column without a type for one of every type, and complains about each.
-            if error.where[: len(_COLUMN)] in untyped:
+            if any(error.where[:length] in untyped for length in range(len(error.where) + 1)):
                 continue
             # A mistake inside an object also leaves the object's sound keys unevaluated: tell the first only.
             if error.validator == "unevaluatedProperties" and any(e.is_inside(error) for e in errors):
@@ -90,14 +92,6 @@ class Document:
             self.problem(error.where, error.sentence(known))
         if not self.problems and not self.data.get("schema"):
             self.problem((), "`schema` is missing: it lists the table and its columns")
-
-    def _untyped_columns(self) -> set[Where]:
-        return {
-            ("schema", t, "properties", c)
-            for t, table in enumerate(_dicts(self.data.get("schema")))
-            for c, column in enumerate(_dicts(table.get("properties")))
-            if "logicalType" not in column
-        }
 
     def _line(self, where: Where) -> int:
         while where and where not in self.lines:
@@ -139,10 +133,16 @@ class _Mistake:
             return f"{place} needs exactly one of {', '.join(self.choices)}"
         if self.validator in {"unevaluatedProperties", "additionalProperties"}:
             extra = re.findall(r"'(\w+)'", self.message)
-            near = difflib.get_close_matches(extra[0], known_keys - set(extra), 1) if extra else []
             names = ", ".join(f"`{name}`" for name in extra)
-            return f"{place}: unknown key {names}" + (f", did you mean `{near[0]}`?" if near else "")
+            near = meant(extra[0], known_keys - set(extra)) if extra else ""
+            return f"{place}: unknown key {names}{near}"
         return f"{place}: {self.message[:200]}"
+
+
+def meant(word: str, choices: Iterable[str]) -> str:
+    """The end of a complaint about `word`: which of `choices` is likely meant, if any."""
+    near = difflib.get_close_matches(word, list(choices), 1)
+    return f", did you mean `{near[0]}`?" if near else ""
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -150,15 +150,52 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
 
 
-def _with_text_dates(value: Any) -> Any:
-    """YAML reads 2026-01-01 as a date; ODCS, being JSON, means the text."""
+def _untyped(tables_or_objects: list[dict[str, Any]], where: Where) -> Iterator[Where]:
+    """Where there are columns, or members of columns, without a type."""
+    for index, holder in enumerate(tables_or_objects):
+        yield from _untyped_members(holder, (*where, index))
+
+
+def _untyped_members(holder: dict[str, Any], where: Where) -> Iterator[Where]:
+    members = [((*where, "properties", i), m) for i, m in enumerate(_dicts(holder.get("properties")))]
+    nested = [((*where, "items"), holder.get("items"))]
+    if isinstance(holder.get("map"), dict):
+        nested += [((*where, "map", part), holder["map"].get(part)) for part in ("key", "value")]
+    for place, member in [*members, *nested]:
+        if isinstance(member, dict):
+            if "logicalType" not in member:
+                yield place
+            yield from _untyped_members(member, place)
+
+
+def _loader() -> Any:
+    """A YAML loader that keeps dates as text, which ODCS, being JSON, means, and every digit of a number."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped
+        yaml_implicit_resolvers: ClassVar = {
+            first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    def number(loader: Any, node: Any) -> float | Decimal:
+        value: float = loader.construct_yaml_float(node)
+        try:
+            exact = Decimal(node.value.replace("_", ""))
+        except InvalidOperation:  # .inf, .nan and 60-based numbers
+            return value
+        return value if Decimal(repr(value)) == exact else exact
+
+    Loader.add_constructor("tag:yaml.org,2002:float", number)
+    return Loader
+
+
+def _with_text_keys(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _with_text_dates(item) for key, item in value.items()}
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_text_dates(item) for item in value]
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    return value
+        return [_with_text_keys(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _lines(node: Any, where: Where, problems: list[tuple[Where, str]]) -> Iterator[tuple[Where, int]]:
@@ -166,10 +203,11 @@ def _lines(node: Any, where: Where, problems: list[tuple[Where, str]]) -> Iterat
     if node.id == "mapping":
         seen: set[str] = set()
         for key, value in node.value:
-            if key.value in seen:
-                problems.append(((*where, key.value), f"`{key.value}` is given twice"))
-            seen.add(key.value)
-            yield from _lines(value, (*where, key.value), problems)
+            name = str(key.value)
+            if name in seen:
+                problems.append(((*where, name), f"`{name}` is given twice"))
+            seen.add(name)
+            yield from _lines(value, (*where, name), problems)
     elif node.id == "sequence":
         for index, item in enumerate(node.value):
             yield from _lines(item, (*where, index), problems)

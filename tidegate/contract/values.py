@@ -1,58 +1,137 @@
-"""Whether the limits, values and patterns of a rule can be compared with its column at all."""
+"""Values and limits of rules as the plan carries them, exact, or why a column cannot hold them.
+
+Integers are whole numbers; decimals, u64 among them, are text with all their places, for JSON has no such
+numbers; dates and times are ISO 8601 text, timestamps in UTC.
+"""
 
 import datetime as dt
 import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tidegate.contract.document import Document, Where
-from tidegate.contract.plan import Column, ColumnType, Rule
+from tidegate.contract.plan import Column
 
-_BEYOND_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+)")
-
-
-def check_rule(document: Document, where: Where, rule: Rule, column: Column) -> None:
-    """Tell `document` what is wrong with the rule of a column."""
-    if rule.kind in ("length", "pattern") and column.type != "string":
-        document.problem(where, f"column `{column.name}` is no text: it has no {rule.kind}")
-    if rule.kind == "range" and column.type in ("string", "boolean"):
-        document.problem(where, f"column `{column.name}` is of type {column.type}: it has no range")
-        return
-    limits = () if rule.kind == "length" else (rule.minimum, rule.maximum)
-    for value in (*limits, *rule.values):
-        if value is not None and not _is_of(value, column.type):
-            hint = "; quote it" if column.type == "string" else ""
-            document.problem(where, f"column `{column.name}`: {value!r} is not of type {column.type}{hint}")
-    if rule.pattern is not None:
-        _check_pattern(document, where, rule.pattern)
+PlanValue = int | float | str | bool
+_EXACT = Context(prec=100)
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
-def _is_of(value: Any, type_: ColumnType) -> bool:
-    if type_ in ("integer", "number"):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if type_ == "boolean":
-        return isinstance(value, bool)
-    if not isinstance(value, str):
-        return False
+def integer_limits(form: str | None) -> tuple[int, int]:
+    """Least and greatest number of an integer format; i64 without one."""
+    bits = int((form or "i64")[1:])
+    return (0, 2**bits - 1) if (form or "i64")[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def decimal_places(column: Column) -> tuple[int, int] | None:
+    """Digits and decimal places of a column of decimals; None when it is none."""
+    if column.format == "u64":
+        return 20, 0
+    found = _DECIMAL.fullmatch(column.format or "")
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def value_of(column: Column, value: Any) -> PlanValue:
+    """`value` as the plan carries it.
+
+    Raises:
+        ValueError: the column cannot hold it; the text says why.
+    """
+    if column.type == "string" and isinstance(value, str):
+        return value
+    if column.type == "boolean" and isinstance(value, bool):
+        return value
+    if column.type in ("integer", "number") and _is_number(value):
+        return _number(column, value, rounding=None)
+    if isinstance(value, str):
+        try:
+            return _time(column, value)
+        except (KeyError, ValueError, OverflowError):
+            pass
+    quote = "; quote it" if column.type == "string" else ""
+    raise ValueError(f"{shown(value)} is not of type {column.type}{quote}")
+
+
+def bound_of(column: Column, value: Any, *, is_upper: bool, is_exclusive: bool) -> PlanValue:
+    """A limit as the plan carries it; one between two values of the column moves to where it cuts the same.
+
+    `minimum: 0.5` of integers lets pass what `minimum: 1` does, `exclusiveMinimum: 0.5` what
+    `exclusiveMinimum: 0` does.
+
+    Raises:
+        ValueError: the column cannot be compared with it; the text says why.
+    """
+    if column.type in ("integer", "number") and _is_number(value):
+        upwards = is_upper == is_exclusive
+        return _number(column, value, rounding=ROUND_CEILING if upwards else ROUND_FLOOR)
+    return value_of(column, value)
+
+
+def order_of(column: Column, value: PlanValue) -> Any:
+    """Something that sorts as the column's values do, from a value of the plan."""
+    if column.type in ("integer", "number"):
+        return Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
+    return dt.datetime.fromisoformat(str(value)) if column.type == "timestamp" else value
+
+
+def pattern_mistake(pattern: Any) -> str | None:
+    """Why a pattern cannot be used. It runs on RE2: linear in time, and without what prevents that."""
+    import pyarrow as pa  # only at synthesis
+    import pyarrow.compute as pc
+
     try:
-        if type_ == "date":
-            dt.date.fromisoformat(value)
-        elif type_ == "timestamp":
-            dt.datetime.fromisoformat(value)
-        elif type_ == "time":
-            dt.time.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_pattern(document: Document, where: Where, pattern: str) -> None:
-    """Patterns run on RE2, which promises linear time and so lacks some of what Python's engine takes."""
-    try:
-        re.compile(pattern)
-    except re.error as cause:
-        document.problem(where, f"pattern {pattern!r} cannot be used: {cause}")
-        return
-    if found := _BEYOND_RE2.search(pattern):
-        document.problem(
-            where, f"pattern {pattern!r} cannot be used: {found[0]} looks around or back, which RE2 does not"
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except (pa.ArrowInvalid, TypeError) as cause:
+        return (
+            f"pattern {pattern!r} cannot be used: {str(cause).removeprefix('Invalid regular expression: ')}"
         )
+    return None
+
+
+def shown(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _number(column: Column, value: float | Decimal, *, rounding: str | None) -> PlanValue:
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not exact.is_finite():
+        raise ValueError(f"{shown(value)} is not a finite number")
+    places = decimal_places(column)
+    if column.type == "number" and places is None:
+        return float(value)
+    digits, scale = places or (19, 0)
+    try:
+        cut = exact.quantize(Decimal(1).scaleb(-scale), rounding=rounding, context=_EXACT)
+    except InvalidOperation as cause:
+        raise ValueError(f"{shown(value)} does not fit {column.format}") from cause
+    if rounding is None and cut != exact:
+        kind = column.format or column.type
+        raise ValueError(f"{shown(value)} is not of type {kind}: it has more decimal places")
+    if column.type == "integer" and not (column.format or "").startswith("decimal"):
+        low, high = integer_limits(column.format)
+        fits = low <= cut <= high
+    else:
+        fits = abs(cut) < Decimal(10) ** (digits - scale)
+    if not fits:
+        raise ValueError(f"{shown(value)} does not fit {column.format or 'i64'}")
+    return int(cut) if places is None else f"{cut:f}"
+
+
+def _time(column: Column, text: str) -> str:
+    if column.type == "date":
+        return dt.date.fromisoformat(text).isoformat()
+    if column.type == "time":
+        time = dt.time.fromisoformat(text)
+        if time.tzinfo is not None:
+            raise ValueError("a time of day has no zone")
+        return time.isoformat()
+    if column.type != "timestamp":
+        raise KeyError(column.type)
+    instant = dt.datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=ZoneInfo(column.timezone))
+    return instant.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
