@@ -78,7 +78,8 @@ def _range_of(
 
 
 def _length_test(column: Column, rule: Rule) -> Test:
-    return _range_of(pc.utf8_length, rule.minimum, rule.maximum)
+    measure = pc.list_value_length if column.type == "array" else pc.utf8_length
+    return _range_of(measure, rule.minimum, rule.maximum)
 
 
 def _pattern_test(column: Column, rule: Rule) -> Test:

@@ -51,6 +51,11 @@ def column_of(
     )
 
 
+def is_member_name(name: str) -> bool:
+    """Whether a member of an object can be called so."""
+    return bool(name) and not _UNUSABLE.search(name)
+
+
 def _format(document: Document, where: Where, entry: dict[str, Any], name: str) -> str | None:
     logical, options = entry["logicalType"], entry.get("logicalTypeOptions", {})
     form, here = options.get("format"), (*where, "logicalTypeOptions", "format")
@@ -121,7 +126,7 @@ def _object(document: Document, where: Where, entry: dict[str, Any], name: str) 
     found: list[Column | None] = []
     for index, member in enumerate(entries):
         here, called = (*where, "properties", index), member.get("name", "")
-        if not called or _UNUSABLE.search(called):
+        if not is_member_name(called):
             document.problem(
                 here, f"a member of `{name}` cannot be called {called!r}: Glue reads <>:, as its own"
             )

@@ -19,6 +19,11 @@ from tidegate.contract.service_levels import freshness_rules
 
 _TABLE_NAME = "[a-z][a-z0-9_]{0,99}"  # it names a Glue table, and the folder of its drops
 
+_FAMILIES = {
+    "integer": "number",
+    "date": "timestamp",
+}  # compared with each other, a date as its first instant
+
 
 def compile_contract(path: Path) -> dict[str, Any]:
     """The plan of the contract at `path`, as JSON.
@@ -89,7 +94,7 @@ def _check_columns(document: Document, where: Where, rule: Rule, columns: list[C
     for name in unknown:
         document.problem(where, f"a rule names `{name}`, which is not a column{meant(name, types)}")
     if rule.kind == "compare" and not unknown:
-        families = {"number" if types[name] == "integer" else types[name] for name in rule.columns}
+        families = {_FAMILIES.get(types[name], types[name]) for name in rule.columns}
         if len(families) > 1 or families & set(NESTED):
             told = " with ".join(f"`{name}` of type {types[name]}" for name in rule.columns)
             document.problem(where, f"a rule compares {told}")

@@ -1,7 +1,7 @@
 """Values and limits of rules as the plan carries them, exact, or why a column cannot hold them.
 
-Integers are whole numbers; decimals, u64 among them, are text with all their places, for JSON has no such
-numbers; dates and times are ISO 8601 text, timestamps in UTC.
+Decimals, u64 among them, are numbers where JSON keeps all their digits and text elsewhere; dates and times
+are ISO 8601 text, timestamps in UTC.
 """
 
 import datetime as dt
@@ -14,6 +14,7 @@ from tidegate.contract.plan import Column
 
 PlanValue = int | float | str | bool
 _EXACT = Context(prec=100)
+_INT64 = 2**63
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -70,8 +71,13 @@ def bound_of(column: Column, value: Any, *, is_upper: bool, is_exclusive: bool) 
 def order_of(column: Column, value: PlanValue) -> Any:
     """Something that sorts as the column's values do, from a value of the plan."""
     if column.type in ("integer", "number"):
-        return Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
+        return exact(value)
     return dt.datetime.fromisoformat(str(value)) if column.type == "timestamp" else value
+
+
+def exact(number: Any) -> Decimal:
+    """The number as it is written: a float of 0.1 is a tenth."""
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
 def pattern_mistake(pattern: Any) -> str | None:
@@ -97,18 +103,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(column: Column, value: float | Decimal, *, rounding: str | None) -> PlanValue:
-    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not exact.is_finite():
+    number = exact(value)
+    if not number.is_finite():
         raise ValueError(f"{shown(value)} is not a finite number")
     places = decimal_places(column)
     if column.type == "number" and places is None:
         return float(value)
     digits, scale = places or (19, 0)
     try:
-        cut = exact.quantize(Decimal(1).scaleb(-scale), rounding=rounding, context=_EXACT)
+        cut = number.quantize(Decimal(1).scaleb(-scale), rounding=rounding, context=_EXACT)
     except InvalidOperation as cause:
         raise ValueError(f"{shown(value)} does not fit {column.format}") from cause
-    if rounding is None and cut != exact:
+    if rounding is None and cut != number:
         kind = column.format or column.type
         raise ValueError(f"{shown(value)} is not of type {kind}: it has more decimal places")
     if column.type == "integer" and not (column.format or "").startswith("decimal"):
@@ -118,7 +124,14 @@ def _number(column: Column, value: float | Decimal, *, rounding: str | None) -> 
         fits = abs(cut) < Decimal(10) ** (digits - scale)
     if not fits:
         raise ValueError(f"{shown(value)} does not fit {column.format or 'i64'}")
-    return int(cut) if places is None else f"{cut:f}"
+    return _json(cut)
+
+
+def _json(number: Decimal) -> PlanValue:
+    if number == number.to_integral_value() and -_INT64 <= number < _INT64:
+        return int(number)
+    nearest = float(number)
+    return nearest if Decimal(repr(nearest)) == number else f"{number:f}"
 
 
 def _time(column: Column, text: str) -> str:

@@ -1,0 +1,137 @@
+"""Whether a rule that took another's place accepts all that the other did, and what changed in words."""
+
+import math
+from typing import Any
+
+from tidegate.contract import values
+from tidegate.contract.plan import Column, Condition, Rule
+
+_RELATIONS = {"<": {-1}, "<=": {-1, 0}, "=": {0}, "!=": {-1, 1}, ">=": {0, 1}, ">": {1}}
+_MORE_IS_WORSE = ("mustBeLessThan", "mustBeLessOrEqualTo")
+_LISTS = {  # whether a longer list accepts more
+    "enum": True,
+    "not_enum": False,
+    "missing_values": False,
+    "statistic": False,  # values that must occur
+}
+
+
+def changed_rule(old: Rule, new: Rule, column: Column | None) -> tuple[bool, str]:
+    """Whether `new` accepts whatever `old` accepted, and the change in words. `column` is the rule's, if one."""
+    what = f"{title(old)} becomes {title(new)}"
+    if old.severity != new.severity:
+        what += f", a{'n error' if new.severity == 'error' else ' warning'}"
+    looser_severity = old.severity == new.severity or new.severity == "warning"
+    same_rows = _rows(old) == _rows(new)
+    if not same_rows and not (_grows(old.condition) and _grows(new.condition)):
+        return False, what  # fewer rows that fail need not be better
+    looser = allows_all(old.condition, new.condition, counts=old.kind not in ("statistic", "freshness"))
+    return looser_severity and looser and (same_rows or _fails_fewer(old, new, column)), what
+
+
+def allows_all(old: Condition, new: Condition, *, counts: bool) -> bool:
+    """Whether `new` allows every value that `old` allows; of counts only whole numbers from 0 matter."""
+    if old.unit != new.unit:
+        return old == new
+    edges = sorted({float(value) for value in (*old.values, *new.values)})
+    # Between two edges both say the same of every value: one of each stretch and the edges are enough.
+    points = [edges[0] - 1, *edges, edges[-1] + 1]
+    if counts and old.unit == "rows":
+        points = [math.floor(edge) + step for edge in edges for step in (-1, 0, 1, 2)]
+    else:
+        points += [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+    points = [point for point in points if point >= 0 or not counts]
+    return all(new.allows(point) for point in points if old.allows(point))
+
+
+def title(rule: Rule) -> str:
+    """The rule in a few words."""
+    names = ", ".join(rule.columns)
+    condition = "" if rule.condition == Condition() else f" must be {rule.condition}"
+    words = {
+        "type": "values of the type",
+        "required": "required",
+        "null_values": "required" if not condition else "nulls",
+        "missing_values": f"missing values{_listed(rule)}",
+        "range": f"range {_interval(rule)}",
+        "length": f"length {_interval(rule)}",
+        "multiple_of": f"multiples of {rule.multiple_of}",
+        "pattern": f"pattern {rule.pattern}",
+        "not_pattern": f"no match of {rule.pattern}",
+        "enum": f"values{_listed(rule)}",
+        "not_enum": f"none of{_listed(rule)}",
+        "compare": f"{f' {rule.comparison} '.join(rule.columns)}",
+        "columns": "the columns",
+        "unique": f"unique {names}",
+        "row_count": "rows",
+        "statistic": f"{_statistic(rule)}",
+        "freshness": f"seconds from the newest {names} to the drop",
+    }
+    return words[rule.kind] + condition
+
+
+def _statistic(rule: Rule) -> str:
+    if rule.statistic == "values_missing":
+        return f"must contain{_listed(rule)}"
+    name = str(rule.statistic).replace("_", " ")
+    return f"{name} {rule.share:g}" if rule.share is not None else name
+
+
+def _interval(rule: Rule) -> str:
+    low = "" if rule.minimum is None else f"{'above' if rule.exclusive_minimum else 'from'} {rule.minimum}"
+    high = "" if rule.maximum is None else f"{'below' if rule.exclusive_maximum else 'to'} {rule.maximum}"
+    return " ".join(part for part in (low, high) if part)
+
+
+def _listed(rule: Rule) -> str:
+    shown = ", ".join(map(str, rule.values[:5]))
+    more = ", ..." if len(rule.values) > 5 else ""  # noqa: PLR2004  # enough to recognise it
+    return f" {shown}{more}" if rule.values else ""
+
+
+def _rows(rule: Rule) -> tuple[Any, ...]:
+    """What decides which rows fail."""
+    bounds = rule.minimum, rule.maximum, rule.exclusive_minimum, rule.exclusive_maximum
+    return (*bounds, rule.multiple_of, rule.pattern, frozenset(map(repr, rule.values)), rule.comparison)
+
+
+def _grows(condition: Condition) -> bool:
+    """Whether fewer failing rows are always allowed when more are."""
+    return condition.operator in _MORE_IS_WORSE or (
+        condition.operator == "mustBe" and condition.values == (0,)
+    )
+
+
+def _fails_fewer(old: Rule, new: Rule, column: Column | None) -> bool:
+    """Whether every row that fails `new` failed `old`; False where nobody can tell."""
+    if new.kind in ("range", "length"):
+        return _is_within(old, new, None if new.kind == "length" else column)
+    if new.kind in _LISTS:
+        before, after = set(map(repr, old.values)), set(map(repr, new.values))
+        return before <= after if _LISTS[new.kind] else after <= before
+    if new.kind == "multiple_of" and old.multiple_of and new.multiple_of:
+        ratio = values.exact(old.multiple_of) / values.exact(new.multiple_of)
+        return ratio == ratio.to_integral_value()
+    if new.kind == "compare":
+        return _RELATIONS[str(old.comparison)] <= _RELATIONS[str(new.comparison)]
+    return False
+
+
+def _is_within(old: Rule, new: Rule, column: Column | None) -> bool:
+    """Whether the old limits lie within the new ones."""
+
+    def order(limit: Any) -> Any:
+        return values.order_of(column, limit) if column else limit
+
+    low = new.minimum is None or (
+        old.minimum is not None
+        and (order(new.minimum), new.exclusive_minimum) <= (order(old.minimum), old.exclusive_minimum)
+    )
+    high = new.maximum is None or (
+        old.maximum is not None
+        and (
+            order(new.maximum) > order(old.maximum)
+            or (order(new.maximum) == order(old.maximum) and new.exclusive_maximum <= old.exclusive_maximum)
+        )
+    )
+    return low and high
