@@ -25,6 +25,7 @@ VERBS = {
         "up": "Start the pipeline on this machine and print where it listens",
     },
     "Work": {
+        "contract": "Write, check and compare data contracts",
         "drop": "Deliver a file and follow it through the pipeline",
         "predict": "Ask the live model",
         "status": "Show what is live: data, model, traffic, alarms",
@@ -49,7 +50,24 @@ class Options:
     environment: str
 
 
-class Verbs(click.Group):
+class Group(click.Group):
+    """Answers a misspelt verb with the one that was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        verb, verbs = args[0], self.list_commands(ctx)
+        if verb not in verbs and not verb.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            close = get_close_matches(verb, verbs, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else f"{ctx.command_path} --help lists the verbs"
+            typed = " ".join([*ctx.command_path.split()[1:], verb])
+            raise CommandError(f"there is no verb `{typed}`", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+class Verbs(Group):
     """Loads a verb's module when the verb is typed: boto3 alone costs more than the help may."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,18 +78,6 @@ class Verbs(click.Group):
             return None
         command: click.Command = importlib.import_module(f"tidegate_cli.commands.{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        verb, verbs = args[0], self.list_commands(ctx)
-        if verb not in verbs and not verb.startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            close = get_close_matches(verb, verbs, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else "tidegate --help lists the verbs"
-            raise CommandError(f"there is no verb `{verb}`", hint=hint)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, verbs in VERBS.items():

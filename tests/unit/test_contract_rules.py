@@ -157,7 +157,7 @@ def test_a_type_or_option_that_cannot_be_judged_is_refused_with_its_line(tmp_pat
         ("logicalType: integer, logicalTypeOptions: {format: u8, minimum: 10}", 10, 255, (0, 0)),
         ("logicalType: integer, logicalTypeOptions: {format: i16}", -32768, 32767, (0, 0)),
         ("logicalType: integer, logicalTypeOptions: {format: u64}", 0, "18446744073709551615", (0, 0)),
-        ("logicalType: number, logicalTypeOptions: {minimum: 9007199254740993}", 2.0**53, None, (0, 0)),
+        ("logicalType: number, logicalTypeOptions: {minimum: 9007199254740993}", 2**53, None, (0, 0)),
         (
             (
                 "logicalType: number, physicalType: 'decimal(38,20)', "
@@ -236,7 +236,7 @@ def test_a_limit_no_value_can_keep_is_refused(tmp_path, column, told):
     ("column", "values"),
     [
         ("logicalType: integer", ("[1, 2.0]", (1, 2))),
-        ("logicalType: number", ("[1, 2.5]", (1.0, 2.5))),
+        ("logicalType: number", ("[1.0, 2.5, 1.0e+17]", (1, 2.5, 1e17))),
         ("logicalType: number, physicalType: 'decimal(4,1)'", ("[1, 2.5]", (1, 2.5))),
         ("logicalType: boolean", ("[true]", (True,))),
         ("logicalType: date", ("[2013-01-31]", ("2013-01-31",))),

@@ -1,7 +1,7 @@
 """What changes from one contract to the next, and whether others have to know.
 
-A change is major when a drop that the old contract accepts could be refused by the new one, or when a reader of
-the dataset could stumble: a column is gone, or its values are of another type. All else is minor.
+A change is major when a drop that the old contract accepts could be refused by the new one, or when a reader
+of the dataset could stumble: a column is gone, or its values are of another type. All else is minor.
 """
 
 import re
@@ -43,7 +43,7 @@ class ContractDiff:
 
     @property
     def due_version(self) -> str | None:
-        """The least version that says as much as the change does; None when the old one is not three numbers."""
+        """The least version that says as much as the change; None when the old one is not three numbers."""
         found = _VERSION.fullmatch(self.old_version)
         if found is None:
             return None
@@ -121,11 +121,8 @@ def _new_column(column: Column, plan: ContractPlan) -> Change:
 
 
 def _tolerates_no_null(rule: Rule) -> bool:
-    return (
-        rule.kind in ("null_values", "missing_values")
-        and rule.severity == "error"
-        and rule.condition == Condition()
-    )
+    counts_nulls = rule.kind in ("null_values", "missing_values")
+    return counts_nulls and rule.severity == "error" and rule.condition == Condition()
 
 
 def _column(old: Column, new: Column) -> Iterator[Change]:
@@ -225,10 +222,14 @@ def _type(column: Column) -> str:
 
 
 def _rules(old: ContractPlan, new: ContractPlan) -> Iterator[Change]:
-    """Rules of columns that both contracts have, each paired with the one that took its place."""
-    shared = set(old.names) & set(new.names)
+    """Rules of columns that both contracts have, each paired with the one that took its place.
+
+    A column that is of another type now has other rules: there is nothing to compare.
+    """
+    types = {column.name: column.type for column in old.columns}
+    shared = {column.name for column in new.columns if types.get(column.name) == column.type}
     before, after = (
-        [_alike(rule) for rule in plan.rules if set(rule.columns) <= shared] for plan in (old, new)
+        [_alike(rule) for rule in plan.rules if shared.issuperset(rule.columns)] for plan in (old, new)
     )
     kept = [rule for rule in before if rule in after]
     left = _without(before, kept)
@@ -247,9 +248,8 @@ def _rules(old: ContractPlan, new: ContractPlan) -> Iterator[Change]:
             why=_reason(is_looser=is_looser, severity=rule.severity),
         )
     for rule in left:
-        yield Change(
-            column=rule.column, level="minor", what=f"no longer: {title(rule)}", why="more is accepted"
-        )
+        what = f"no longer: {title(rule)}"
+        yield Change(column=rule.column, level="minor", what=what, why="more is accepted")
 
 
 def _new_rule(rule: Rule) -> Change:
@@ -268,8 +268,9 @@ def _reason(*, is_looser: bool, severity: str) -> str:
 
 
 def _alike(rule: Rule) -> Rule:
-    """`required` is a count of nulls that must be 0, in other words."""
-    return replace(rule, kind="null_values") if rule.kind == "required" else rule
+    """`required` is a count of nulls that must be 0, in other words; listed values have no order."""
+    kind = "null_values" if rule.kind == "required" else rule.kind
+    return replace(rule, kind=kind, values=tuple(sorted(rule.values, key=repr)))
 
 
 def _without(rules: Sequence[Rule], taken: Sequence[Rule]) -> list[Rule]:

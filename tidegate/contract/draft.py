@@ -230,7 +230,7 @@ def widened(low: Decimal, high: Decimal, *, is_whole: bool) -> tuple[Decimal, De
     wide_high = _EXACT.divide(high + quarter, step).to_integral_value(ROUND_CEILING) * step
     return (
         max(wide_low, Decimal(0)) if low >= 0 else wide_low,
-        min(wide_high, Decimal(0)) if high <= 0 else wide_high,
+        min(wide_high, Decimal(0)) if low < 0 and high <= 0 else wide_high,
     )
 
 

@@ -1,5 +1,6 @@
 """Whether a rule that took another's place accepts all that the other did, and what changed in words."""
 
+import itertools
 import math
 from typing import Any
 
@@ -17,11 +18,11 @@ _LISTS = {  # whether a longer list accepts more
 
 
 def changed_rule(old: Rule, new: Rule, column: Column | None) -> tuple[bool, str]:
-    """Whether `new` accepts whatever `old` accepted, and the change in words. `column` is the rule's, if one."""
+    """Whether `new` accepts whatever `old` accepted, and the change in words; `column` is the rule's."""
     what = f"{title(old)} becomes {title(new)}"
     if old.severity != new.severity:
         what += f", a{'n error' if new.severity == 'error' else ' warning'}"
-    looser_severity = old.severity == new.severity or new.severity == "warning"
+    looser_severity = new.severity in (old.severity, "warning")
     same_rows = _rows(old) == _rows(new)
     if not same_rows and not (_grows(old.condition) and _grows(new.condition)):
         return False, what  # fewer rows that fail need not be better
@@ -39,7 +40,7 @@ def allows_all(old: Condition, new: Condition, *, counts: bool) -> bool:
     if counts and old.unit == "rows":
         points = [math.floor(edge) + step for edge in edges for step in (-1, 0, 1, 2)]
     else:
-        points += [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+        points += [(low + high) / 2 for low, high in itertools.pairwise(edges)]
     points = [point for point in points if point >= 0 or not counts]
     return all(new.allows(point) for point in points if old.allows(point))
 
@@ -97,9 +98,8 @@ def _rows(rule: Rule) -> tuple[Any, ...]:
 
 def _grows(condition: Condition) -> bool:
     """Whether fewer failing rows are always allowed when more are."""
-    return condition.operator in _MORE_IS_WORSE or (
-        condition.operator == "mustBe" and condition.values == (0,)
-    )
+    tolerates_none = condition.operator == "mustBe" and condition.values == (0,)
+    return tolerates_none or condition.operator in _MORE_IS_WORSE
 
 
 def _fails_fewer(old: Rule, new: Rule, column: Column | None) -> bool:

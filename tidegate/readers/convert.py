@@ -27,7 +27,7 @@ _PATTERNS = {
     "time": f"^{_CLOCK}$",
     "timestamp": rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}(Z|[+-]\d{{2}}(:?\d{{2}})?)?)?$",
 }
-_ZONE = r"(Z|\d[+-]\d{2}(:?\d{2})?)$"
+_ZONE = r"(Z|:\d{2}(\.\d+)?[+-]\d{2}(:?\d{2})?)$"  # behind a clock: a date ends in -31 too
 _MICROSECONDS = pa.timestamp("us", tz="UTC")
 
 
