@@ -53,7 +53,7 @@ def test_a_contract_says_what_it_holds(typed):
     code, out, _ = typed("check", "contract.yaml")
     assert code == 0
     assert out.splitlines()[0] == "people 1.0.0   2 columns, 7 rules"
-    assert "  name  string               required" in out
+    assert "  name      string               required\n" in out
     assert "range from 0; required (warning); mean must be more than 10" in out
 
 

@@ -16,7 +16,7 @@ from tidegate.contract.own_rules import ENGINE, own_rules
 from tidegate.contract.plan import NESTED, Column, Rule, RuleKind
 from tidegate.contract.text_formats import TEXT_FORMATS, UNJUDGED_FORMATS
 
-_METRICS: dict[str, RuleKind] = {
+METRICS: dict[str, RuleKind] = {
     "nullValues": "null_values",
     "missingValues": "missing_values",
     "duplicateValues": "unique",
@@ -213,7 +213,7 @@ def _library_rules(
     shared: dict[str, Any] = {"severity": severity or "error", "condition": condition}
     if column is None:
         names = _key_columns(document, where, arguments) if metric == "duplicateValues" else ()
-        return [Rule(kind=_METRICS[metric], columns=names, **shared)]
+        return [Rule(kind=METRICS[metric], columns=names, **shared)]
     if column.type in NESTED and (arguments or metric not in ("nullValues", "missingValues")):
         document.problem(where, f"column `{column.name}` is nested: {metric} cannot be judged of it")
         return []
@@ -223,7 +223,7 @@ def _library_rules(
     if metric == "missingValues":
         given = [value for value in _list(document, where, arguments, "missingValues") if value is not None]
         listed = values_of(document, (*where, "arguments", "missingValues"), column, given)
-    return [Rule(kind=_METRICS[metric], columns=(column.name,), values=listed, **shared)]
+    return [Rule(kind=METRICS[metric], columns=(column.name,), values=listed, **shared)]
 
 
 def _invalid_values(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NAME = r"[a-z][a-z0-9_]{0,99}"
 _SHOWN_ROWS = 5
+_WHOLE = "the drop"
 _LEVEL_COLOURS = {"none": "green", "minor": "green", "major": "red"}
 
 
@@ -160,14 +161,14 @@ def _described(plan: "ContractPlan") -> Iterable[str]:
     from tidegate.contract.rule_changes import title
 
     yield f"{plan.dataset} {plan.version}   {len(plan.columns)} columns, {len(plan.rules)} rules"
-    width = max(len(column.name) for column in plan.columns)
+    width = max(len(_WHOLE), *(len(column.name) for column in plan.columns))
     for column in plan.columns:
         rules = [rule for rule in plan.rules if rule.columns == (column.name,) and rule.kind != "type"]
         words = [title(rule) + (" (warning)" if rule.severity == "warning" else "") for rule in rules]
         yield f"  {column.name:<{width}}  {_type(column):<20} {'; '.join(words)}".rstrip()
     for rule in plan.rules:
         if len(rule.columns) != 1 and rule.kind != "columns":
-            yield f"  {'the drop':<{width}}  {title(rule)}"
+            yield f"  {_WHOLE:<{width}}  {title(rule)}"
 
 
 def _type(column: "Column") -> str:
@@ -209,7 +210,7 @@ def _broken(item: "RuleCheck", rows: int) -> Iterable[str]:
     from tidegate.contract.rule_changes import title
 
     colour = "red" if item.rule.severity == "error" else "yellow"
-    names = ", ".join(item.rule.columns) or "the drop"
+    names = ", ".join(item.rule.columns) or _WHOLE
     count = f"{rows:,} rows" if item.rule.kind == "row_count" else f"{item.count.failed:,} of {rows:,} rows"
     yield (
         click.style(f"{item.rule.severity:<7}", fg=colour)
