@@ -1,9 +1,10 @@
 """How many different values a column holds: 64-bit hashes folded into a HyperLogLog of 4,096 registers.
 
-Everything is numpy over whole batches. Registers merge by maximum, to the same bits as one pass would give.
+Everything is numpy over blocks that stay in the processor's cache. Registers merge by maximum, to the same
+bits as one pass would give.
 
 Source:
-    Flajolet et al., HyperLogLog (2007), with linear counting below 2.5 registers; hashes end in the finaliser
+    Flajolet et al., HyperLogLog (2007), with linear counting below 2.5 registers; hashes end as the finaliser
     of splitmix64 (Steele, Lea and Flood, 2014).
 """
 
@@ -19,6 +20,7 @@ Registers = NDArray[np.uint8]
 
 _BITS = 12
 REGISTERS = 1 << _BITS
+BLOCK = 15_360  # values hashed at a time: temporaries of 120 KB, which malloc reuses instead of mapping anew
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
 _WORD = 8  # bytes read of every string at a time
@@ -30,25 +32,39 @@ def empty_registers() -> Registers:
 
 
 def hash_numbers(values: NDArray[Any]) -> Hashes:
-    """Hashes of int64 or float64 values without NaN; -0.0 hashes as 0.0."""
+    """Hashes of integers or floats without NaN, whatever their width; -0.0 hashes as 0.0."""
     if values.dtype.kind == "f":
-        values = values + 0.0
-    return _mix(values.view(np.uint64) + _GOLDEN)
+        hashes: Hashes = np.add(values, 0.0, dtype=np.float64).view(np.uint64)
+    else:
+        hashes = values.astype(np.uint64)
+    hashes += _GOLDEN
+    return _mix(hashes)
 
 
 def hash_text(column: pa.Array) -> Hashes:
     """Hashes of a string or large_string array without nulls, straight from its buffers."""
-    rows = len(column)
+    hashes = np.empty(len(column), np.uint64)
+    for start in range(0, len(column), BLOCK):
+        hashes[start : start + BLOCK] = _hash_texts(column.slice(start, BLOCK))
+    return hashes
+
+
+def text_bytes(column: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Where each string begins and the last one ends, and the bytes that hold them among others."""
     offset_type = np.int64 if pa.types.is_large_string(column.type) else np.int32
     _, offsets_buffer, data_buffer = column.buffers()
-    if rows == 0:
-        return np.zeros(0, np.uint64)
-    offsets = np.frombuffer(offsets_buffer, offset_type)[column.offset : column.offset + rows + 1]
-    offsets = offsets.astype(np.int64)
+    offsets = np.frombuffer(offsets_buffer, offset_type)[column.offset : column.offset + len(column) + 1]
     data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.zeros(0, np.uint8)
-    data = data[offsets[0] : offsets[-1]]
-    starts = offsets[:-1] - offsets[0]
-    lengths = np.diff(offsets)
+    return offsets, data
+
+
+def _hash_texts(column: pa.Array) -> Hashes:
+    offsets, data = text_bytes(column)
+    starts = offsets[:-1].astype(np.int64)
+    lengths = np.diff(offsets).astype(np.int64)
+    if len(data) < offsets[-1] + _WORD:  # the last window would reach beyond the buffer
+        data = np.concatenate([data[offsets[0] : offsets[-1]], np.zeros(_WORD, np.uint8)])
+        starts -= int(offsets[0])
     hashes = _hash_short(data, starts, np.minimum(lengths, _LONG))
     for row in np.flatnonzero(lengths > _LONG).tolist():
         digest = hashlib.blake2b(data[starts[row] : starts[row] + lengths[row]].tobytes(), digest_size=8)
@@ -58,11 +74,18 @@ def hash_text(column: pa.Array) -> Hashes:
 
 def _hash_short(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Hashes:
     """One unaligned 8-byte window of every string at a time; rounds end with the longest string."""
-    padded = np.concatenate([data, np.zeros(_WORD, np.uint8)])
-    windows: Hashes = np.ndarray((len(padded) - _WORD + 1,), "<u8", padded, 0, (1,))
     hashes = lengths.astype(np.uint64) * _GOLDEN
     shortest, longest = int(lengths.min()), int(lengths.max())
+    are_evenly_spaced = shortest == longest and int(starts[-1] - starts[0]) == shortest * (len(starts) - 1)
     for position in range(0, longest, _WORD):
+        left = longest - position
+        if are_evenly_spaced:
+            words = np.ndarray((len(starts),), "<u8", data, int(starts[0]) + position, (longest,)).copy()
+            if left < _WORD:
+                words &= _low_bytes(left)
+            hashes = _absorb(hashes, words)
+            continue
+        windows: Hashes = np.ndarray((len(data) - _WORD + 1,), "<u8", data, 0, (1,))
         if position + _WORD <= shortest:
             hashes = _absorb(hashes, windows[starts + position])
             continue
@@ -71,7 +94,13 @@ def _hash_short(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDA
         unused = np.maximum(_WORD - (lengths[rows] - position), 0).astype(np.uint64)
         mask = np.uint64(2**64 - 1) >> (unused * np.uint64(8))
         hashes[rows] = _absorb(hashes[rows], windows[starts[rows] + position] & mask)
-    return _mix(hashes)
+    hashes = _mix(hashes)
+    hashes ^= hashes >> np.uint64(31)
+    return hashes
+
+
+def _low_bytes(count: int) -> np.uint64:
+    return np.uint64(2 ** (8 * count) - 1)
 
 
 def _absorb(hashes: Hashes, words: Hashes) -> Hashes:
@@ -81,20 +110,39 @@ def _absorb(hashes: Hashes, words: Hashes) -> Hashes:
 
 
 def _mix(hashes: Hashes) -> Hashes:
-    hashes = hashes ^ (hashes >> np.uint64(30))
+    """In place. The high bits are as good as splitmix64's; only those say a register and its rank."""
+    hashes ^= hashes >> np.uint64(30)
     hashes *= np.uint64(0xBF58476D1CE4E5B9)
     hashes ^= hashes >> np.uint64(27)
     hashes *= np.uint64(0x94D049BB133111EB)
-    hashes ^= hashes >> np.uint64(31)
     return hashes
+
+
+def fold_numbers(registers: Registers, values: NDArray[Any]) -> None:
+    for start in range(0, len(values), BLOCK):
+        fold(registers, hash_numbers(values[start : start + BLOCK]))
+
+
+def fold_texts(registers: Registers, values: pa.Array) -> int:
+    """The most of the values that chose one register: no value occurs more often."""
+    chosen = np.zeros(REGISTERS, np.int64)
+    for start in range(0, len(values), BLOCK):
+        hashes = _hash_texts(values.slice(start, BLOCK))
+        chosen += np.bincount((hashes >> np.uint64(64 - _BITS)).view(np.int64), minlength=REGISTERS)
+        fold(registers, hashes)
+    return int(chosen.max())
 
 
 def fold(registers: Registers, hashes: Hashes) -> None:
     """Fold hashes into the registers, in place: 12 bits choose one, the zeros that follow fill it."""
-    index = (hashes >> np.uint64(64 - _BITS)).astype(np.int64)
-    rest = (hashes << np.uint64(_BITS)) >> np.uint64(_BITS)
-    # 52 bits fit a float64 exactly, whose exponent tells the position of the highest one bit.
-    exponent = rest.astype(np.float64).view(np.int64) >> 52
+    rest = hashes << np.uint64(_BITS)
+    lowest = int(registers.min())
+    if lowest:  # as many zeros as every register has seen already can raise none: most hashes end here
+        rising = rest < np.uint64(1 << (64 - lowest))
+        hashes, rest = hashes[rising], rest[rising]
+    index = (hashes >> np.uint64(64 - _BITS)).view(np.int64)
+    # The 52 bits fit a float64 exactly, whose exponent tells the position of the highest one bit.
+    exponent = (rest >> np.uint64(_BITS)).astype(np.float64).view(np.int64) >> 52
     rank = np.minimum(1075 - exponent, 64 - _BITS + 1)
     np.maximum.at(registers, index, rank.astype(np.uint8))
 

@@ -1,11 +1,13 @@
 """An equal-rank sample: the values at K evenly spaced ranks, from which any quantile or share can be read.
 
-After L compactions (batch, squash, shard, drop) a rank is off by at most L / (2 K). Nothing is random: the
-same rows in the same batches give the same sample.
+Up to K rows are kept as they came, in their order. Beyond, after L compactions (batch, squash, shard, drop) a
+rank is off by at most L / (2 K). Nothing is random: the same rows in the same batches give the same sample.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,13 @@ Values = NDArray[np.float64]
 
 DROP_RANKS = 1024
 BASELINE_RANKS = 4096  # a reference is compared with often, so its error is worth 24 KB more a column
+_SQUASH_ABOVE = 1 << 16  # points of a level, half a megabyte
+_SQUASH_TO = 8192
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ascending values and how many rows each stands for."""
+    """Values and how many rows each stands for: ascending, but in the rows' order when all rows are kept."""
 
     values: Values
     weights: Values
@@ -28,20 +32,26 @@ class Ranks:
         return cls(np.zeros(0), np.zeros(0))
 
     @classmethod
-    def of_sorted(cls, values: NDArray[np.generic], keep: int) -> Self:
-        """Of ascending values without NaN; all of them when they are at most `keep`."""
-        count = len(values)
-        if count <= keep:
-            return cls(values.astype(np.float64), np.ones(count))
-        step = count / keep
-        chosen = ((np.arange(keep) + 0.5) * step).astype(np.int64)
-        return cls(values[chosen].astype(np.float64), np.full(keep, step))
+    def of_rows(cls, parts: Sequence[NDArray[Any]]) -> Self:
+        """Every row, in its order."""
+        values = np.concatenate([np.zeros(0), *parts])
+        return cls(values, np.ones(len(values)))
 
     @classmethod
-    def merge(cls, parts: list["Ranks"], keep: int) -> Self:
-        values = np.concatenate([part.values for part in parts]) if parts else np.zeros(0)
-        weights = np.concatenate([part.weights for part in parts]) if parts else np.zeros(0)
-        order = np.argsort(values, kind="stable")
+    def of_counts(cls, counts: Mapping[Any, int]) -> Self:
+        """Of numbers and how often each occurs: nothing is lost."""
+        values = np.array([float(value) for value in counts])
+        order = np.argsort(values)
+        return cls(values[order], np.array(list(counts.values()), np.float64)[order])
+
+    @classmethod
+    def merge(cls, parts: Sequence["Ranks"], keep: int) -> Self:
+        """At most `keep` points of all parts together, one compaction more than the parts have seen."""
+        if not parts:
+            return cls.empty()
+        values = np.concatenate([part.values for part in parts])
+        weights = np.concatenate([part.weights for part in parts])
+        order = np.argsort(values)
         values, weights = values[order], weights[order]
         if len(values) <= keep:
             return cls(values, weights)
@@ -50,14 +60,72 @@ class Ranks:
         chosen = np.searchsorted(cumulative, (np.arange(keep) + 0.5) * total / keep)
         return cls(values[chosen], np.full(keep, total / keep))
 
+    @property
+    def rows(self) -> float:
+        return float(self.weights.sum())
+
+    def are_all(self, rows: int) -> bool:
+        """Whether each of the `rows` is here by itself."""
+        return len(self.values) == rows and bool((self.weights == 1).all())
+
     def share_at_or_below(self, points: Values) -> Values:
         """Share of the rows that are <= each point; in [0, 1]."""
-        cumulative = np.concatenate([[0.0], np.cumsum(self.weights)])
-        shares: Values = cumulative[np.searchsorted(self.values, points, side="right")] / cumulative[-1]
+        values, weights = self._ascending
+        cumulative = np.concatenate([[0.0], np.cumsum(weights)])
+        shares: Values = cumulative[np.searchsorted(values, points, side="right")] / cumulative[-1]
         return shares
 
     def quantile(self, shares: Values) -> Values:
-        """Values at these shares in [0, 1], interpolated between the middles of neighbours."""
-        middles = (np.cumsum(self.weights) - self.weights / 2) / self.weights.sum()
-        quantiles: Values = np.interp(shares, middles, self.values)
+        """Values at these shares in [0, 1].
+
+        A value holds the ranks of all rows it stands for; between neighbours it is interpolated over as many
+        rows as the lightest point has.
+        """
+        values, weights = self._ascending
+        ends = np.cumsum(weights)
+        margin = weights.min() / 2
+        # Floating point must not put the end of a stretch before its beginning.
+        knots = np.maximum.accumulate(np.column_stack([ends - weights + margin, ends - margin]).ravel())
+        quantiles: Values = np.interp(np.asarray(shares) * ends[-1], knots, np.repeat(values, 2))
         return quantiles
+
+    @cached_property
+    def _ascending(self) -> tuple[Values, Values]:
+        order = np.argsort(self.values, kind="stable")
+        return self.values[order], self.weights[order]
+
+
+def positions(count: int, keep: int) -> NDArray[np.int64]:
+    """The middles of `keep` equal stretches of `count` > `keep` ascending values."""
+    chosen: NDArray[np.int64] = ((np.arange(keep) + 0.5) * (count / keep)).astype(np.int64)
+    return chosen
+
+
+class RankBuilder:
+    """Collects the samples of batches.
+
+    Memory and error stay flat however many there are: 65,536 points of one level become a sample of 8,192 on
+    the next, so L grows with the logarithm of the rows.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.levels: list[list[Ranks]] = []
+        self.points: list[int] = []  # of each level
+
+    def add(self, values: Values, weight: float) -> None:
+        """Ascending points of one batch that stand for `weight` rows each."""
+        self.add_ranks(Ranks(values, np.broadcast_to(np.float64(weight), values.shape)))
+
+    def add_ranks(self, ranks: Ranks, level: int = 0) -> None:
+        if level == len(self.levels):
+            self.levels.append([])
+            self.points.append(0)
+        self.levels[level].append(ranks)
+        self.points[level] += len(ranks.values)
+        if self.points[level] >= max(_SQUASH_ABOVE, 8 * self.keep):
+            full, self.levels[level], self.points[level] = self.levels[level], [], 0
+            self.add_ranks(Ranks.merge(full, max(_SQUASH_TO, self.keep)), level + 1)
+
+    def finish(self) -> Ranks:
+        return Ranks.merge([part for level in self.levels for part in level], self.keep)
