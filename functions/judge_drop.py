@@ -10,23 +10,29 @@ Needs       s3:GetObject on staging/, profiles/ and training/ of the lake;
             PIPELINE_DIR, LAKE_BUCKET, LEDGER_TABLE, STATE_TABLE
 """
 
+import contextlib
+import itertools
 import os
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from numpy.typing import NDArray
 
-from tidegate import lake_keys, uniqueness
+from tidegate import lake_keys
 from tidegate.aws import objects, registry
 from tidegate.aws.ledger import Ledger
-from tidegate.aws.profiles import get_profile, get_table, put_profile
+from tidegate.aws.profiles import get_profile, put_profile
 from tidegate.aws.state import State
-from tidegate.checks import Checks, merge_checks, repeated_rows, with_count
+from tidegate.checks import Checks, KeyFile, merge_checks, repeated, with_count
+from tidegate.checks.keys import Key, read_keys
+from tidegate.checks.repeats import Fetch
 from tidegate.messages import Drop, ShardReport
 from tidegate.plan import Plan
 from tidegate.profile import Profile, merge
@@ -83,31 +89,34 @@ def _checks(reports: list[ShardReport]) -> Checks:
     merged = merge_checks(
         [Checks.from_json(objects.get_json(s3, lake_bucket, r.checks_key)) for r in reports]
     )
-    for index, rule in enumerate(plan.contract.rules):
-        if rule.kind == "unique":
-            merged = with_count(merged, index, repeated_rows(_suspicious_keys(reports, index)))
+    rules = [index for index, rule in enumerate(plan.contract.rules) if rule.kind == "unique"]
+    if not rules:
+        return merged
+    rows_before = list(itertools.accumulate((report.rows for report in reports), initial=0))[:-1]
+    with contextlib.ExitStack() as stack:
+        files = [KeyFile(_download(stack, str(report.keys_key))) for report in reports]
+        for index in rules:
+            columns = plan.contract.rules[index].columns
+            found = repeated(index, files, rows_before=rows_before, fetch=_fetch(reports, columns))
+            merged = with_count(merged, index, found)
     return merged
 
 
-def _suspicious_keys(reports: list[ShardReport], rule: int) -> pa.Table:
-    """Keys whose hash occurs more than once in the drop, with the row numbers of the drop."""
-    keyed = [report for report in reports if report.keys_key is not None]
-    hashes = []
-    for report in keyed:
-        table = get_table(s3, lake_bucket, str(report.keys_key), ["rule", "hash"])
-        hashes.append(table.filter(pc.equal(table["rule"], rule))["hash"].to_numpy())
-    suspicious = uniqueness.suspicious_hashes(hashes)
-    found = [uniqueness.KEYS_SCHEMA.empty_table()]
-    if len(suspicious):
-        rows_before = 0
-        for report in reports:
-            if report.keys_key is not None:
-                table = get_table(s3, lake_bucket, report.keys_key)
-                mask = pc.and_(pc.equal(table["rule"], rule), pc.is_in(table["hash"], pa.array(suspicious)))
-                table = table.filter(mask)
-                found.append(table.set_column(1, "row", pc.add(table["row"], rows_before)))
-            rows_before += report.rows
-    return pa.concat_tables(found)
+def _fetch(reports: list[ShardReport], columns: tuple[str, ...]) -> Fetch:
+    """Reads keys of a shard's rows."""
+
+    def fetch(shard: int, rows: NDArray[np.int64]) -> list[Key]:
+        with contextlib.ExitStack() as stack:
+            return read_keys(pq.ParquetFile(_download(stack, reports[shard].rows_key)), columns, rows)
+
+    return fetch
+
+
+def _download(stack: contextlib.ExitStack, key: str) -> BinaryIO:
+    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
+    s3.download_fileobj(lake_bucket, key, file)
+    file.seek(0)
+    return file
 
 
 def _history(drop: Drop) -> list[Profile]:

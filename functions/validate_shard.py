@@ -23,7 +23,7 @@ from tidegate import lake_keys
 from tidegate.arrow_types import arrow_schema
 from tidegate.aws import objects
 from tidegate.aws.objects import open_drop
-from tidegate.aws.profiles import put_profile, put_table
+from tidegate.aws.profiles import put_profile
 from tidegate.checks import Checker
 from tidegate.messages import Drop, Shard, ShardReport
 from tidegate.plan import Plan
@@ -79,10 +79,13 @@ def _leave(drop: Drop, shard: Shard, checker: Checker, profile: ProfileBuilder, 
     profile_key = lake_keys.staged(drop, shard.index, "profile.parquet")
     objects.put_json(s3, lake_bucket, checks_key, checker.finish().to_json())
     put_profile(s3, lake_bucket, profile_key, profile.finish())
-    keys, keys_key = checker.keys_table(), None
-    if keys is not None:
+    keys_key = None
+    if checker.keys.rules:
         keys_key = lake_keys.staged(drop, shard.index, "keys.parquet")
-        put_table(s3, lake_bucket, keys_key, keys)
+        with tempfile.TemporaryFile() as file:
+            checker.keys.write(file)
+            file.seek(0)
+            s3.upload_fileobj(file, lake_bucket, keys_key)
     return ShardReport(
         index=shard.index,
         rows=checker.rows,

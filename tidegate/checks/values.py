@@ -1,0 +1,119 @@
+"""Whether values are among those listed, or are multiples of a step."""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.arrow_types import arrow_type
+from tidegate.checks.masks import Judge, Mask, flags, numbers, valid
+from tidegate.contract.plan import Column, Rule
+from tidegate.readers.convert import from_text
+
+_NEAR = 1e-9  # of a step: 0.3 counts as a multiple of 0.1
+_WORD_DIGITS = 18  # of a decimal that surely fits 64 bits
+
+
+def listed(column: Column, values: tuple[Any, ...]) -> pa.Array:
+    """The listed values that a column of its type can hold, in that type; the others occur in no row."""
+    type_ = arrow_type(column)
+    found = [held for value in values if (held := _held(column, type_, value)) is not None]
+    if 0.0 in found and pa.types.is_floating(type_):
+        found += [0.0, -0.0]  # equal, though Arrow looks up bits
+    return pa.array(found, type_).unique()
+
+
+def among_judge(column: Column, rule: Rule, *, wanted: bool) -> Judge:
+    """Values not listed where they should be, or listed where they should not. Nulls and NaN are neither."""
+    values = listed(column, rule.values)
+    run = _run(values)
+
+    def judge(found: pa.Array) -> Mask | None:
+        if wanted and run is not None:
+            held = numbers(found)
+            if run[0] <= held.min() and held.max() <= run[1]:
+                return None
+        mask: Mask = flags(pc.is_in(found, values))
+        if not wanted:
+            return mask
+        unlisted: Mask = ~mask & valid(found)
+        if pa.types.is_floating(found.type):
+            unlisted &= ~np.isnan(numbers(found))
+        return unlisted
+
+    return judge
+
+
+def multiple_judge(column: Column, rule: Rule) -> Judge:
+    """Exact for integers and decimals. Floats may be a billionth of a step off; infinity is no multiple."""
+    type_ = arrow_type(column)
+    step = abs(Fraction(str(rule.multiple_of)))
+    if pa.types.is_floating(type_):
+        return _float_multiple_judge(float(step))
+    # n / 10**scale is a multiple of p / q, in lowest terms, just when n is one of p' in (p * 10**scale) / q.
+    modulus = (step * 10 ** (type_.scale if pa.types.is_decimal(type_) else 0)).numerator
+    if pa.types.is_decimal(type_):
+        return lambda values: _decimal_remainders(values, modulus)
+
+    def judge(values: pa.Array) -> Mask | None:
+        found = numbers(values)
+        if modulus > np.iinfo(found.dtype).max:
+            return (found != 0) & valid(values)
+        mask: Mask = found % modulus != 0
+        return mask & valid(values)
+
+    return judge
+
+
+def _held(column: Column, type_: pa.DataType, value: Any) -> Any:
+    """`value` as a value of the column, None when the column cannot hold it."""
+    if pa.types.is_string(type_):
+        return str(value)
+    if pa.types.is_boolean(type_):
+        return value if isinstance(value, bool) else None
+    if pa.types.is_temporal(type_):
+        return from_text(column, pa.array([str(value)])).values[0].as_py()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        if pa.types.is_floating(type_):
+            held = pa.scalar(float(value), type_).as_py()
+            return held if isinstance(value, float) or held == value else None
+        number = Decimal(str(value))
+        if pa.types.is_integer(type_):
+            return pa.scalar(int(number), type_).as_py() if number == number.to_integral_value() else None
+        return pa.scalar(number, type_).as_py()
+    except (ArithmeticError, ValueError):  # not a number of this type, or out of its bounds
+        return None
+
+
+def _run(values: pa.Array) -> tuple[int, int] | None:
+    """First and last of listed integers without a gap, for bounds then tell all."""
+    if not pa.types.is_integer(values.type) or not len(values):
+        return None
+    low, high = min(values.to_pylist()), max(values.to_pylist())
+    return (low, high) if high - low + 1 == len(values) else None
+
+
+def _float_multiple_judge(step: float) -> Judge:
+    def judge(values: pa.Array) -> Mask:
+        found = numbers(values).astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            ratio = found / step
+            mask = ~(np.abs(ratio - np.round(ratio)) <= _NEAR) & ~np.isnan(found)
+        return mask & valid(values)
+
+    return judge
+
+
+def _decimal_remainders(values: pa.Array, modulus: int) -> Mask:
+    words = np.frombuffer(values.buffers()[1], np.int64, 2 * len(values), 16 * values.offset).reshape(-1, 2)
+    if values.type.precision <= _WORD_DIGITS and modulus <= np.iinfo(np.int64).max:
+        mask: Mask = words[:, 0] % modulus != 0  # the upper word only repeats the sign
+        return mask & valid(values)
+    scaled = ((int(high) << 64) | (int(low) & ((1 << 64) - 1)) for low, high in words)
+    mask = np.fromiter((number % modulus != 0 for number in scaled), bool, len(values))
+    return mask & valid(values)

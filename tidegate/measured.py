@@ -1,0 +1,84 @@
+"""The value of a statistic that a rule asks for, read off a profile."""
+
+import datetime as dt
+
+import numpy as np
+
+from tidegate.contract.plan import Rule
+from tidegate.moments import seconds
+from tidegate.profile import ColumnProfile, Profile
+
+_MICROSECONDS = 1_000_000
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def measure(rule: Rule, profile: Profile) -> float | None:
+    """What a rule of kind `statistic` measures; None where these rows do not tell.
+
+    Of the finite numbers; moments in time are numbers as in the profile (timestamps and times of day in
+    microseconds, dates in days). Exact to the last bits of floating point, with two exceptions. Of a column
+    with more than 1,000 different values these are counted to within 1.6 % (standard error), and whether a
+    listed value occurs is not known: None. Of more than 1,024 such numbers, a quantile lies within the rank
+    error of the profile.
+    """
+    column = profile.columns.get(rule.columns[0])
+    if column is None:
+        return None
+    if rule.statistic == "values_missing":
+        return _values_missing(column, rule)
+    if rule.statistic == "distinct_count":
+        return min(column.distinct, column.count)
+    if not column.count:
+        return None
+    if rule.statistic == "distinct_share":
+        return min(column.distinct / column.count, 1.0)
+    return _of_numbers(column, rule) if column.kind == "number" else None
+
+
+def _of_numbers(column: ColumnProfile, rule: Rule) -> float | None:
+    if rule.statistic == "quantile":
+        return _quantile(column, 0.5 if rule.share is None else rule.share)
+    figures = {
+        "mean": column.mean,
+        "standard_deviation": column.standard_deviation,
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "sum": column.mean * column.count,
+    }
+    return figures[rule.statistic] if rule.statistic else None
+
+
+def _values_missing(column: ColumnProfile, rule: Rule) -> float | None:
+    if column.counts is None:
+        return None
+    return float(sum(_profiled(value, column) not in column.counts for value in set(rule.values)))
+
+
+def _profiled(value: float | str, column: ColumnProfile) -> float | str:
+    """A value as a profile writes it."""
+    if not isinstance(value, str) or column.kind != "number":
+        return value
+    if column.type.startswith("timestamp"):
+        return round(seconds(value) * _MICROSECONDS)
+    if column.type.startswith("date"):
+        return (dt.date.fromisoformat(value) - _EPOCH).days
+    time = dt.time.fromisoformat(value)
+    whole_seconds = (time.hour * 60 + time.minute) * 60 + time.second
+    return whole_seconds * _MICROSECONDS + time.microsecond
+
+
+def _quantile(column: ColumnProfile, share: float) -> float:
+    """Interpolated between the two neighbouring rows, as the median of an even number of rows is."""
+    if column.counts:
+        pairs = sorted((float(value), count) for value, count in column.counts.items())
+        values, weights = np.array(pairs).T
+    else:
+        values, weights = column.ranks.values, column.ranks.weights
+    cumulative = np.cumsum(weights)
+    place = share * (cumulative[-1] - 1)  # counted from 0
+    below, above = values[
+        np.minimum(
+            np.searchsorted(cumulative, [np.floor(place), np.ceil(place)], side="right"), len(values) - 1
+        )
+    ]
+    return float(below + (above - below) * (place - np.floor(place)))
