@@ -4,13 +4,12 @@ import datetime as dt
 import re
 from decimal import Decimal as D  # noqa: N817  # the tests are full of them
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.arrow_types import arrow_schema, arrow_type
+from tidegate.arrow_types import arrow_type
 from tidegate.checks import Checker
 from tidegate.checks.patterns import shape_of
 from tidegate.contract.plan import Column, ContractPlan, Rule
@@ -311,7 +310,7 @@ def compared(comparison, types, one, other):
     "comparison, types, one, other, expected",
     [
         ("<", (INTEGER, INTEGER), [1, 2, 3, None], [2, 2, 2, 2], [1, 2]),
-        ("=", (INTEGER, NUMBER), [BIG, BIG + 1, 2**63 - 1, 3], [float(BIG), float(BIG), 2.0**63, 3.0], [1, 2]),
+        ("=", (INTEGER, NUMBER), [BIG, BIG + 1, 2**63 - 1, 3], [2.0**53, 2.0**53, 2.0**63, 3.0], [1, 2]),
         (">", (INTEGER, NUMBER), [BIG + 1, 0], [float(BIG), -INFINITY], []),
         ("<=", (NUMBER, INTEGER), [float("nan"), 0.1, INFINITY, None], [0, 0, 0, 0], [1, 2]),
         ("!=", (NUMBER, NUMBER), [float("nan"), 1.0, -0.0], [1.0, 1.0, 0.0], [1, 2]),
@@ -366,8 +365,3 @@ def test_nested_columns_may_be_required():
         rows = pa.RecordBatch.from_arrays([array], names=["x"])
         checker.add(Batch(rows=rows, present=frozenset("x"), extra=()))
         assert [count.first_rows for count in checker.finish().counts] == [(2,), ()]
-
-
-def test_the_schema_of_these_columns_is_the_one_table_of_types():
-    assert arrow_schema([MONEY, SINGLE]).types == [pa.decimal128(10, 2), pa.float32()]
-    assert np.dtype(np.float32).itemsize == 4

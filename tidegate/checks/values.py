@@ -36,7 +36,7 @@ def among_judge(column: Column, rule: Rule, *, wanted: bool) -> Judge:
             held = numbers(found)
             if run[0] <= held.min() and held.max() <= run[1]:
                 return None
-        mask: Mask = flags(pc.is_in(found, values))
+        mask = flags(pc.is_in(found, values))
         if not wanted:
             return mask
         unlisted: Mask = ~mask & valid(found)
@@ -53,16 +53,15 @@ def multiple_judge(column: Column, rule: Rule) -> Judge:
     step = abs(Fraction(str(rule.multiple_of)))
     if pa.types.is_floating(type_):
         return _float_multiple_judge(float(step))
-    # n / 10**scale is a multiple of p / q, in lowest terms, just when n is one of p' in (p * 10**scale) / q.
+    # An integer is a multiple of a fraction in lowest terms just when it is one of its numerator.
     modulus = (step * 10 ** (type_.scale if pa.types.is_decimal(type_) else 0)).numerator
     if pa.types.is_decimal(type_):
         return lambda values: _decimal_remainders(values, modulus)
 
     def judge(values: pa.Array) -> Mask | None:
         found = numbers(values)
-        if modulus > np.iinfo(found.dtype).max:
-            return (found != 0) & valid(values)
-        mask: Mask = found % modulus != 0
+        is_small = modulus <= np.iinfo(found.dtype).max  # of what is greater, only 0 is a multiple
+        mask: Mask = (found % modulus if is_small else found) != 0
         return mask & valid(values)
 
     return judge
