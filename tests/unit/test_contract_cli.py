@@ -65,7 +65,7 @@ def test_a_file_that_breaks_a_contract_is_refused_with_its_first_rows(typed):
         "          row 2: '-1'",
         "warning age: required: broken in 1 of 3 rows",
         "          row 3: ''",
-        "refused   3 rows, 3 rules kept, 2 broken; 1 more are judged when it is dropped",
+        "refused   3 rows, 4 rules kept, 2 broken",
     ]
 
 

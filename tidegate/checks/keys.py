@@ -107,12 +107,16 @@ def _keys_at(file: pq.ParquetFile, columns: Sequence[str], positions: NDArray[np
     keys: list[Key] = []
     for group in np.unique(groups).tolist():
         table = file.read_row_group(group, columns=list(columns), use_threads=False)
-        table = table.take(pa.array(positions[groups == group] - starts[group]))
-        keys += zip(*(_texts(table.column(name)) for name in columns), strict=True)
+        keys += keys_of(table.take(pa.array(positions[groups == group] - starts[group])))
     return keys
 
 
-def _texts(values: pa.ChunkedArray) -> list[str]:
+def keys_of(rows: pa.Table | pa.RecordBatch) -> list[Key]:
+    """The key of each row; the columns are those of the key."""
+    return list(zip(*(_texts(column) for column in rows.columns), strict=True))
+
+
+def _texts(values: pa.Array | pa.ChunkedArray) -> list[str]:
     """A text for each value that only equal values share."""
     if pa.types.is_floating(values.type):
         values = pc.add(values, pa.scalar(0.0, values.type))  # -0.0 equals 0.0

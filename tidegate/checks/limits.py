@@ -53,11 +53,12 @@ def number_judge(low: Bound, high: Bound) -> Judge:
     return judge
 
 
-def length_judge(rule: Rule) -> Judge:
-    """Lengths are counted in characters of Unicode."""
+def length_judge(column: Column, rule: Rule) -> Judge:
+    """Lengths of texts are counted in characters of Unicode, those of arrays in items."""
+    measure = pc.list_value_length if column.type == "array" else pc.utf8_length
     limits = _integer_limits(rule, [_exact(rule.minimum), _exact(rule.maximum)])
     within = number_judge(*limits)
-    return lambda values: within(pc.utf8_length(values))
+    return lambda values: within(measure(values))
 
 
 def _text_judge(rule: Rule) -> Judge:

@@ -31,7 +31,7 @@ def test_of(plan: ContractPlan, rule: Rule) -> Test | None:
 def _judge(column: Column, rule: Rule) -> Judge | None:
     judges = {
         "range": lambda: range_judge(column, rule),
-        "length": lambda: length_judge(rule),
+        "length": lambda: length_judge(column, rule),
         "pattern": lambda: pattern_judge(rule, wanted=True),
         "not_pattern": lambda: pattern_judge(rule, wanted=False),
         "enum": lambda: among_judge(column, rule, wanted=True),
@@ -40,7 +40,8 @@ def _judge(column: Column, rule: Rule) -> Judge | None:
     }
     if rule.kind not in judges:
         return None
-    is_text_rule = rule.kind in ("length", "pattern", "not_pattern")
-    if column.type in NESTED or (is_text_rule and column.type != "string"):
+    of_text = rule.kind in ("length", "pattern", "not_pattern")
+    has_length = rule.kind == "length" and column.type == "array"
+    if not has_length and (column.type in NESTED or (of_text and column.type != "string")):
         raise ConfigError(f"column `{column.name}` is of type {column.type}: it has no {rule.kind}")
     return judges[rule.kind]()

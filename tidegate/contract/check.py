@@ -1,20 +1,21 @@
-"""What a contract says to a file, on this machine: the rules that rows alone decide.
+"""What a contract says to a file, on this machine. Freshness is judged when the file is dropped."""
 
-Statistics and freshness are judged when the file is dropped: they need the drop's arrival, or its history.
-"""
-
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from tidegate import uniqueness
-from tidegate.checks import Checker, Checks, RuleCount, repeated_rows
+from tidegate.arrow_types import arrow_schema
+from tidegate.checks import Checker, Checks, KeyFile, RuleCount, repeated, with_count
+from tidegate.checks.keys import Key, keys_of
 from tidegate.contract.local_file import read_file
 from tidegate.contract.plan import ContractPlan, Rule
-
-_LATER = ("statistic", "freshness")
+from tidegate.measured import measure
+from tidegate.profile import Profile, ProfileBuilder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,40 +48,65 @@ class FileCheck:
 
 
 def check_file(plan: ContractPlan, path: Path) -> FileCheck:
-    """Count the rows of a file that break each rule.
+    """Count the rows of a file that break each rule, and measure its statistics.
 
     Raises:
         DropUnreadableError: the file cannot be parsed; the text says where and why.
     """
-    checker = Checker(plan)
+    checker, profile = Checker(plan), ProfileBuilder(arrow_schema(plan.columns))
     for batch in read_file(path, plan):
         checker.add(batch)
-    checks = checker.finish()
+        profile.add(batch.rows)
+    checks = _with_repeats(plan, path, checker)
     missing = tuple(name for name in plan.names if name not in checks.present)
-    keys = checker.keys_table()
     return FileCheck(
         rows=checks.rows,
         missing=missing,
         extra=checks.extra,
-        rules=tuple(_rule_checks(plan, checks, keys, missing)),
+        rules=tuple(_rule_checks(plan, checks, profile.finish(), missing)),
     )
 
 
+def _with_repeats(plan: ContractPlan, path: Path, checker: Checker) -> Checks:
+    checks = checker.finish()
+    with tempfile.TemporaryFile() as file:
+        checker.keys.write(file)
+        file.seek(0)
+        keys = KeyFile(file)
+        for index in checker.keys.rules:
+            columns = plan.rules[index].columns
+
+            def fetch(_: int, rows: NDArray[np.int64], columns: Sequence[str] = columns) -> list[Key]:
+                return _keys(plan, path, columns, rows)
+
+            checks = with_count(checks, index, repeated(index, [keys], rows_before=[0], fetch=fetch))
+    return checks
+
+
+def _keys(plan: ContractPlan, path: Path, columns: Sequence[str], rows: NDArray[np.int64]) -> list[Key]:
+    """Keys of these rows, 1-based and ascending, by reading the file once more."""
+    found: list[Key] = []
+    before = 0
+    for batch in read_file(path, plan):
+        after = before + batch.rows.num_rows
+        places = rows[(rows > before) & (rows <= after)] - before - 1
+        found += keys_of(batch.rows.select(list(columns)).take(pa.array(places)))
+        before = after
+    return found
+
+
 def _rule_checks(
-    plan: ContractPlan, checks: Checks, keys: pa.Table | None, missing: tuple[str, ...]
+    plan: ContractPlan, checks: Checks, profile: Profile, missing: tuple[str, ...]
 ) -> Iterator[RuleCheck]:
     for index, rule in enumerate(plan.rules):
         if rule.kind == "columns" or set(rule.columns) & set(missing):
             continue  # told by `missing`
         count = checks.counts[index]
-        if rule.kind == "unique" and keys is not None:
-            count = _repeats(keys, index)
-        failed = checks.rows if rule.kind == "row_count" else count.failed
-        holds = None if rule.kind in _LATER else rule.condition.holds(failed, checks.rows)
+        holds = None
+        if rule.kind == "statistic":
+            measured = measure(rule, profile)
+            holds = None if measured is None else rule.condition.allows(measured)
+        elif rule.kind != "freshness":
+            failed = checks.rows if rule.kind == "row_count" else count.failed
+            holds = rule.condition.holds(failed, checks.rows)
         yield RuleCheck(rule=rule, count=count, holds=holds)
-
-
-def _repeats(keys: pa.Table, rule: int) -> RuleCount:
-    own = keys.filter(pa.compute.equal(keys["rule"], rule))
-    suspicious = uniqueness.suspicious_hashes([own["hash"].to_numpy()])
-    return repeated_rows(own.filter(pa.compute.is_in(own["hash"], pa.array(suspicious, pa.uint64()))))

@@ -200,7 +200,7 @@ def _judged(found: "FileCheck") -> Iterable[str]:
     for item in sorted(broken, key=lambda item: item.rule.severity):
         yield from _broken(item, found.rows)
     later = sum(item.holds is None for item in found.rules)
-    note = f"; {later} more are judged when it is dropped" if later else ""
+    note = f"; {later} more cannot be judged by this file" if later else ""
     kept = sum(item.holds is True for item in found.rules)
     answer = "ok" if found.passes else "refused"
     yield f"{answer}   {found.rows:,} rows, {kept} rules kept, {len(broken)} broken{note}"
