@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from tidegate.contract.plan import Column
+from tidegate.contract.plan import NESTED, Column
 
 DECIMAL_DIGITS = 38  # that a decimal can have at most
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
@@ -70,7 +70,12 @@ _DUCKDB = {
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """The type of a column's values; all that nests is nullable inside too."""
+    """The type of a column's values; all that nests is nullable inside too.
+
+    A nested column that declares no members is text: its values as JSON.
+    """
+    if column.type in NESTED and not column.members:
+        return pa.string()
     if column.type == "object":
         return pa.struct([(member.name, arrow_type(member)) for member in column.members])
     if column.type == "array":

@@ -1,7 +1,8 @@
 """Values into a column's type, and which of them would not go.
 
 A cast of a whole column is tried first. Where it fails, a pattern finds most culprits at once and halving the
-rest finds the others, so one bad value costs little and a column of them is no disaster either.
+rest finds the others, so one bad value costs little and a column of them is no disaster either. A pattern lets
+pass whatever the cast takes, so that the answer for a value never depends on its neighbours.
 """
 
 from collections.abc import Callable
@@ -13,22 +14,25 @@ from numpy.typing import NDArray
 
 from tidegate.arrow_types import arrow_type
 from tidegate.contract.plan import Column
-from tidegate.readers.batch import Typed, failed
+from tidegate.readers.batch import DICTIONARY, Typed, failed
+from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised
+
+Cast = Callable[[pa.Array], pa.Array]
 
 # What exporters write for a missing value. In a text column they may be text: NA is Namibia.
 _MISSING = pa.array(["", "NA", "N/A", "#N/A", "NULL", "null", "None", "none", "nil", "\\N"])
 _TRUE = pa.array(["true", "1", "t", "yes", "y"])
 _BOOLEAN = pa.array(["true", "1", "t", "yes", "y", "false", "0", "f", "no", "n"])
-_CLOCK = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+_CLOCK = r"\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
+_ZONED = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _PATTERNS = {
-    "integer": r"^-?\d+$",
-    "number": r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[nN]a[nN]|[iI]nf(inity)?)$",
+    "integer": r"^(-?\d+|0[xX][0-9a-fA-F]+)$",
+    "number": r"(?i)^[+-]?(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|nan(\([a-z0-9_]*\))?|inf(inity)?)$",
     "date": r"^\d{4}-\d{2}-\d{2}$",
-    "time": f"^{_CLOCK}$",
-    "timestamp": rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}(Z|[+-]\d{{2}}(:?\d{{2}})?)?)?$",
+    "time": rf"^{_CLOCK}$",
+    "timestamp": rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}{_ZONED}?)?$",
 }
-_ZONE = r"(Z|:\d{2}(\.\d+)?[+-]\d{2}(:?\d{2})?)$"  # behind a clock: a date ends in -31 too
-_MICROSECONDS = pa.timestamp("us", tz="UTC")
+_ENDS_IN_ZONE = rf"[T ].*{_ZONED}$"
 
 
 def from_text(column: Column, texts: pa.Array) -> Typed:
@@ -43,32 +47,92 @@ def from_text(column: Column, texts: pa.Array) -> Typed:
         values = pc.if_else(known, pc.is_in(cleaned, _TRUE), pa.scalar(None, pa.bool_()))
         bad = np.flatnonzero(pc.and_(pc.is_valid(cleaned), pc.invert(known)).to_numpy(zero_copy_only=False))
         return Typed(values=values, failed=failed(bad, texts.take(pa.array(bad))))
+    cast = _text_cast(column)
+    try:
+        values, bad = cast(cleaned), np.zeros(0, np.int64)
+    except pa.ArrowInvalid:
+        values, bad = _sifted(column, cleaned, cast)
+    values, beyond = in_bounds(values)
+    bad = np.union1d(bad, beyond)
+    return Typed(values=values, failed=failed(bad, texts.take(pa.array(bad))))
+
+
+def _sifted(column: Column, cleaned: pa.Array, cast: Cast) -> tuple[pa.Array, NDArray[np.int64]]:
     if column.type == "integer":  # 5.0 is how a column of integers with gaps leaves pandas
         cleaned = pc.replace_substring_regex(cleaned, r"^\+|\.0*$", "")
     elif column.type in ("timestamp", "time"):
         cleaned = pc.replace_substring_regex(cleaned, r"(\.\d{6})\d+", r"\1")
-    fits = pc.match_substring_regex(cleaned, _PATTERNS[column.type])
+    is_decimal = pa.types.is_decimal(arrow_type(column))  # unsigned 64 bits are, too: 1e3 is one of them
+    fits = pc.match_substring_regex(cleaned, _PATTERNS["number" if is_decimal else column.type])
     plausible = pc.if_else(fits, cleaned, pa.scalar(None, pa.string()))
-    values, bad = _cast(plausible, _text_cast(column))
-    bad = np.union1d(bad, np.flatnonzero(pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False)))
-    return Typed(values=values, failed=failed(bad, texts.take(pa.array(bad))))
+    values, bad = _cast(plausible, cast)
+    unfit = np.flatnonzero(pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False))
+    return values, np.union1d(bad, unfit)
 
 
 def from_arrow(column: Column, values: pa.Array) -> Typed:
     """Typed values, as in Parquet, into the column's type; of another family all fail: text is no number."""
     target = arrow_type(column)
-    if pa.types.is_dictionary(values.type):
+    if pa.types.is_dictionary(values.type) and not (values.type == DICTIONARY and target == pa.string()):
         values = values.dictionary_decode()
-    if values.type == target:
-        return Typed(values=values)
+    if values.type in (target, DICTIONARY):
+        return _sound(values)
     if not _is_family(column, values.type):
         bad = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
-        return Typed(values=pa.nulls(len(values), target), failed=failed(bad, values.take(pa.array(bad))))
-    converted, bad = _cast(values, _arrow_cast(column, values.type))
-    return Typed(values=converted, failed=failed(bad, values.take(pa.array(bad))))
+        return Typed(
+            values=pa.nulls(len(values), target), failed=failed(bad, shown(values.take(pa.array(bad))))
+        )
+    kept, beyond = in_bounds(values)
+    converted, bad = _cast(kept, _arrow_cast(column, values.type))
+    converted, outside = in_bounds(converted)
+    bad = np.union1d(np.union1d(bad, beyond), outside)
+    return Typed(values=converted, failed=failed(bad, shown(values.take(pa.array(bad)))))
 
 
-def _text_cast(column: Column) -> Callable[[pa.Array], pa.Array]:
+def shown(values: pa.Array) -> list[str]:
+    """Values as a person reads them, also those that Python's own types cannot hold."""
+    try:
+        return [str(value) for value in values.to_pylist()]
+    except (ValueError, OverflowError):
+        pass
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return [(v or b"").decode("utf-8", "backslashreplace") for v in values.cast(pa.binary()).to_pylist()]
+    naive = pa.timestamp(values.type.unit) if pa.types.is_timestamp(values.type) else None
+    try:
+        return [
+            str(value) for value in (values.cast(naive) if naive else values).cast(pa.string()).to_pylist()
+        ]
+    except pa.ArrowException:
+        return [f"{value} as stored" for value in values.view(_STORED[values.type.bit_width]).to_pylist()]
+
+
+_STORED = {32: pa.int32(), 64: pa.int64()}
+
+
+def _sound(values: pa.Array) -> Typed:
+    """Values that need no cast, less those that are no value at all: text that is not UTF-8, a date in year 0."""
+    kept, bad = in_bounds(values)
+    try:
+        kept.validate(full=True)
+    except pa.ArrowInvalid:
+        return _damaged(kept)
+    return Typed(values=kept, failed=failed(bad, shown(values.take(pa.array(bad)))))
+
+
+def _damaged(values: pa.Array) -> Typed:
+    """Each value tried alone."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kept, bad = _cast(values, _validated)
+    return Typed(values=kept, failed=failed(bad, shown(values.take(pa.array(bad)))))
+
+
+def _validated(values: pa.Array) -> pa.Array:
+    values.validate(full=True)
+    return values
+
+
+def _text_cast(column: Column) -> Cast:
     target = arrow_type(column)
     if column.type == "timestamp":
         return lambda texts: _timestamps(texts, column.timezone)
@@ -81,17 +145,11 @@ def _text_cast(column: Column) -> Callable[[pa.Array], pa.Array]:
 
 def _timestamps(texts: pa.Array, timezone: str) -> pa.Array:
     """Times that carry a zone, and those that do not: the latter are local to `timezone`."""
-    zoned = pc.match_substring_regex(texts, _ZONE)
+    zoned = pc.match_substring_regex(texts, _ENDS_IN_ZONE)
     nothing = pa.scalar(None, pa.string())
-    with_zone = pc.if_else(zoned, texts, nothing).cast(_MICROSECONDS)
+    with_zone = pc.if_else(zoned, texts, nothing).cast(MICROSECONDS)
     naive = pc.if_else(zoned, nothing, texts).cast(pa.timestamp("us"))
-    return pc.coalesce(with_zone, _localised(naive, timezone))
-
-
-def _localised(naive: pa.Array, timezone: str) -> pa.Array:
-    # When clocks go back an hour happens twice: the first is meant. When they go forward: the next instant.
-    local = pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest")
-    return local.cast(_MICROSECONDS)
+    return pc.coalesce(with_zone, localised(naive, timezone))
 
 
 def _is_family(column: Column, type_: pa.DataType) -> bool:
@@ -105,28 +163,26 @@ def _is_family(column: Column, type_: pa.DataType) -> bool:
         "timestamp": pa.types.is_timestamp(type_),
         "time": pa.types.is_time(type_),
     }
-    return bool(families[column.type] or pa.types.is_null(type_))
+    return bool(families.get(column.type) or pa.types.is_null(type_))
 
 
-def _arrow_cast(column: Column, source: pa.DataType) -> Callable[[pa.Array], pa.Array]:
+def _arrow_cast(column: Column, source: pa.DataType) -> Cast:
     target = arrow_type(column)
     if pa.types.is_timestamp(source) and source.tz is None:
-        return lambda values: _localised(values.cast(pa.timestamp("us"), safe=False), column.timezone)
+        return lambda values: localised(values.cast(pa.timestamp("us"), safe=False), column.timezone)
     # Nanoseconds are cut to microseconds, and a whole number beyond 2**53 is rounded in a column of floats;
     # 1.5 is no integer, and 300 does not fit eight bits.
     rounding = pa.types.is_timestamp(source) or pa.types.is_time(source) or pa.types.is_floating(target)
     return lambda values: values.cast(target, safe=not rounding)
 
 
-def _cast(values: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> tuple[pa.Array, NDArray[np.int64]]:
+def _cast(values: pa.Array, cast: Cast) -> tuple[pa.Array, NDArray[np.int64]]:
     """The cast values, null where a value alone cannot be cast, and the positions of these."""
     pieces, bad = _halve(values, cast, 0)
     return (pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces)), np.array(bad, np.int64)
 
 
-def _halve(
-    values: pa.Array, cast: Callable[[pa.Array], pa.Array], start: int
-) -> tuple[list[pa.Array], list[int]]:
+def _halve(values: pa.Array, cast: Cast, start: int) -> tuple[list[pa.Array], list[int]]:
     try:
         return [cast(values)], []
     except pa.ArrowInvalid:

@@ -1,9 +1,9 @@
 """Comma-separated text with a header row, as RFC 4180 has it: UTF-8, double quotes, any kind of line end."""
 
-import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -12,14 +12,13 @@ import pyarrow.csv
 from tidegate.arrow_types import arrow_type
 from tidegate.contract.plan import ContractPlan
 from tidegate.errors import DropUnreadableError
-from tidegate.readers.batch import Batch, Typed, columns_by_name
-from tidegate.readers.convert import from_text
-from tidegate.readers.text import check_text, first_record_end, pieces
-from tidegate.readers.unpack import PEEK_BYTES
+from tidegate.readers.batch import BATCH_ROWS, Batch, Typed, columns_by_name
+from tidegate.readers.csv_forms import Forms
+from tidegate.readers.csv_header import read_header
+from tidegate.readers.text import Piece, check_text, pieces
 
-_BOM = b"\xef\xbb\xbf"
-_MAXIMUM_COLUMNS = 10_000
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+_SMALLEST_PIECE, _LARGEST_PIECE = 1 << 20, 12 << 20
 
 
 class _RaggedRow(Exception):  # noqa: N818  # becomes a DropUnreadableError once the row's number is known
@@ -44,10 +43,10 @@ def read(
     `stop` is None for all there is. The header is read whatever the range; a drop that is nothing but a
     header gives one batch without rows.
     """
-    header, body = _header(stream, plan)
+    header, body = read_header(stream, plan)
     columns = columns_by_name(plan)
     extra = tuple(name for name in header if name not in columns)
-    known = tuple(name for name in header if name in columns)
+    forms = Forms(header, columns)
     first = max(start, body)
     if start > body:
         file.seek(start)
@@ -55,84 +54,56 @@ def read(
     else:
         source = stream
     offset, rows = first, 0
-    for piece in pieces(source, None if stop is None else max(0, stop - first), quoted=True):
+    length = None if stop is None else max(0, stop - first)
+
+    def piece_bytes() -> int:
+        """As much as holds the rows of a batch, going by the rows so far."""
+        full = (offset - first) * BATCH_ROWS // rows if rows else _SMALLEST_PIECE
+        return min(max(full, _SMALLEST_PIECE), _LARGEST_PIECE)
+
+    for piece in pieces(source, length, quoted=True, piece_bytes=piece_bytes):
         try:
-            typed, count = _parse(piece, header, plan, offset)
+            typed, found = _parse(piece, header, forms, offset)
         except _RaggedRow as cause:
             raise cause.told(rows, start) from cause
-        offset += len(piece)
-        rows += count
-        if count:
-            yield Batch.of(plan, typed, count, extra)
+        offset += piece.stop
+        rows += found
+        if found:
+            yield from Batch.of(plan, typed, found, extra).cut()
     if not rows:
-        empty = {name: Typed(values=pa.nulls(0, arrow_type(columns[name]))) for name in known}
+        empty = {column.name: Typed(values=pa.nulls(0, arrow_type(column))) for column in forms.columns}
         yield Batch.of(plan, empty, 0, extra)
 
 
-def _header(stream: io.BufferedReader, plan: ContractPlan) -> tuple[tuple[str, ...], int]:
-    """Column names, and how many bytes they take; `stream` then stands behind them."""
-    head = stream.peek(PEEK_BYTES)
-    end = first_record_end(head, quoted=True) or len(head)
-    if b"\r" in head[:end].rstrip(b"\r\n"):
-        raise DropUnreadableError("lines end in a carriage return alone", hint="end them in a newline")
-    if end >= PEEK_BYTES:
-        raise DropUnreadableError("the header is longer than 1 MiB", hint="check that lines end in a newline")
-    line = stream.read(end)
-    check_text(line, 0)
-    text = line.removeprefix(_BOM).decode("utf-8")
-    names = tuple(name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), []))
-    if not any(names):
-        raise DropUnreadableError("the file has no header", hint="the first line must name the columns")
-    if len(names) > _MAXIMUM_COLUMNS:
-        raise DropUnreadableError(
-            f"the header names {len(names)} columns; at most {_MAXIMUM_COLUMNS} are read"
-        )
-    if len(names) == 1 and len(plan.columns) > 1 and (other := re.search(r"[;\t|]", text)):
-        raise DropUnreadableError(f"fields are separated by {other[0]!r}", hint="separate them by commas")
-    if "" in names:
-        raise DropUnreadableError(
-            f"column {names.index('') + 1} has no name in the header",
-            hint="pandas writes such a column for its index: use to_csv(index=False)",
-        )
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DropUnreadableError(f"the header names {', '.join(f'`{n}`' for n in repeated)} more than once")
-    return names, end
-
-
-def _parse(
-    piece: bytes, header: tuple[str, ...], plan: ContractPlan, offset: int
-) -> tuple[dict[str, Typed], int]:
-    """The known columns of a piece and its number of rows; typed at once, or by text where that fails."""
-    if not piece.strip():
+def _parse(piece: Piece, header: tuple[str, ...], forms: Forms, offset: int) -> tuple[dict[str, Typed], int]:
+    """The known columns of a piece and its number of rows."""
+    if piece.is_blank:
         return {}, 0
-    columns = columns_by_name(plan)
-    known = [name for name in header if name in columns]
-    if b"\0" in piece:
-        check_text(piece, offset)
-    types = {name: arrow_type(columns[name]) for name in known}
-    try:
-        table = _read(piece, header, types)
-        return {name: Typed(values=_chunk(table, name)) for name in known}, table.num_rows
-    except pa.ArrowInvalid as cause:
-        if ragged := _RAGGED.search(str(cause)):
-            raise _RaggedRow(ragged) from cause
-    try:
-        table = _read(piece, header, dict.fromkeys(types, pa.string()))
-    except pa.ArrowInvalid as cause:
-        check_text(piece, offset)
-        raise DropUnreadableError("the file is not CSV", cause=str(cause)) from cause
-    return {name: from_text(columns[name], _chunk(table, name)) for name in known}, table.num_rows
+    if piece.has(b"\0"):
+        check_text(bytes(piece), offset)
+    for attempt in count():
+        try:
+            table = _read(piece, header, forms.types)
+            typed = {column.name: forms.typed(column, _chunk(table, column.name)) for column in forms.columns}
+        except pa.ArrowInvalid as cause:
+            if ragged := _RAGGED.search(str(cause)):
+                raise _RaggedRow(ragged) from cause
+            if not forms.give_way(cause, attempt):
+                check_text(bytes(piece), offset)
+                raise DropUnreadableError("the file is not CSV", cause=str(cause)[:300]) from cause
+        else:
+            return typed, table.num_rows
+    raise AssertionError("unreachable")
 
 
-def _read(piece: bytes, header: tuple[str, ...], types: dict[str, pa.DataType]) -> pa.Table:
+def _read(piece: Piece, header: tuple[str, ...], types: dict[str, pa.DataType]) -> pa.Table:
     return pyarrow.csv.read_csv(
-        pa.BufferReader(piece),
+        pa.BufferReader(pa.py_buffer(piece.view)),
         read_options=pyarrow.csv.ReadOptions(
             column_names=list(header),
             use_threads=False,
-            block_size=len(piece) + 1,  # one chunk a column
+            block_size=piece.stop + 1,  # one chunk a column, so that no newline is taken for its end
         ),
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=b'"' in piece),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=types,
             include_columns=list(types) or [header[0]],

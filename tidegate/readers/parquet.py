@@ -1,35 +1,46 @@
 """Parquet, row group by row group."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidegate.arrow_types import arrow_type
-from tidegate.contract.plan import ContractPlan
+from tidegate.contract.plan import NESTED, Column, ContractPlan
 from tidegate.errors import DropUnreadableError
 from tidegate.readers.batch import BATCH_ROWS, Batch, Typed, columns_by_name
 from tidegate.readers.convert import from_arrow
+from tidegate.readers.nested import from_nested
+from tidegate.readers.parquet_footer import check_groups, chunk_range, open_footer, readable
+from tidegate.readers.parquet_pages import HELD_BYTES, PageFile, check_pages
+
+_LENGTH_BYTES = 4  # what a text costs at least where it is written out
+_RUN_BYTES = 16 << 20
+_BUFFERS_BYTES = 64 << 20  # of all columns together, where a row group is too large to hold
 
 
-def read(file: BinaryIO, start: int, stop: int, plan: ContractPlan) -> Iterator[Batch]:
-    """Batches of the row groups in [start, stop)."""
+def read(
+    file: BinaryIO, size: int, start: int, stop: int, plan: ContractPlan, maximum_bytes: int
+) -> Iterator[Batch]:
+    """Batches of the row groups in [start, stop).
+
+    Text columns that are stored as dictionaries stay so; a column in the contract's own type is not copied.
+    """
     columns = columns_by_name(plan)
-    parquet = open_parquet(file)
-    names = parquet.schema_arrow.names
+    footer = open_footer(file, size)
+    groups = range(start, stop)
+    check_groups(footer, groups, size, maximum_bytes)
+    names = footer.schema.to_arrow_schema().names
     known = [name for name in names if name in columns]
     extra = tuple(name for name in names if name not in columns)
-    expected = sum(parquet.metadata.row_group(index).num_rows for index in range(start, stop))
     rows = 0
-    with _readable():
-        for batch in parquet.iter_batches(
-            BATCH_ROWS, row_groups=range(start, stop), columns=known or names[:1], use_threads=False
-        ):
-            rows += batch.num_rows
-            typed = {name: from_arrow(columns[name], batch.column(name)) for name in known}
-            yield Batch.of(plan, typed, batch.num_rows, extra)
+    for batch in _decoded(file, size, footer, groups, [columns[name] for name in known], maximum_bytes):
+        rows += batch.num_rows
+        typed = {name: _typed(columns[name], batch.column(name)) for name in known}
+        yield from Batch.of(plan, typed, batch.num_rows, extra).cut()
+    expected = sum(footer.row_group(index).num_rows for index in groups)
     if rows != expected:
         raise DropUnreadableError(
             f"the footer promises {expected} rows and {rows} are there", hint="write the file again"
@@ -39,33 +50,86 @@ def read(file: BinaryIO, start: int, stop: int, plan: ContractPlan) -> Iterator[
         yield Batch.of(plan, empty, 0, extra)
 
 
-def open_parquet(file: BinaryIO) -> pq.ParquetFile:
-    """The file with its footer read.
+def _decoded(
+    file: BinaryIO,
+    size: int,
+    footer: pq.FileMetaData,
+    groups: range,
+    columns: list[Column],
+    maximum_bytes: int,
+) -> Iterator[pa.RecordBatch]:
+    """What the groups hold of `columns`, in the types of the file."""
+    names = [column.name for column in columns] or footer.schema.to_arrow_schema().names[:1]
+    pages = PageFile(file, size)
+    chunks = {index: _chunks(footer, index, names) for index in groups}
+    runs = _runs({index: _stored(group) for index, group in chunks.items()})
+    is_held = all(_stored(group) <= HELD_BYTES for group in chunks.values())
+    leaves = max((len(group) for group in chunks.values()), default=1)
+    with readable():
+        parquet = pq.ParquetFile(
+            pages,
+            metadata=footer,
+            read_dictionary=_dictionaries(chunks.values(), columns),
+            pre_buffer=False,  # it holds all it has read until the end, and takes twice the time
+            buffer_size=0 if is_held else _BUFFERS_BYTES // leaves,
+        )
+    for run in runs:
+        if is_held:
+            pages.hold([chunk_range(chunk) for index in run for chunk in chunks[index]])
+        for index in run:
+            check_pages(pages, chunks[index], maximum_bytes)
+        batches = parquet.iter_batches(BATCH_ROWS, row_groups=run, columns=names, use_threads=False)
+        while True:
+            with readable():
+                batch = next(batches, None)
+            if batch is None:
+                break
+            yield batch
 
-    Raises:
-        DropUnreadableError: there is no sound footer, or it names a column twice.
+
+def _runs(stored: dict[int, int]) -> list[list[int]]:
+    """Row groups that are read in one go: small ones together."""
+    runs: list[list[int]] = []
+    total = 0
+    for index, size in stored.items():
+        if not runs or total + size > _RUN_BYTES:
+            runs.append([])
+            total = 0
+        runs[-1].append(index)
+        total += size
+    return runs
+
+
+def _typed(column: Column, values: pa.Array) -> Typed:
+    return from_nested(column, values, from_arrow) if column.type in NESTED else from_arrow(column, values)
+
+
+def _chunks(footer: pq.FileMetaData, index: int, names: list[str]) -> list[pq.ColumnChunkMetaData]:
+    """The columns of a row group that are read, the leaves of nested ones each."""
+    group = footer.row_group(index)
+    every = (group.column(number) for number in range(group.num_columns))
+    return [chunk for chunk in every if _is_of(chunk.path_in_schema, names)]
+
+
+def _is_of(path: str, names: list[str]) -> bool:
+    return path in names or any(path.startswith(f"{name}.") for name in names)
+
+
+def _stored(chunks: list[pq.ColumnChunkMetaData]) -> int:
+    return sum(chunk.total_compressed_size for chunk in chunks)
+
+
+def _dictionaries(groups: Collection[list[pq.ColumnChunkMetaData]], columns: list[Column]) -> list[str]:
+    """Text columns whose every chunk is a dictionary throughout.
+
+    A writer gives up on a dictionary that grows too large and writes the rest out, and the footer does not
+    tell how much that is. But what is written out takes four bytes a value for its length alone.
     """
-    with _readable():
-        parquet = pq.ParquetFile(file, pre_buffer=True)
-    names = parquet.schema_arrow.names
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise DropUnreadableError(f"the file has {', '.join(f'`{n}`' for n in repeated)} more than once")
-    return parquet
-
-
-def row_group_bytes(parquet: pq.ParquetFile) -> list[int]:
-    """Size of each row group as stored."""
-    groups = (parquet.metadata.row_group(index) for index in range(parquet.metadata.num_row_groups))
-    return [sum(group.column(i).total_compressed_size for i in range(group.num_columns)) for group in groups]
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError) as cause:
-        raise DropUnreadableError(
-            "the Parquet file is damaged or cut off",
-            cause=str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__,
-            hint="write the file again; it may have been dropped before it was complete",
-        ) from cause
+    chosen = {column.name for column in columns if column.type == "string"}
+    for chunk in chain.from_iterable(groups):
+        nulls = chunk.statistics.null_count if chunk.statistics and chunk.statistics.has_null_count else 0
+        room = _LENGTH_BYTES * (chunk.num_values - nulls)
+        is_small_group = chunk.num_values < BATCH_ROWS // 8  # batches end where a dictionary does
+        if not chunk.has_dictionary_page or is_small_group or chunk.total_uncompressed_size >= room:
+            chosen.discard(chunk.path_in_schema)
+    return sorted(chosen)

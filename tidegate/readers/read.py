@@ -9,7 +9,7 @@ from tidegate.formats import SUPPORTED, FileFormat, format_of
 from tidegate.messages import Shard, ShardPlan
 from tidegate.readers import csv, jsonl, parquet
 from tidegate.readers.batch import Batch
-from tidegate.readers.text import PIECE_BYTES, pieces
+from tidegate.readers.shards import split
 from tidegate.readers.unpack import open_text
 
 _HEAD_BYTES = 64
@@ -18,8 +18,9 @@ _HEAD_BYTES = 64
 def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> ShardPlan:
     """Ranges of about `shard_bytes` that begin and end where a record does; one range when it is small.
 
-    Packed text cannot be entered in the middle and is one shard. CSV is read through once, because only
-    counting quotes from the start tells a newline inside a field from the end of a record.
+    Packed text cannot be entered in the middle and is one shard, however large. CSV is read through once,
+    because only counting quotes from the start tells a newline inside a field from the end of a record. A
+    drop has at most 1,000 shards: those of a large one are larger.
 
     Args:
         file: random access to the object.
@@ -30,20 +31,7 @@ def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> Sha
     Raises:
         DropUnreadableError: the object is empty, of no known format, or not what its name says.
     """
-    file_format = _checked_format(file, key, size)
-    if file_format.name == "parquet":
-        sizes = parquet.row_group_bytes(parquet.open_parquet(file))
-        cuts = _cuts(sizes, shard_bytes)
-        return _plan(file_format, "row_groups", cuts)
-    if file_format.compression or size <= shard_bytes:
-        return _plan(file_format, "bytes", [0, size])
-    file.seek(0)
-    cut = pieces(file, size, quoted=file_format.name == "csv", piece_bytes=min(PIECE_BYTES, shard_bytes))
-    sizes = [len(piece) for piece in cut]
-    bounds = [0]
-    for length in sizes:
-        bounds.append(bounds[-1] + length)
-    return _plan(file_format, "bytes", [bounds[cut] for cut in _cuts(sizes, shard_bytes)])
+    return split(file, _checked_format(file, key, size), size, shard_bytes)
 
 
 def read_batches(
@@ -65,7 +53,7 @@ def read_batches(
     file_format = _checked_format(file, key, size)
     file.seek(0)
     if file_format.name == "parquet":
-        yield from parquet.read(file, shard.start, shard.stop, plan)
+        yield from parquet.read(file, size, shard.start, shard.stop, plan, maximum_bytes)
         return
     stream = open_text(file, file_format.compression, maximum_bytes)
     reader = csv if file_format.name == "csv" else jsonl
@@ -88,21 +76,3 @@ def _checked_format(file: BinaryIO, key: str, size: int) -> FileFormat:
             hint="export it as UTF-8" if found == "UTF-16 text" else "name it after what it is",
         )
     return file_format
-
-
-def _cuts(sizes: list[int], shard_bytes: int) -> list[int]:
-    """Where to cut pieces so that they add up to at most `shard_bytes`, unless one alone is larger."""
-    cuts, total = [0], 0
-    for index, size in enumerate(sizes):
-        if total and total + size > shard_bytes:
-            cuts.append(index)
-            total = 0
-        total += size
-    return [*cuts, len(sizes)]
-
-
-def _plan(file_format: FileFormat, unit: str, cuts: list[int]) -> ShardPlan:
-    shards = [Shard(index=i, start=cuts[i], stop=cuts[i + 1]) for i in range(len(cuts) - 1)]
-    return ShardPlan(
-        format=file_format.name, unit="row_groups" if unit == "row_groups" else "bytes", shards=tuple(shards)
-    )

@@ -1,82 +1,95 @@
 """Bytes of a text file in pieces that end where a record ends, and what is wrong when they are no text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tidegate.errors import DropUnreadableError
+from tidegate.readers.records import is_open, last_record_end
 
 PIECE_BYTES = 4 << 20
 _MAXIMUM_RECORD_BYTES = 64 << 20
-_NEWLINE, _QUOTE = 10, 34
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole records: the first `stop` bytes of `buffer`, only until the next piece is asked for."""
+
+    buffer: bytearray
+    stop: int
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.view)
+
+    @property
+    def view(self) -> memoryview:
+        return memoryview(self.buffer)[: self.stop]
+
+    def has(self, part: bytes) -> bool:
+        return self.buffer.find(part, 0, self.stop) >= 0
+
+    @property
+    def is_blank(self) -> bool:
+        return self.stop < PIECE_BYTES and not bytes(self).strip()
 
 
 def pieces(
-    stream: BinaryIO, length: int | None, *, quoted: bool, piece_bytes: int = PIECE_BYTES
-) -> Iterator[bytes]:
+    stream: BinaryIO,
+    length: int | None,
+    *,
+    quoted: bool,
+    piece_bytes: Callable[[], int] = lambda: PIECE_BYTES,
+) -> Iterator[Piece]:
     """`length` bytes of `stream` (None: all) in pieces, each cut behind the last record that is complete.
 
-    `quoted`: a newline between double quotes belongs to the record (CSV). The stream stands at the start of a
-    record.
+    One buffer is used over and over: memory that is new to the process costs more than copying a few bytes.
+
+    Args:
+        stream: stands at the start of a record.
+        length: bytes to read.
+        quoted: a newline between double quotes belongs to the record (CSV).
+        piece_bytes: about how many the next piece shall have.
 
     Raises:
         DropUnreadableError: a record is above 64 MiB, or a quote is never closed.
     """
-    rest = b""
+    buffer, filled = bytearray(), 0
     while True:
-        wanted = piece_bytes if length is None else min(piece_bytes, length)
-        piece = stream.read(wanted) if wanted else b""
+        wanted = piece_bytes() if length is None else min(piece_bytes(), length)
+        if len(buffer) < filled + wanted:  # a new one, for the last piece may still be looked at
+            buffer = buffer[:filled] + bytearray(filled + wanted)
+        read = _read_into(stream, buffer, filled, wanted)
         if length is not None:
-            length -= len(piece)
-        if not piece:
+            length -= read
+        if not read:
             break
-        rest += piece
-        end = last_record_end(rest, quoted=quoted)
+        filled += read
+        end = last_record_end(buffer, filled, quoted=quoted)
         if end:
-            yield rest[:end]
-            rest = rest[end:]
-        elif len(rest) > _MAXIMUM_RECORD_BYTES:
+            yield Piece(buffer, end)
+            buffer[: filled - end] = buffer[end:filled]
+            filled -= end
+        elif filled > _MAXIMUM_RECORD_BYTES:
             raise DropUnreadableError(
                 f"a record is longer than {_MAXIMUM_RECORD_BYTES >> 20} MiB",
                 cause="no end of a line was found in it",
                 hint="check that lines end in a newline and that every double quote is closed",
             )
-    if quoted and rest.count(b'"') % 2:
+    if quoted and is_open(buffer, filled):
         raise DropUnreadableError(
             "a double quote is opened and never closed",
-            cause=f"in the last {len(rest)} bytes, beginning {_shown(rest)}",
+            cause=f"in the last {filled} bytes, beginning {_shown(buffer)}",
             hint="double the quotes inside a quoted field, or the file was cut off",
         )
-    if rest:
-        yield rest
+    if filled:
+        yield Piece(buffer, filled)
 
 
-def last_record_end(piece: bytes, *, quoted: bool) -> int:
-    """Behind the last newline that ends a record; 0 when there is none."""
-    if not quoted or b'"' not in piece:
-        return piece.rfind(b"\n") + 1
-    ends = _record_ends(piece)
-    return int(ends[-1]) if len(ends) else 0
-
-
-def first_record_end(piece: bytes, *, quoted: bool) -> int:
-    """Behind the first newline that ends a record; 0 when there is none."""
-    end = piece.find(b"\n") + 1
-    if not quoted or b'"' not in piece[:end]:
-        return end
-    ends = _record_ends(piece)
-    return int(ends[0]) if len(ends) else 0
-
-
-def _record_ends(piece: bytes) -> NDArray[np.int64]:
-    """Behind every newline that an even number of quotes precedes."""
-    content = np.frombuffer(piece, np.uint8)
-    newlines = np.flatnonzero(content == _NEWLINE)
-    quotes = np.flatnonzero(content == _QUOTE)
-    ends: NDArray[np.int64] = newlines[np.searchsorted(quotes, newlines) % 2 == 0] + 1
-    return ends
+def _read_into(stream: BinaryIO, buffer: bytearray, start: int, wanted: int) -> int:
+    if not wanted:
+        return 0
+    with memoryview(buffer)[start : start + wanted] as room:
+        return int(stream.readinto(room))  # type: ignore[attr-defined]  # typing.BinaryIO does not know it
 
 
 def check_text(piece: bytes, offset: int) -> None:
@@ -101,5 +114,5 @@ def check_text(piece: bytes, offset: int) -> None:
         ) from cause
 
 
-def _shown(piece: bytes) -> str:
+def _shown(piece: bytes | bytearray) -> str:
     return repr(piece[:40].decode("utf-8", "backslashreplace"))

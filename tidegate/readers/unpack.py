@@ -11,6 +11,8 @@ from tidegate.errors import DropUnreadableError
 from tidegate.formats import Compression
 
 PEEK_BYTES = 1 << 20
+_RATIO = 1000  # unpacked bytes for a stored one; gzip reaches 1,032 with zeros, data 20
+_RATIO_SLACK = 256 << 20
 
 
 def open_text(file: BinaryIO, compression: Compression | None, maximum_bytes: int) -> io.BufferedReader:
@@ -27,6 +29,8 @@ class _Unpacked(io.RawIOBase):
         self.compression = compression
         self.maximum_bytes = maximum_bytes
         self.total = 0
+        self.file = file
+        self.start = file.tell()
         self.stream: BinaryIO = file
         if compression == "gzip":
             self.stream = cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
@@ -54,12 +58,8 @@ class _Unpacked(io.RawIOBase):
                 raise
             raise self._damaged(cause) from cause
         self.total += filled
-        if self.total > self.maximum_bytes:
-            raise DropUnreadableError(
-                f"the file unpacks to more than {self.maximum_bytes >> 20} MiB",
-                cause="`max_mebibytes` of [ingestion] in pipeline.toml bounds what a drop may hold",
-                hint="split the drop, or raise the bound",
-            )
+        stored = self.total if self.compression is None else self.file.tell() - self.start
+        refuse_expansion(stored, self.total, self.maximum_bytes)
         return filled
 
     def _damaged(self, cause: Exception) -> DropUnreadableError:
@@ -67,4 +67,23 @@ class _Unpacked(io.RawIOBase):
             f"the {self.compression} archive is damaged or cut off",
             cause=str(cause),
             hint="compress the file again and drop it again",
+        )
+
+
+def refuse_expansion(stored: int, unpacked: int, maximum_bytes: int) -> None:
+    """Refuse a drop of which `stored` bytes unpack to more than is allowed, or than is credible.
+
+    Raises:
+        DropUnreadableError: says which of both.
+    """
+    if unpacked > maximum_bytes:
+        raise DropUnreadableError(
+            f"the file unpacks to more than {maximum_bytes >> 20} MiB",
+            cause="`max_mebibytes` of [ingestion] in pipeline.toml bounds what a drop may hold",
+            hint="split the drop, or raise the bound",
+        )
+    if unpacked > _RATIO * stored + _RATIO_SLACK:
+        raise DropUnreadableError(
+            f"{stored} bytes unpack to {unpacked >> 20} MiB",
+            cause=f"more than {_RATIO} bytes for one are a decompression bomb, not data",
         )

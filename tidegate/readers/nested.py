@@ -1,0 +1,134 @@
+"""Objects, arrays and maps into a column's type, each value whole or not at all.
+
+A value with one member that does not fit has failed: half of it would be another value. Members that the
+contract does not name are dropped; those that the value lacks are null.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tidegate.arrow_types import arrow_type
+from tidegate.contract.plan import NESTED, Column
+from tidegate.readers.batch import TEXT_LENGTH, Typed, failed
+
+Leaf = Callable[[Column, pa.Array], Typed]
+Positions = NDArray[np.int64]
+
+_NONE: Positions = np.zeros(0, np.int64)
+
+
+def from_nested(column: Column, values: pa.Array, leaf: Leaf) -> Typed:
+    """Arrow's structs, lists and maps into the type of `column`; `leaf` converts what is not nested."""
+    if not column.members:
+        if pa.types.is_string(values.type):
+            return Typed(values=values)
+        texts = [None if value is None else as_json(value) for value in values.to_pylist()]
+        return Typed(values=pa.array(texts, pa.string()))
+    typed, bad = _typed(column, values, leaf)
+    if not len(bad):
+        return Typed(values=typed)
+    texts = [as_json(value)[:TEXT_LENGTH] for value in values.take(pa.array(bad)).to_pylist()]
+    kept = np.arange(len(values))
+    rest = values.take(pa.array(kept, mask=np.isin(kept, bad)))
+    return Typed(values=_typed(column, rest, leaf)[0], failed=failed(bad, texts))
+
+
+def as_json(value: object) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, default=str)
+
+
+def _plain(value: object) -> object:
+    """Maps, which Arrow gives as lists of pairs, as objects."""
+    if isinstance(value, dict):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(item, tuple) for item in value):
+            return {str(key): _plain(member) for key, member in value}
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _typed(column: Column, values: pa.Array, leaf: Leaf) -> tuple[pa.Array, Positions]:
+    """The values in their type and where they did not fit; nothing but nulls when one did not."""
+    if column.type not in NESTED or not column.members:
+        found = from_nested(column, values, leaf) if column.type in NESTED else leaf(column, values)
+        return found.values, found.failed.positions if found.failed else _NONE
+    target = arrow_type(column)
+    if pa.types.is_null(values.type):
+        return pa.nulls(len(values), target), _NONE
+    is_valid = values.is_valid().to_numpy(zero_copy_only=False)
+    type_ = values.type
+    if column.type == "object" and pa.types.is_struct(type_):
+        typed, bad = _struct(column, values, leaf)
+    elif column.type == "array" and _is_list(type_):
+        typed, bad = _list(column, values.cast(pa.list_(type_.value_type)), leaf)
+    elif column.type == "map" and pa.types.is_map(type_):
+        typed, bad = _map(column, values, leaf)
+    else:
+        typed, bad = None, np.arange(len(values))
+    bad = bad[is_valid[bad]]
+    return (typed if typed is not None and not len(bad) else pa.nulls(len(values), target)), bad
+
+
+def _is_list(type_: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(type_) for test in tests)
+
+
+def _struct(column: Column, values: pa.StructArray, leaf: Leaf) -> tuple[pa.Array, Positions]:
+    children, bad = [], _NONE
+    for member in column.members:
+        index = values.type.get_field_index(member.name)
+        source = pa.nulls(len(values)) if index < 0 else values.field(index)
+        if values.null_count:  # what stands under a null is no value
+            source = source.filter(values.is_valid()).take(_ranks(values))
+        child, wrong = _typed(member, source, leaf)
+        children.append(child)
+        bad = np.union1d(bad, wrong)
+    fields = list(arrow_type(column))
+    return pa.StructArray.from_arrays(children, fields=fields, mask=values.is_null()), bad
+
+
+def _ranks(values: pa.Array) -> pa.Array:
+    """For each value its place among the valid ones, null for those that are not."""
+    is_valid = values.is_valid().to_numpy(zero_copy_only=False)
+    return pa.array(np.cumsum(is_valid) - 1, mask=~is_valid)
+
+
+def _list(column: Column, values: pa.ListArray, leaf: Leaf) -> tuple[pa.Array | None, Positions]:
+    values, offsets = _compact(values)
+    items, wrong = _typed(column.members[0], values.values, leaf)
+    bad = _owners(offsets, wrong)
+    if len(bad):
+        return None, bad
+    made = pa.ListArray.from_arrays(offsets, items, type=arrow_type(column), mask=values.is_null())
+    return made, bad
+
+
+def _map(column: Column, values: pa.MapArray, leaf: Leaf) -> tuple[pa.Array | None, Positions]:
+    values, offsets = _compact(values)
+    keys, wrong_keys = _typed(column.members[0], values.keys, leaf)
+    items, wrong_items = _typed(column.members[1], values.items, leaf)
+    missing = np.flatnonzero(keys.is_null().to_numpy(zero_copy_only=False))
+    bad = _owners(offsets, np.union1d(np.union1d(wrong_keys, wrong_items), missing))
+    if len(bad):
+        return None, bad
+    made = pa.MapArray.from_arrays(offsets, keys, items, type=arrow_type(column), mask=values.is_null())
+    return made, bad
+
+
+def _compact(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The same lists with no items but their own, and the offsets of these from 0."""
+    if values.null_count or values.offset or values.offsets[0].as_py():
+        values = values.take(pa.array(np.arange(len(values))))
+    return values, values.offsets
+
+
+def _owners(offsets: pa.Array, items: Positions) -> Positions:
+    """Which lists the items at these places belong to."""
+    return np.unique(np.searchsorted(offsets.to_numpy(), items, side="right") - 1)

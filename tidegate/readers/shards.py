@@ -1,0 +1,67 @@
+"""How a drop is split into shards: where its records or row groups allow, and never into too many."""
+
+from itertools import accumulate
+from typing import BinaryIO
+
+from tidegate.formats import FileFormat
+from tidegate.messages import Shard, ShardPlan
+from tidegate.readers.parquet_footer import open_footer, row_group_bytes
+from tidegate.readers.text import pieces
+
+MAXIMUM_SHARDS = 1000  # of a drop: its map of ValidateShard, and what JudgeDrop can merge in one go
+_BLOCK_BYTES = 8 << 20
+
+
+def split(file: BinaryIO, file_format: FileFormat, size: int, shard_bytes: int) -> ShardPlan:
+    """Ranges of about `shard_bytes`, more where that would be above 1,000 of them.
+
+    Raises:
+        DropUnreadableError: the Parquet footer is not sound, or the text has no end of a record in 64 MiB.
+    """
+    shard_bytes = max(shard_bytes, -(-size // MAXIMUM_SHARDS))
+    if file_format.name == "parquet":
+        sizes = row_group_bytes(open_footer(file, size))
+        cuts = _cuts(sizes, max(shard_bytes, -(-sum(sizes) // MAXIMUM_SHARDS)))
+        return _plan(file_format, "row_groups", cuts)
+    if file_format.compression or size <= shard_bytes:
+        return _plan(file_format, "bytes", [0, size])
+    if file_format.name == "jsonl":
+        return _plan(file_format, "bytes", _line_cuts(file, size, shard_bytes))
+    file.seek(0)
+    block_bytes = min(_BLOCK_BYTES, shard_bytes)
+    sizes = [piece.stop for piece in pieces(file, size, quoted=True, piece_bytes=lambda: block_bytes)]
+    bounds = [0, *accumulate(sizes)]
+    return _plan(file_format, "bytes", [bounds[cut] for cut in _cuts(sizes, shard_bytes)])
+
+
+def _line_cuts(file: BinaryIO, size: int, shard_bytes: int) -> list[int]:
+    """Behind the first end of a line from every multiple of `shard_bytes` on: only there is read."""
+    cuts = [0]
+    for target in range(shard_bytes, size, shard_bytes):
+        if target <= cuts[-1]:
+            continue
+        file.seek(target - 1)
+        line = file.readline()
+        if target - 1 + len(line) >= size:
+            break
+        cuts.append(target - 1 + len(line))
+    return [*cuts, size]
+
+
+def _cuts(sizes: list[int], shard_bytes: int) -> list[int]:
+    """Where to cut parts so that they add up to at most `shard_bytes`, unless one alone is larger."""
+    cuts, total = [0], 0
+    for index, size in enumerate(sizes):
+        if total and total + size > shard_bytes:
+            cuts.append(index)
+            total = 0
+        total += size
+    cuts.append(len(sizes))
+    return cuts if len(cuts) - 1 <= MAXIMUM_SHARDS else _cuts(sizes, shard_bytes * 2)
+
+
+def _plan(file_format: FileFormat, unit: str, cuts: list[int]) -> ShardPlan:
+    shards = [Shard(index=i, start=cuts[i], stop=cuts[i + 1]) for i in range(len(cuts) - 1)]
+    return ShardPlan(
+        format=file_format.name, unit="row_groups" if unit == "row_groups" else "bytes", shards=tuple(shards)
+    )
