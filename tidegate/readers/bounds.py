@@ -6,17 +6,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
+_NARROW = 32  # bits of date32 and time32
 _DAY_SECONDS = 86_400
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, counted from 1970-01-01
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def in_bounds(values: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
-    """`values` with null for times that cannot be, and the positions of these; other types pass as they are."""
+    """`values` with null for times that cannot be, and the positions of these; other types pass."""
     bounds = _bounds(values.type)
     if bounds is None:
         return values, np.zeros(0, np.int64)
-    numbers = values.view(pa.int64() if values.type.bit_width == 64 else pa.int32())
+    numbers = values.view(pa.int32() if values.type.bit_width == _NARROW else pa.int64())
     extremes = pc.min_max(numbers)
     smallest, largest = extremes["min"].as_py(), extremes["max"].as_py()
     if smallest is None or (smallest >= bounds[0] and largest <= bounds[1]):

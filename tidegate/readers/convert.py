@@ -1,8 +1,8 @@
 """Values into a column's type, and which of them would not go.
 
 A cast of a whole column is tried first. Where it fails, a pattern finds most culprits at once and halving the
-rest finds the others, so one bad value costs little and a column of them is no disaster either. A pattern lets
-pass whatever the cast takes, so that the answer for a value never depends on its neighbours.
+rest finds the others, so one bad value costs little and a column of them is no disaster either. A pattern
+lets pass whatever the cast takes, so that the answer for a value never depends on its neighbours.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tidegate.arrow_types import arrow_type
 from tidegate.contract.plan import Column
-from tidegate.readers.batch import DICTIONARY, Typed, failed
+from tidegate.readers.batch import DICTIONARY, Failed, Typed, failed
 from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised
 
 Cast = Callable[[pa.Array], pa.Array]
@@ -32,6 +32,7 @@ _PATTERNS = {
     "time": rf"^{_CLOCK}$",
     "timestamp": rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}{_ZONED}?)?$",
 }
+_NOT_ASCII = 128
 _ENDS_IN_ZONE = rf"[T ].*{_ZONED}$"
 
 
@@ -46,7 +47,7 @@ def from_text(column: Column, texts: pa.Array) -> Typed:
         known = pc.is_in(cleaned, _BOOLEAN)
         values = pc.if_else(known, pc.is_in(cleaned, _TRUE), pa.scalar(None, pa.bool_()))
         bad = np.flatnonzero(pc.and_(pc.is_valid(cleaned), pc.invert(known)).to_numpy(zero_copy_only=False))
-        return Typed(values=values, failed=failed(bad, texts.take(pa.array(bad))))
+        return Typed(values=values, failed=_told(texts, bad))
     cast = _text_cast(column)
     try:
         values, bad = cast(cleaned), np.zeros(0, np.int64)
@@ -54,7 +55,7 @@ def from_text(column: Column, texts: pa.Array) -> Typed:
         values, bad = _sifted(column, cleaned, cast)
     values, beyond = in_bounds(values)
     bad = np.union1d(bad, beyond)
-    return Typed(values=values, failed=failed(bad, texts.take(pa.array(bad))))
+    return Typed(values=values, failed=_told(texts, bad))
 
 
 def _sifted(column: Column, cleaned: pa.Array, cast: Cast) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -79,14 +80,12 @@ def from_arrow(column: Column, values: pa.Array) -> Typed:
         return _sound(values)
     if not _is_family(column, values.type):
         bad = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
-        return Typed(
-            values=pa.nulls(len(values), target), failed=failed(bad, shown(values.take(pa.array(bad))))
-        )
+        return Typed(values=pa.nulls(len(values), target), failed=_told(values, bad))
     kept, beyond = in_bounds(values)
     converted, bad = _cast(kept, _arrow_cast(column, values.type))
     converted, outside = in_bounds(converted)
     bad = np.union1d(np.union1d(bad, beyond), outside)
-    return Typed(values=converted, failed=failed(bad, shown(values.take(pa.array(bad)))))
+    return Typed(values=converted, failed=_told(values, bad))
 
 
 def shown(values: pa.Array) -> list[str]:
@@ -109,14 +108,27 @@ def shown(values: pa.Array) -> list[str]:
 _STORED = {32: pa.int32(), 64: pa.int64()}
 
 
+def _told(values: pa.Array, bad: NDArray[np.int64]) -> Failed | None:
+    return failed(bad, shown(values.take(pa.array(bad)))) if len(bad) else None
+
+
 def _sound(values: pa.Array) -> Typed:
-    """Values that need no cast, less those that are no value at all: text that is not UTF-8, a date in year 0."""
+    """Values that need no cast, less those that are none: text that is not UTF-8, a date in year 0."""
     kept, bad = in_bounds(values)
-    try:
-        kept.validate(full=True)
-    except pa.ArrowInvalid:
-        return _damaged(kept)
-    return Typed(values=kept, failed=failed(bad, shown(values.take(pa.array(bad)))))
+    if not _is_ascii(kept):
+        try:
+            kept.validate(full=True)
+        except pa.ArrowInvalid:
+            return _damaged(kept)
+    return Typed(values=kept, failed=_told(values, bad))
+
+
+def _is_ascii(values: pa.Array) -> bool:
+    """Whether text has but ASCII's bytes, which a look at all of them together tells in no time."""
+    if not pa.types.is_string(values.type) or not len(values) or values.buffers()[2] is None:
+        return False
+    first, last = np.frombuffer(values.buffers()[1], np.int32)[[values.offset, values.offset + len(values)]]
+    return bool(np.frombuffer(values.buffers()[2], np.uint8)[first:last].max(initial=0) < _NOT_ASCII)
 
 
 def _damaged(values: pa.Array) -> Typed:
@@ -124,7 +136,7 @@ def _damaged(values: pa.Array) -> Typed:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     kept, bad = _cast(values, _validated)
-    return Typed(values=kept, failed=failed(bad, shown(values.take(pa.array(bad)))))
+    return Typed(values=kept, failed=_told(values, bad))
 
 
 def _validated(values: pa.Array) -> pa.Array:

@@ -22,7 +22,7 @@ _BUFFERS_BYTES = 64 << 20  # of all columns together, where a row group is too l
 
 
 def read(
-    file: BinaryIO, size: int, start: int, stop: int, plan: ContractPlan, maximum_bytes: int
+    file: BinaryIO, size: int, start: int, stop: int, plan: ContractPlan, *, maximum_bytes: int
 ) -> Iterator[Batch]:
     """Batches of the row groups in [start, stop).
 
@@ -36,7 +36,8 @@ def read(
     known = [name for name in names if name in columns]
     extra = tuple(name for name in names if name not in columns)
     rows = 0
-    for batch in _decoded(file, size, footer, groups, [columns[name] for name in known], maximum_bytes):
+    wanted = [columns[name] for name in known]
+    for batch in _decoded(file, size, footer, groups, wanted, maximum_bytes=maximum_bytes):
         rows += batch.num_rows
         typed = {name: _typed(columns[name], batch.column(name)) for name in known}
         yield from Batch.of(plan, typed, batch.num_rows, extra).cut()
@@ -56,6 +57,7 @@ def _decoded(
     footer: pq.FileMetaData,
     groups: range,
     columns: list[Column],
+    *,
     maximum_bytes: int,
 ) -> Iterator[pa.RecordBatch]:
     """What the groups hold of `columns`, in the types of the file."""

@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidegate.errors import DropUnreadableError
-from tidegate.readers.thrift import Compact, Malformed, struct_of
+from tidegate.readers.thrift import Compact, Malformed
 from tidegate.readers.unpack import refuse_expansion
 
 _FOOTER_BYTES = 64 << 20
 _MAXIMUM_COLUMNS = 10_000
 _MAXIMUM_DEPTH = 64
+_SCHEMA, _NUM_CHILDREN = 2, 5  # fields of the footer and of a column in it
+_MAGIC_BYTES = 4
 _TAIL = 8  # four bytes of length, four of magic
 _WIDTH = 8  # bytes of a decoded value, about
 _DECODED_RATIO = 10_000  # a run of equal values takes almost nothing
@@ -36,7 +38,7 @@ def open_footer(file: BinaryIO, size: int) -> pq.FileMetaData:
         file.seek(max(0, size - _TAIL))
         tail = file.read(_TAIL)
         length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != b"PAR1" or length > size - _TAIL - 4:
+        if tail[4:] != b"PAR1" or length > size - _TAIL - _MAGIC_BYTES:
             raise pa.ArrowInvalid("it does not end in a footer")
         if length > _FOOTER_BYTES:
             raise pa.ArrowInvalid(f"its footer of {length >> 20} MiB is above {_FOOTER_BYTES >> 20} MiB")
@@ -68,7 +70,12 @@ def check_groups(footer: pq.FileMetaData, groups: range, size: int, maximum_byte
         for number in range(group.num_columns):
             chunk = group.column(number)
             start, length = chunk_range(chunk)
-            if start < 4 or length < 0 or start + length > size - _TAIL or chunk.total_uncompressed_size < 0:
+            if (
+                start < _MAGIC_BYTES
+                or length < 0
+                or start + length > size - _TAIL
+                or chunk.total_uncompressed_size < 0
+            ):
                 raise _lie(f"column `{chunk.path_in_schema}` at bytes {start} to {start + length}")
             _check_values(footer, number, chunk, group.num_rows)
             stored += length
@@ -122,7 +129,7 @@ def readable() -> Iterator[None]:
 def _check_schema(reader: Compact) -> None:
     """Walk the tree of columns that the footer begins with: preorder, each with its number of children."""
     for number, type_ in reader.fields():
-        if number != 2:
+        if number != _SCHEMA:
             reader.skip(type_)
             continue
         count, _ = reader.items()
@@ -130,7 +137,7 @@ def _check_schema(reader: Compact) -> None:
             raise Malformed(f"it has {count} columns and groups of them; {_MAXIMUM_COLUMNS} are read")
         open_groups: list[int] = []
         for _ in range(count):
-            children = struct_of(reader, {5: "children"}).get("children", 0)
+            children = reader.struct(_NUM_CHILDREN) or 0
             while open_groups and not open_groups[-1]:
                 open_groups.pop()
             if open_groups:

@@ -2,19 +2,27 @@
 
 import io
 from bisect import bisect_right
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
 from tidegate.errors import DropUnreadableError
 from tidegate.readers.parquet_footer import chunk_range, readable
-from tidegate.readers.thrift import Compact, Malformed, struct_of
+from tidegate.readers.thrift import INTEGERS, STRUCT, Compact, Malformed
 from tidegate.readers.unpack import refuse_expansion
 
 HELD_BYTES = 96 << 20  # a larger row group is read from the file page by page
 _GAP_BYTES = 1 << 20  # read over rather than asked for apart
 _HEADER_BYTES = 1 << 14  # a header may carry the smallest and largest value
-_HEADER = {1: "type", 2: "unpacked", 3: "stored"}
+_BOUNDED = ("UNCOMPRESSED", "SNAPPY")  # formats that cannot blow up
+_SMALL_BYTES = 4 << 20
+_UNPACKED, _STORED, _DATA_PAGES = 2, 3, (5, 8)  # fields of a page's header
+
+
+class _Page(NamedTuple):
+    unpacked: int
+    stored: int
+    values: int
 
 
 class PageFile(io.RawIOBase):
@@ -26,6 +34,7 @@ class PageFile(io.RawIOBase):
         self.position = 0
         self.starts: list[int] = []
         self.parts: list[memoryview] = []
+        self.buffer = memoryview(b"")  # used over and over: pyarrow copies what it decodes
 
     def hold(self, ranges: list[tuple[int, int]]) -> None:
         """Read these ranges, (start, length), instead of those held so far."""
@@ -35,11 +44,17 @@ class PageFile(io.RawIOBase):
                 merged[-1][1] = max(merged[-1][1], start + length)
             else:
                 merged.append([start, start + length])
-        self.starts, self.parts = [], []  # let go of the old ones first
+        total = sum(stop - start for start, stop in merged)
+        if len(self.buffer) < total:
+            self.starts, self.parts = [], []  # let go of the old one first
+            self.buffer = memoryview(bytearray(total * 5 // 4))
+        self.starts, self.parts = [start for start, _ in merged], []
+        used = 0
         for start, stop in merged:
             self.file.seek(start)
-            self.starts.append(start)
-            self.parts.append(memoryview(self.file.read(stop - start)))
+            room = self.buffer[used : used + stop - start]
+            self.parts.append(room[: self.file.readinto(room)])  # type: ignore[attr-defined]  # BinaryIO has it not
+            used += stop - start
 
     def at(self, start: int, length: int) -> bytes | memoryview:
         """Up to `length` bytes from `start`."""
@@ -81,44 +96,55 @@ def check_pages(file: PageFile, chunks: list[pq.ColumnChunkMetaData], maximum_by
     for chunk in chunks:
         start, length = chunk_range(chunk)
         stored += length
-        position, stop = start, start + length
-        values = 0
-        while position < stop and values < chunk.num_values:
-            with readable():
-                header, taken = _header(file, position, stop)
-            position += taken + header["stored"]
-            unpacked += header["unpacked"]
-            values += header["values"]
-            if position > stop or min(header.values()) < 0:
-                raise _unsound(chunk, f"a page of {header['stored']} bytes does not fit")
+        if chunk.compression in _BOUNDED and length <= _SMALL_BYTES:
+            continue  # it unpacks to 22 times that at most
+        with readable():
+            values, size = _walk(file, start, start + length, chunk.num_values)
         if values != chunk.num_values:
             raise _unsound(chunk, f"pages with {values} values, the footer promises {chunk.num_values}")
+        unpacked += size
         refuse_expansion(stored, unpacked, maximum_bytes)
 
 
-def _header(file: PageFile, position: int, stop: int) -> tuple[dict[str, int], int]:
-    """Sizes and number of values of the page at `position`, and the bytes of its header."""
+def _walk(file: PageFile, position: int, stop: int, values: int) -> tuple[int, int]:
+    """How many values the pages from `position` on have, and their bytes, unpacked; up to `values`."""
+    found = unpacked = 0
+    while position < stop and found < values:
+        page, taken = _page(file, position, stop)
+        if min(page.unpacked, page.stored, page.values) < 0 or position + taken + page.stored > stop:
+            raise Malformed(f"a page of {page.stored} bytes does not fit its column")
+        position += taken + page.stored
+        found += page.values
+        unpacked += page.unpacked
+    return found, unpacked
+
+
+def _page(file: PageFile, position: int, stop: int) -> tuple[_Page, int]:
+    """What the header at `position` says, and the bytes it takes."""
     room = min(_HEADER_BYTES, stop - position)
     while True:
         reader = Compact(file.at(position, room))
         try:
             return _parsed(reader), reader.position
-        except Malformed:
+        except (Malformed, IndexError):
             if room == stop - position:
                 raise
             room = min(room * 8, stop - position)
 
 
-def _parsed(reader: Compact) -> dict[str, int]:
-    header = {"type": -1, "unpacked": -1, "stored": -1, "values": 0}
+def _parsed(reader: Compact) -> _Page:
+    unpacked = stored = -1
+    values = 0
     for number, type_ in reader.fields():
-        if number in _HEADER and type_ in (4, 5, 6):
-            header[_HEADER[number]] = reader.integer()
-        elif number in (5, 8) and type_ == 12:  # of a data page, old or new
-            header["values"] = struct_of(reader, {1: "values"}).get("values", -1)
+        if number == _UNPACKED and type_ in INTEGERS:
+            unpacked = reader.integer()
+        elif number == _STORED and type_ in INTEGERS:
+            stored = reader.integer()
+        elif number in _DATA_PAGES and type_ == STRUCT:
+            values = reader.struct(1) or 0
         else:
             reader.skip(type_)
-    return header
+    return _Page(unpacked, stored, values)
 
 
 def _unsound(chunk: pq.ColumnChunkMetaData, cause: str) -> DropUnreadableError:

@@ -53,7 +53,7 @@ def read_batches(
     file_format = _checked_format(file, key, size)
     file.seek(0)
     if file_format.name == "parquet":
-        yield from parquet.read(file, size, shard.start, shard.stop, plan, maximum_bytes)
+        yield from parquet.read(file, size, shard.start, shard.stop, plan, maximum_bytes=maximum_bytes)
         return
     stream = open_text(file, file_format.compression, maximum_bytes)
     reader = csv if file_format.name == "csv" else jsonl

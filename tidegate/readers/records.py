@@ -44,9 +44,9 @@ def is_open(buffer: bytearray | bytes, stop: int) -> bool:
 def field_quotes(buffer: bytearray | bytes, stop: int) -> Positions:
     """The quotes of `buffer[:stop]` that begin and end quoted fields, by turns.
 
-    A quote begins a field where a field begins; elsewhere in an unquoted one, as in 5" pipe, it is a mark like
-    any other, as it is to pyarrow's parser. Doubled quotes end a field and begin it anew, which comes to the
-    same.
+    A quote begins a field where a field begins; elsewhere in an unquoted one, as in 5" pipe, it is a mark
+    like any other, as it is to pyarrow's parser. Doubled quotes end a field and begin it anew, which comes
+    to the same.
     """
     content = np.frombuffer(buffer, np.uint8, stop)
     quotes: Positions = np.flatnonzero(content == _QUOTE)

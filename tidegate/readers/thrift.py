@@ -1,9 +1,13 @@
-"""As much of Thrift's compact protocol as it takes to look into a Parquet file before a parser trusts it."""
+"""As much of Thrift's compact protocol as it takes to look into a Parquet file before a parser trusts it.
+
+A value that ends behind the data is an IndexError or a Malformed.
+"""
 
 from collections.abc import Iterator
-from typing import Any
 
-_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, STRUCT = range(1, 13)
+_FIXED = {_TRUE: 0, _FALSE: 0, _BYTE: 1, _DOUBLE: 8}  # bytes
+INTEGERS = (_I16, _I32, _I64)
 _LONG = 15  # instead of a list's count: the count follows
 _MORE = 128  # set in every byte of a number but its last
 _BITS = 64
@@ -24,82 +28,100 @@ class Compact:
     def fields(self) -> Iterator[tuple[int, int]]:
         """Number and type of each field of a struct; the caller takes or skips its value before the next."""
         number = 0
-        while head := self._byte():
+        while head := self.data[self.position]:
+            self.position += 1
             number = number + (head >> 4) if head >> 4 else self.integer()
             yield number, head & 15
+        self.position += 1
 
     def items(self) -> tuple[int, int]:
         """How many items a list has, and their type."""
-        head = self._byte()
-        count = head >> 4
-        return (self._varint() if count == _LONG else count), head & 15
+        count, type_, self.position = _list_head(self.data, self.position)
+        return count, type_
 
     def integer(self) -> int:
-        value = self._varint()
+        value, self.position = _varint(self.data, self.position)
         return (value >> 1) ^ -(value & 1)
 
-    def skip(self, type_: int, depth: int = 0) -> None:
+    def skip(self, type_: int) -> None:
         """Step over a value."""
-        if depth > _DEPTH:
-            raise Malformed("structs are nested too deep")
-        if type_ in (_TRUE, _FALSE):
-            return
-        if type_ in (_I16, _I32, _I64):
-            self._varint()
-        elif type_ == _BINARY:
-            self._advance(self._varint())
-        elif type_ in (_BYTE, _DOUBLE):
-            self._advance(1 if type_ == _BYTE else 8)
-        elif type_ in (_LIST, _SET):
-            count, item = self.items()
-            self._skip_items(count, (item,), depth)
-        elif type_ == _MAP:
-            count = self._varint()
-            pair = self._byte() if count else 0
-            self._skip_items(count, (pair >> 4, pair & 15), depth)
-        elif type_ == _STRUCT:
-            for _, inner in self.fields():
-                self.skip(inner, depth + 1)
-        else:
-            raise Malformed(f"type {type_} is unknown")
+        self.position = _behind(self.data, self.position, type_, 0)
 
-    def _skip_items(self, count: int, types: tuple[int, ...], depth: int) -> None:
-        if count > len(self.data):
-            raise Malformed(f"a list of {count} items does not fit")
-        for _ in range(count):
-            for type_ in types:
-                if type_ in (_TRUE, _FALSE):
-                    self._advance(1)  # inside a list a truth value takes a byte
-                else:
-                    self.skip(type_, depth + 1)
-
-    def _advance(self, length: int) -> None:
-        self.position += length
-        if self.position > len(self.data):
-            raise Malformed("it ends too early")
-
-    def _byte(self) -> int:
-        self._advance(1)
-        return self.data[self.position - 1]
-
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & ~_MORE) << shift
-            if byte < _MORE:
-                return value
-            shift += 7
-            if shift >= _BITS:
-                raise Malformed("a number has more than 64 bits")
+    def struct(self, wanted: int) -> int | None:
+        """The integer that field `wanted` of the struct here is; the rest of it is stepped over."""
+        found = None
+        for number, type_ in self.fields():
+            if number == wanted and type_ in INTEGERS:
+                found = self.integer()
+            else:
+                self.skip(type_)
+        return found
 
 
-def struct_of(reader: Compact, wanted: dict[int, str]) -> dict[str, Any]:
-    """The integers among `wanted` of the struct that begins here; everything else is stepped over."""
-    found: dict[str, Any] = {}
-    for number, type_ in reader.fields():
-        if number in wanted and type_ in (_I16, _I32, _I64):
-            found[wanted[number]] = reader.integer()
-        else:
-            reader.skip(type_)
-    return found
+def _behind(data: bytes | memoryview, at: int, type_: int, depth: int) -> int:
+    """The position behind the value of `type_` that begins at `at`."""
+    if type_ in INTEGERS:
+        while data[at] >= _MORE:
+            at += 1
+        return at + 1
+    if type_ == _BINARY:
+        length, at = _varint(data, at)
+        at += length
+    elif type_ in _FIXED:
+        at += _FIXED[type_]
+    elif depth > _DEPTH:
+        raise Malformed("structs are nested too deep")
+    elif type_ == STRUCT:
+        while head := data[at]:
+            at = at + 1 if head >> 4 else _varint(data, at + 1)[1]
+            at = _behind(data, at, head & 15, depth + 1)
+        at += 1
+    else:
+        at = _behind_items(data, at, type_, depth)
+    if at > len(data):
+        raise Malformed("it ends too early")
+    return at
+
+
+def _behind_items(data: bytes | memoryview, at: int, type_: int, depth: int) -> int:
+    """The position behind a list, a set or a map."""
+    if type_ in (_LIST, _SET):
+        count, item, at = _list_head(data, at)
+        types: tuple[int, ...] = (item,)
+    elif type_ == _MAP:
+        count, at = _varint(data, at)
+        types = (data[at] >> 4, data[at] & 15) if count else ()
+        at += 1 if count else 0
+    else:
+        raise Malformed(f"type {type_} is unknown")
+    if count > len(data):
+        raise Malformed(f"a list of {count} items does not fit")
+    for _ in range(count):
+        for item in types:
+            # Inside a list a truth value takes a byte; alone, its type is the value.
+            at = _behind(data, at, _BYTE if item in (_TRUE, _FALSE) else item, depth + 1)
+    return at
+
+
+def _list_head(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
+    head = data[at]
+    if head >> 4 != _LONG:
+        return head >> 4, head & 15, at + 1
+    count, at = _varint(data, at + 1)
+    return count, head & 15, at
+
+
+def _varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    byte = data[at]
+    if byte < _MORE:
+        return byte, at + 1
+    value = shift = 0
+    while True:
+        value |= (byte & ~_MORE) << shift
+        at += 1
+        if byte < _MORE:
+            return value, at
+        shift += 7
+        if shift >= _BITS:
+            raise Malformed("a number has more than 64 bits")
+        byte = data[at]
