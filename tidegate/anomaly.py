@@ -1,24 +1,29 @@
 """Whether a drop's own figures are out of line with those of the drops accepted before it.
 
-Pure. Figures: rows of the drop; of each column its share of missing values, its mean and spread when it is a
-number, its different values when it is text. Times are left out: they always move. The weekly season is not
-modelled: a figure that swings with the week widens its own interval.
+Pure. Below five known drops a figure is learned, not judged; from 28 on a weekly season is allowed for when
+it explains enough. A figure is out of line when it is beyond what its history predicts AND beyond the
+sampling error of the drop's rows, corrected for the number of figures, AND has changed by enough to matter.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
-from tidegate.profile import ColumnProfile, Profile
-from tidegate.significance import adjusted, t_two_sided
+from tidegate.contract.plan import AnomalySettings
+from tidegate.figures import OF_ROWS, PSI, Figure, FigureKey, PastDrop, since_shift
+from tidegate.profile import Profile
+from tidegate.sampling import EXTREMES, extreme_p_value, sampling_p_value
+from tidegate.significance import adjusted
+from tidegate.usual import MINIMUM_HISTORY, Usual, usual, weekday
 
-MINIMUM_HISTORY = 5  # drops; below it only the contract judges
+KEPT_DROPS = 400  # whose figures are worth keeping
 FALSE_DISCOVERY_RATE = 0.01
 CERTAIN = 1e-4  # adjusted p below which an anomaly is no mere warning
+_JUDGING_DROPS = 84  # the newest of them; older ones tell of another time
 _MINIMUM_CHANGE = 0.05  # of the usual value: a floor where history never varied
 _MINIMUM_SHARE_CHANGE = 0.01
-_NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+_HARMLESS = ("bytes", "lag", *EXTREMES)  # late, packed otherwise, or one odd row: never reason to quarantine
+_MOSTLY_DIFFERENT = 0.5  # distinct share from which a column's values grow with its rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,87 +33,134 @@ class Anomaly:
     column: str | None
     figure: str
     value: float
-    usual: float  # median of the history
+    usual: float  # median of the history, of the same weekday when there is a season
     drops: int
     adjusted_p: float
+    weekday: int | None = None  # 0 is Monday; None when there is no season
+
+    @property
+    def key(self) -> FigureKey:
+        return self.column, self.figure
 
     @property
     def is_certain(self) -> bool:
-        return self.adjusted_p < CERTAIN
+        return self.adjusted_p < CERTAIN and self.figure not in _HARMLESS
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Figure:
-    value: float  # as shown
-    tested: float  # on the scale where it is about normal
-    scale: float  # a change below a share of this is of no interest
+def anomalies(
+    figures: Mapping[FigureKey, Figure],
+    history: Sequence[PastDrop],
+    profile: Profile,
+    *,
+    arrived_at: str = "",
+    settings: Mapping[str, AnomalySettings] | None = None,
+) -> list[Anomaly]:
+    """Figures outside what at least five earlier drops predict; worst first.
 
-
-def anomalies(history: Sequence[Profile], current: Profile) -> list[Anomaly]:
-    """Figures of `current` outside what at least five earlier drops predict; worst first.
+    Args:
+        figures: of the new drop.
+        history: accepted drops, newest first.
+        profile: of the new drop.
+        arrived_at: ISO 8601; without it no weekly season is allowed for.
+        settings: of columns whose contract says more than the defaults.
 
     Source:
-        A robust t interval: |x - median| against t with n - 1 degrees of freedom times
-        1.4826 MAD (1 + 2 / n) sqrt(1 + 1 / n); Benjamini and Hochberg (1995) over all figures of the drop.
+        Benjamini and Hochberg (1995) over all figures of the drop.
     """
-    past = [_figures(profile) for profile in history]
-    now = _figures(current)
-    tested: list[tuple[tuple[str | None, str], float, list[_Figure]]] = []
-    for key, figure in now.items():
-        known = [figures[key] for figures in past if key in figures]
-        if len(known) >= MINIMUM_HISTORY:
-            tested.append((key, _p_value(figure, known), known))
-    corrected = adjusted([p_value for _, p_value, _ in tested])
+    settings = settings or {}
+    history = history[:_JUDGING_DROPS]
     found = []
-    for ((column, name), _, known), p_value in zip(tested, corrected, strict=True):
-        usual = median(figure.value for figure in known)
-        value = now[column, name].value
-        if p_value < FALSE_DISCOVERY_RATE and _is_large(name, value, usual, known):
-            found.append(
-                Anomaly(
-                    column=column, figure=name, value=value, usual=usual, drops=len(known), adjusted_p=p_value
-                )
-            )
-    return sorted(found, key=lambda anomaly: anomaly.adjusted_p)
+    for key, now in figures.items():
+        if _is_watched(key, settings):
+            past = since_shift(history, key)
+            if len(past) >= MINIMUM_HISTORY and _tells_something(key, past):
+                found.append(_tested(key, now, past, profile, arrived_at))
+    corrected = adjusted([anomaly.adjusted_p for anomaly, _ in found])
+    out_of_line = [
+        replace(anomaly, adjusted_p=p_value)
+        for (anomaly, scale), p_value in zip(found, corrected, strict=True)
+        if p_value < FALSE_DISCOVERY_RATE and _is_large(anomaly, scale, settings)
+    ]
+    return sorted(out_of_line, key=lambda anomaly: anomaly.adjusted_p)
 
 
-def _figures(profile: Profile) -> Mapping[tuple[str | None, str], _Figure]:
-    figures: dict[tuple[str | None, str], _Figure] = {(None, "rows"): _logarithmic(profile.rows)}
-    for name, column in profile.columns.items():
-        share = column.missing / column.rows if column.rows else 0.0
-        odds = (column.missing + 0.5) / (column.rows - column.missing + 0.5)
-        figures[name, "missing share"] = _Figure(value=share, tested=math.log(odds), scale=share)
-        if column.kind == "text" and column.count:
-            figures[name, "different values"] = _logarithmic(column.distinct)
-        elif column.kind == "number" and column.count and not _is_time(column):
-            spread = column.standard_deviation
-            scale = max(abs(column.mean), spread)
-            figures[name, "mean"] = _Figure(value=column.mean, tested=column.mean, scale=scale)
-            figures[name, "spread"] = _Figure(value=spread, tested=spread, scale=spread)
-    return figures
+def expected(key: FigureKey, history: Sequence[PastDrop], arrived_at: str = "") -> Usual | None:
+    """Where a figure should lie on the scale it is tested on; None while it is still being learned."""
+    past = since_shift(history[:_JUDGING_DROPS], key)
+    return _expected(key, past, arrived_at) if len(past) >= MINIMUM_HISTORY else None
 
 
-def _logarithmic(value: float) -> _Figure:
-    return _Figure(value=value, tested=math.log(max(value, 0.5)), scale=value)
+def _expected(key: FigureKey, past: Sequence[PastDrop], arrived_at: str) -> Usual:
+    days = [weekday(drop.arrived_at) for drop in past]
+    return usual([drop.figures[key].tested for drop in past], days, weekday(arrived_at))
 
 
-def _p_value(figure: _Figure, known: Sequence[_Figure]) -> float:
-    n = len(known)
-    middle = median(past.tested for past in known)
-    mad = median(abs(past.tested - middle) for past in known)
-    spread = max(_NORMAL_MAD * mad * (1 + 2 / n), 1e-3 * abs(middle))
-    distance = abs(figure.tested - middle)
-    if not spread:
-        return 1.0 if not distance else 0.0
-    return t_two_sided(distance / (spread * math.sqrt(1 + 1 / n)), n - 1)
+def _tested(
+    key: FigureKey, now: Figure, past: Sequence[PastDrop], profile: Profile, arrived_at: str
+) -> tuple[Anomaly, float]:
+    """The figure with its uncorrected p-value, and the size that a change of it is measured against."""
+    name, figure = key
+    prediction = _expected(key, past, arrived_at)
+    known = [drop.figures[key] for drop in past]
+    alike = [
+        drop.figures[key] for drop in past if prediction.weekday in (None, weekday(drop.arrived_at))
+    ]  # of the same weekday when there is a season
+    anomaly = Anomaly(
+        column=name,
+        figure=figure,
+        value=now.value,
+        usual=median(item.value for item in alike),
+        drops=len(alike),
+        adjusted_p=max(prediction.p_value(now.tested), _by_chance(key, now, past, alike, profile)),
+        weekday=prediction.weekday,
+    )
+    return anomaly, median(item.scale for item in known)
 
 
-def _is_large(name: str, value: float, usual: float, known: Sequence[_Figure]) -> bool:
-    change = abs(value - usual)
-    if name == "missing share" and change < _MINIMUM_SHARE_CHANGE:
+def _by_chance(
+    key: FigureKey, now: Figure, past: Sequence[PastDrop], alike: Sequence[Figure], profile: Profile
+) -> float:
+    name, figure = key
+    sizes = [drop.figures[None, "rows"].value for drop in past if (None, "rows") in drop.figures]
+    past_rows = max(median(sizes), 1.0) if sizes else float(max(profile.rows, 1))
+    rows = float(max(profile.rows, 1))
+    if figure not in EXTREMES:
+        column = profile.columns[name] if name is not None else None
+        return sampling_p_value(figure, now, alike, column=column, rows=rows, past_rows=past_rows)
+    middle, tail = (
+        [drop.figures[name, place] for drop in past if (name, place) in drop.figures]
+        for place in ("p50", EXTREMES[figure])
+    )
+    if not middle or not tail:
+        return 1.0
+    return extreme_p_value(now, alike, middle=middle, tail=tail, rows=rows, past_rows=past_rows)
+
+
+def _is_watched(key: FigureKey, settings: Mapping[str, AnomalySettings]) -> bool:
+    column, name = key
+    if name.startswith(PSI):
+        return False  # it calibrates drift, which tells of it
+    wanted = settings.get(column, AnomalySettings()) if column is not None else AnomalySettings()
+    return wanted.watched and (not wanted.figures or name in wanted.figures)
+
+
+def _tells_something(key: FigureKey, past: Sequence[PastDrop]) -> bool:
+    """Identifiers have as many values as rows, categories a number of their own: one of the two is judged."""
+    column, name = key
+    if name not in ("different values", "distinct share"):
+        return True
+    shares = [
+        drop.figures[column, "distinct share"].value
+        for drop in past
+        if (column, "distinct share") in drop.figures
+    ]
+    is_mostly_different = bool(shares) and median(shares) > _MOSTLY_DIFFERENT
+    return is_mostly_different == (name == "distinct share")
+
+
+def _is_large(anomaly: Anomaly, scale: float, settings: Mapping[str, AnomalySettings]) -> bool:
+    change = abs(anomaly.value - anomaly.usual)
+    if anomaly.figure in OF_ROWS and change < _MINIMUM_SHARE_CHANGE:
         return False
-    return change > _MINIMUM_CHANGE * median(figure.scale for figure in known)
-
-
-def _is_time(column: ColumnProfile) -> bool:
-    return column.type.startswith(("timestamp", "date", "time"))
+    wanted = settings.get(anomaly.column or "", AnomalySettings()).minimum_change
+    return change > (_MINIMUM_CHANGE if wanted is None else wanted) * scale

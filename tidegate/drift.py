@@ -1,31 +1,40 @@
 """How far the rows behind one profile have moved from those behind another, one column at a time.
 
 Pure: profiles in, verdicts out; no rows, no I/O, no randomness. A column has drifted when the shift is large
-AND cannot be sampling noise AND both sides have enough rows; p-values are corrected for the number of
-columns. Times are never compared (they always move), nor are texts of more than 1,000 values or that
-hardly repeat.
+AND cannot be sampling noise AND both sides have enough rows AND, where eight accepted drops or more were
+compared alike, it is larger than theirs. P-values are corrected for the number of columns. Times are never
+compared (they always move), nor are texts that hardly repeat.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from tidegate.bins import category_bins, is_comparable, number_bins
+from tidegate.contract.plan import DriftSettings
+from tidegate.distances import (
+    EQUAL_EFFECTS,
+    Cumulative,
+    jensen_shannon,
+    number_distances,
+    psi,
+)
 from tidegate.profile import ColumnProfile, Profile
-from tidegate.profile.column import Value
-from tidegate.significance import adjusted, chi2_sf
+from tidegate.significance import adjusted
+from tidegate.usual import usual
 
-Counts = NDArray[np.float64]
 Status = Literal["stable", "warning", "alarm", "insufficient", "not comparable"]
 
 NUMERIC_BINS = 10
-CATEGORIES = 50  # most frequent values of the reference; the rest of its values are one bin
+FINE_BINS = 30  # of the Jensen-Shannon distance, which has no noise to keep small
 MINIMUM_ROWS = 500
 FALSE_DISCOVERY_RATE = 0.01
-WARNING_PSI = 0.1
-ALARM_PSI = 0.2
+WARNING_PSI, ALARM_PSI = EQUAL_EFFECTS["psi"]
+CALIBRATING_DROPS = 8  # earlier drops whose PSI against the same reference says what is usual
+_UNUSUAL = 0.0013  # chance, upper tail, beyond which a PSI is not usual
+_SMALLEST_PSI = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +48,34 @@ class ColumnDrift:
     p_value: float = 1.0
     adjusted_p: float = 1.0
     ks: float | None = None  # largest difference of the cumulative shares; numbers only
+    ks_effect: float | None = None  # what of it the sketches' rank errors cannot explain
+    ks_p_value: float | None = None  # of `ks_effect`
+    wasserstein: float | None = None  # in units of the reference's IQR / 1.349; numbers only
+    jensen_shannon: float | None = None  # distance, base 2
+    l_infinity: float | None = None  # largest difference of a value's share; texts only
     unseen_share: float | None = None  # of current rows whose value the reference never had; texts only
+    usual_psi: float | None = None  # median of earlier drops, when they decided too
     reference_rows: int = 0
     current_rows: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What a drop is compared with."""
+
+    against: str  # words for a person, e.g. "the last 8 accepted drops"
+    profile: Profile
+    kind: Literal["recent", "baseline"]
+    id: str = ""  # of a baseline: only PSIs against the same one are compared with each other
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceDrift:
+    """What was found against one reference."""
+
+    against: str
+    reference: Profile
+    columns: tuple[ColumnDrift, ...]
 
 
 def drift(
@@ -53,6 +87,8 @@ def drift(
     alarm: float = ALARM_PSI,
     q: float = FALSE_DISCOVERY_RATE,
     minimum_rows: int = MINIMUM_ROWS,
+    settings: Mapping[str, DriftSettings] | None = None,
+    earlier: Mapping[str, Sequence[float]] | None = None,
 ) -> list[ColumnDrift]:
     """The drift of `columns` (all of the reference when None), in their order.
 
@@ -64,68 +100,57 @@ def drift(
         alarm: the same for an alarm.
         q: false discovery rate over the columns compared.
         minimum_rows: below it on either side the answer is "insufficient", never "stable".
+        settings: of columns whose contract says otherwise; one that is not watched is left out.
+        earlier: PSIs of accepted drops by column, newest first.
 
     Source:
-        Under no drift PSI / (1/n + 1/m) is chi-square with bins - 1 degrees of freedom (Yurdakul, 2018);
         Benjamini and Hochberg (1995).
     """
-    names = list(reference.columns if columns is None else columns)
+    settings, earlier = settings or {}, earlier or {}
+    names = [
+        name
+        for name in (reference.columns if columns is None else columns)
+        if settings.get(name, DriftSettings()).watched
+    ]
     found = [
         _measure(name, reference.columns.get(name), current.columns.get(name), minimum_rows) for name in names
     ]
     measured = [index for index, item in enumerate(found) if item.status == "stable"]
     corrected = adjusted([found[index].p_value for index in measured])
     for index, p_value in zip(measured, corrected, strict=True):
-        item = found[index]
-        significant = p_value < q
-        status: Status = "stable"
-        if significant and item.effect >= alarm:
-            status = "alarm"
-        elif significant and item.effect >= warning:
-            status = "warning"
-        found[index] = ColumnDrift(**{**vars(item), "adjusted_p": p_value, "status": status})
+        item = replace(found[index], adjusted_p=p_value)
+        known = earlier.get(item.column, ())
+        is_usual = False
+        if len(known) >= CALIBRATING_DROPS:
+            item = replace(item, usual_psi=median(known))
+            is_usual = _is_usual(item.psi, known)
+        levels = _levels(settings.get(item.column, DriftSettings()), warning, alarm)
+        if p_value < q and not is_usual:
+            item = replace(item, status=_status(item.effect, *levels))
+        found[index] = item
     return found
 
 
-def psi(reference: Counts, current: Counts) -> tuple[float, float, float]:
-    """Population stability index of two histograms over the same bins: (psi, effect, p-value).
-
-    Half an observation is added to each bin, so that an empty one yields a large, finite term. Bins that are
-    empty on both sides count for nothing.
-    """
-    used = (reference > 0) | (current > 0)
-    reference, current = reference[used], current[used]
-    bins = len(reference)
-    n, m = float(reference.sum()), float(current.sum())
-    if bins < 2 or not n or not m:  # noqa: PLR2004  # one bin holds all: nothing can move
-        return 0.0, 0.0, 1.0
-    p = (reference + 0.5) / (n + 0.5 * bins)
-    q = (current + 0.5) / (m + 0.5 * bins)
-    index = float(np.sum((p - q) * np.log(p / q)))
-    noise = 1 / n + 1 / m
-    return index, max(0.0, index - noise * (bins - 1)), chi2_sf(index / noise, bins - 1)
+def _levels(settings: DriftSettings, warning: float, alarm: float) -> tuple[float, float]:
+    """A contract that sets one of the two moves the other only where it must."""
+    if settings.warning is not None:
+        warning, alarm = settings.warning, max(alarm, settings.warning)
+    if settings.alarm is not None:
+        warning, alarm = min(warning, settings.alarm), settings.alarm
+    return warning, alarm
 
 
-def histograms(reference: ColumnProfile, current: ColumnProfile) -> tuple[Counts, Counts] | None:
-    """Rows of both in the reference's bins, missing values last; None when they cannot be compared."""
-    if reference.kind != current.kind or reference.kind == "other" or _is_time(reference):
-        return None
-    if reference.kind == "number":
-        pair = _numeric_bins(reference, current)
-    elif reference.counts is None or current.counts is None or _is_identifier(reference):
-        return None
-    else:
-        pair = _category_bins(reference.counts, current.counts)
-    missing = np.array([reference.missing]), np.array([current.missing])
-    return np.concatenate([pair[0], missing[0]]), np.concatenate([pair[1], missing[1]])
+def _status(effect: float, warning: float, alarm: float) -> Status:
+    if effect >= alarm:
+        return "alarm"
+    return "warning" if effect >= warning else "stable"
 
 
-def ks_statistic(reference: ColumnProfile, current: ColumnProfile) -> float:
-    """Largest difference of the two cumulative shares over the finite numbers, in [0, 1]."""
-    if not reference.count or not current.count:
-        return 0.0
-    points = np.concatenate([_support(reference), _support(current)])
-    return float(np.max(np.abs(reference.share_at_or_below(points) - current.share_at_or_below(points))))
+def _is_usual(value: float, earlier: Sequence[float]) -> bool:
+    """Whether earlier drops were as far off: then it is a wobble that the reference does not show."""
+    logarithm = math.log(max(value, _SMALLEST_PSI))
+    prediction = usual([math.log(max(past, _SMALLEST_PSI)) for past in earlier])
+    return logarithm <= prediction.middle or prediction.p_value(logarithm) / 2 >= _UNUSUAL
 
 
 def _measure(
@@ -133,61 +158,52 @@ def _measure(
 ) -> ColumnDrift:
     if reference is None or current is None:
         return ColumnDrift(column=name, status="not comparable")
-    rows = {"reference_rows": reference.rows, "current_rows": current.rows}
-    pair = histograms(reference, current)
-    if pair is None:
-        return ColumnDrift(column=name, status="not comparable", **rows)
-    if min(reference.rows, current.rows) < minimum_rows:
-        return ColumnDrift(column=name, status="insufficient", **rows)
-    index, effect, p_value = psi(*pair)
-    is_number = reference.kind == "number"
+    found = None
+    if is_comparable(reference, current):
+        found = (_number if reference.kind == "number" else _text)(name, reference, current)
+    if found is None:
+        found = ColumnDrift(column=name, status="not comparable")
+    elif min(reference.rows, current.rows) < minimum_rows:
+        found = ColumnDrift(column=name, status="insufficient", unseen_share=found.unseen_share)
+    return replace(found, reference_rows=reference.rows, current_rows=current.rows)
+
+
+def _number(name: str, reference: ColumnProfile, current: ColumnProfile) -> ColumnDrift:
+    seen = Cumulative.of(reference) if reference.count else None
+    now = Cumulative.of(current) if current.count else None
+    index, effect, p_value = psi(*number_bins(reference, current, (seen, now), NUMERIC_BINS))
+    found = ColumnDrift(
+        column=name,
+        status="stable",
+        psi=index,
+        effect=effect,
+        p_value=p_value,
+        jensen_shannon=jensen_shannon(*number_bins(reference, current, (seen, now), FINE_BINS)),
+    )
+    if seen is None or now is None:
+        return found
+    apart = number_distances(seen, now, reference.count, current.count)
+    return replace(
+        found,
+        ks=apart.ks,
+        ks_effect=apart.ks_effect,
+        ks_p_value=apart.ks_p_value,
+        wasserstein=apart.wasserstein,
+    )
+
+
+def _text(name: str, reference: ColumnProfile, current: ColumnProfile) -> ColumnDrift | None:
+    bins = category_bins(reference, current)
+    if bins is None:
+        return None
+    index, effect, p_value = psi(bins.reference, bins.current)
     return ColumnDrift(
         column=name,
         status="stable",
         psi=index,
         effect=effect,
         p_value=p_value,
-        ks=ks_statistic(reference, current) if is_number else None,
-        unseen_share=None if is_number else float(pair[1][-2]) / current.rows,
-        **rows,
+        jensen_shannon=jensen_shannon(bins.reference, bins.current),
+        l_infinity=bins.l_infinity,
+        unseen_share=bins.unseen_share,
     )
-
-
-def _numeric_bins(reference: ColumnProfile, current: ColumnProfile) -> tuple[Counts, Counts]:
-    """Between the reference's deciles, where ties collapse, and one bin of infinities."""
-    infinite = np.array([reference.infinite]), np.array([current.infinite])
-    if not reference.count:
-        return np.append([0], infinite[0]), np.append([current.count], infinite[1])
-    edges = np.unique(reference.quantile(np.arange(1, NUMERIC_BINS) / NUMERIC_BINS))
-    pair = [
-        np.diff(c.share_at_or_below(edges), prepend=0, append=1) * c.count
-        if c.count
-        else np.zeros(len(edges) + 1)
-        for c in (reference, current)
-    ]
-    return np.append(pair[0], infinite[0]), np.append(pair[1], infinite[1])
-
-
-def _category_bins(seen: Mapping[Value, int], now: Mapping[Value, int]) -> tuple[Counts, Counts]:
-    """The reference's most frequent values, its other values, and values it never had."""
-    top = sorted(seen, key=lambda value: (-seen[value], str(value)))[:CATEGORIES]
-    others = seen.keys() - set(top)
-    of_reference = [*(seen[value] for value in top), sum(seen[value] for value in others), 0]
-    known = [*(now.get(value, 0) for value in top), sum(now.get(value, 0) for value in others)]
-    unseen = sum(now.values()) - sum(known)
-    return np.array(of_reference, np.float64), np.array([*known, unseen], np.float64)
-
-
-def _support(column: ColumnProfile) -> NDArray[np.float64]:
-    if column.counts:
-        return np.array(sorted(float(value) for value in column.counts))
-    return column.ranks.values
-
-
-def _is_identifier(column: ColumnProfile) -> bool:
-    """A text that hardly repeats: every new row has a new value, and that is no drift."""
-    return column.distinct > column.count / 2
-
-
-def _is_time(column: ColumnProfile) -> bool:
-    return column.type.startswith(("timestamp", "date", "time"))

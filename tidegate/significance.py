@@ -3,7 +3,8 @@
 Pure standard library. Relative error is below 1e-9 where the tests compare with scipy.
 
 Source:
-    Abramowitz and Stegun (1964) 6.5 and 26.5, with the continued fractions evaluated by Lentz's method.
+    Abramowitz and Stegun (1964) 6.5 and 26.5, with the continued fractions evaluated by Lentz's method;
+    Kolmogorov's two series, as in Marsaglia, Tsang and Wang (2003).
 """
 
 import math
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 _TINY = 1e-300
 _PRECISION = 1e-14
 _STEPS = 10_000
+_SERIES_MEET = 1.0  # both of Kolmogorov's series need few terms here
+_SERIES_TERMS = 20
 
 
 def chi2_sf(statistic: float, degrees: float) -> float:
@@ -30,6 +33,35 @@ def t_two_sided(statistic: float, degrees: float) -> float:
     if math.isinf(statistic):
         return 0.0
     return _beta(degrees / 2, 0.5, degrees / (degrees + statistic * statistic))
+
+
+def t_quantile(two_sided: float, degrees: float) -> float:
+    """The statistic that |T| exceeds with probability `two_sided` in (0, 1)."""
+    low, high = 0.0, 1.0
+    while t_two_sided(high, degrees) > two_sided:
+        low, high = high, 2 * high
+    while high - low > _PRECISION * high:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if t_two_sided(middle, degrees) > two_sided else (low, middle)
+    return (low + high) / 2
+
+
+def normal_two_sided(statistic: float) -> float:
+    """P(|Z| > |statistic|) for a standard normal Z."""
+    return math.erfc(abs(statistic) / math.sqrt(2))
+
+
+def kolmogorov_sf(statistic: float) -> float:
+    """P(K > statistic) for Kolmogorov's distribution, the limit of sqrt(n m / (n + m)) D."""
+    if statistic <= 0:
+        return 1.0
+    terms = range(1, _SERIES_TERMS)
+    if statistic < _SERIES_MEET:
+        exponents = ((2 * k - 1) ** 2 * math.pi**2 / (8 * statistic**2) for k in terms)
+        return 1 - math.sqrt(2 * math.pi) / statistic * sum(math.exp(-x) for x in exponents)
+    return 2 * math.fsum((-1.0) ** (k - 1) * math.exp(-2 * (k * statistic) ** 2) for k in terms)
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:

@@ -1,35 +1,56 @@
-"""Accept, warn or quarantine: what was counted and measured about a drop, turned into reasons for a person.
+"""Accept, warn or quarantine: what was counted and measured about a drop, judged by contract and past.
 
-Pure. Broken rules of severity error, and anomalies beyond doubt, quarantine a drop; all else that is unusual
-is a warning. Drift never quarantines: a world that moved is news, not a broken delivery.
+Pure. In order: the rules of the contract, the drop's figures against its history, its columns against the
+recent past and the champion's training rows. A person's acceptance outweighs all of it, and is told.
 """
 
-import difflib
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tidegate.anomaly import MINIMUM_HISTORY, Anomaly, anomalies
-from tidegate.checks import Checks, RuleCount
-from tidegate.contract.plan import ContractPlan, Rule, RuleKind
-from tidegate.drift import WARNING_PSI, ColumnDrift, drift
-from tidegate.messages import Reason, Verdict
-from tidegate.profile import Profile, merge
+from tidegate.anomaly import Anomaly, anomalies
+from tidegate.checks import Checks
+from tidegate.contract.plan import ContractPlan
+from tidegate.drift import WARNING_PSI, Reference, ReferenceDrift, drift
+from tidegate.figures import PSI, RECENT_PSI, Figure, FigureKey, PastDrop, figure, figures_of, since_shift
+from tidegate.messages import Acceptance, Drop, Reason, Verdict
+from tidegate.moments import seconds
+from tidegate.profile import Profile
+from tidegate.reasons import acceptance_reason, anomaly_reason, column_reasons, drift_reasons, rule_reasons
+from tidegate.rule_results import RuleResult, rule_results
+from tidegate.statistic_rules import newest_seconds
 
-ROLLING_DROPS = 8  # accepted drops that together are the recent reference
 _MAXIMUM_BYTES = 100_000  # of a verdict between states: Step Functions carries 262,144 in all
-_SIMILAR = 0.5  # of two column names, for "did you mean"
-_SMALLEST_SHOWN = 1e-9
-_LISTED = 10  # values of an enumeration that a message names
-_TYPE_NAMES = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "date": "a date",
-    "timestamp": "a timestamp",
-    "time": "a time of day",
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """The verdict with all that led to it."""
+
+    verdict: Verdict
+    rules: tuple[RuleResult, ...]
+    anomalies: tuple[Anomaly, ...]
+    drifts: tuple[ReferenceDrift, ...]
+    figures: Mapping[FigureKey, Figure]
+
+    @property
+    def out_of_line(self) -> frozenset[FigureKey]:
+        """Figures whose history starts anew here when a person accepts the drop: its `shifted` ones."""
+        found = {anomaly.key for anomaly in self.anomalies}
+        for key in self.figures:
+            column, name = key
+            if name.startswith(PSI) and column in self._drifted:
+                found.add(key)
+        return frozenset(found)
+
+    @property
+    def _drifted(self) -> set[str]:
+        return {
+            item.column
+            for against in self.drifts
+            for item in against.columns
+            if item.status in ("warning", "alarm")
+        }
 
 
 def judge(
@@ -37,51 +58,50 @@ def judge(
     checks: Checks,
     profile: Profile,
     *,
-    history: Sequence[Profile] = (),
-    baseline: Profile | None = None,
+    drop: Drop,
+    history: Sequence[PastDrop] = (),
+    references: Sequence[Reference] = (),
     drift_warning_psi: float = WARNING_PSI,
+    event_column: str | None = None,
     profile_key: str = "",
     report_key: str = "",
-) -> Verdict:
+) -> Judgement:
     """The verdict on a drop; every reason in full (`shortened` makes it fit a state machine).
 
     Args:
         plan: the contract.
         checks: of all shards, uniqueness included.
         profile: of the whole drop.
-        history: profiles of the drops accepted before, newest first; below five only the contract judges.
-        baseline: of the champion's training rows, when there is a champion.
-        drift_warning_psi: effect from which a significant drift is a warning.
+        drop: what arrived, with a person's acceptance when there is one.
+        history: what is remembered of the drops accepted before, newest first; below five only the contract
+            judges.
+        references: what the drop is compared with: the recent past, the champion's training rows.
+        drift_warning_psi: effect in nats from which a significant drift is a warning.
+        event_column: the rows' own time; the first column with a freshness rule when None.
         profile_key: where `profile` is kept.
         report_key: where this verdict is kept in full.
     """
-    columns = _column_reasons(plan, checks)
-    rules = _rule_reasons(plan, checks)
-    reasons = columns + rules
+    rules = rule_results(plan, checks, profile, drop.arrived_at)
+    drifts = tuple(
+        _compared(reference, plan, checks, profile, history=history, warning=drift_warning_psi)
+        for reference in references
+    )
+    figures = _figures(plan, checks, profile, drop, event_column)
+    for reference, found in zip(references, drifts, strict=True):
+        figures |= _of_drift(reference, found, profile)
+    unusual: list[Anomaly] = []
     if checks.rows:
-        reasons += [_anomaly_reason(anomaly) for anomaly in anomalies(history, profile)]
-        if len(history) >= MINIMUM_HISTORY:
-            recent = merge(history[:ROLLING_DROPS])
-            against = f"the last {min(len(history), ROLLING_DROPS)} accepted drops"
-            reasons += _drift_reasons(recent, profile, checks.present, against, drift_warning_psi)
-        if baseline is not None:
-            reasons += _drift_reasons(
-                baseline, profile, checks.present, "the champion's training rows", drift_warning_psi
-            )
-    elif not any(rule.kind == "row_count" for rule in plan.rules):
-        reasons.append(
-            Reason(rule="row_count", column=None, severity="warning", message="the drop has no rows")
-        )
-    reasons.sort(key=lambda reason: reason.severity != "error")
-    severities = {reason.severity for reason in reasons}
-    return Verdict(
-        status="quarantine" if "error" in severities else "warn" if severities else "accept",
-        rows=checks.rows,
-        reasons=tuple(reasons),
-        profile_key=profile_key,
-        report_key=report_key,
-        checks=len(plan.rules),
-        checks_failed=len(rules) + bool(columns),
+        settings = {column.name: column.anomaly for column in plan.columns}
+        unusual = anomalies(figures, history, profile, arrived_at=drop.arrived_at, settings=settings)
+    judgement = Judgement(
+        verdict=_verdict(plan, checks, rules, unusual, drifts, acceptance=drop.acceptance),
+        rules=rules,
+        anomalies=tuple(unusual),
+        drifts=drifts,
+        figures=figures,
+    )
+    return replace(
+        judgement, verdict=replace(judgement.verdict, profile_key=profile_key, report_key=report_key)
     )
 
 
@@ -103,135 +123,102 @@ def shortened(verdict: Verdict, maximum_bytes: int = _MAXIMUM_BYTES) -> Verdict:
     return verdict
 
 
-def _column_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
-    """Missing columns are errors, extra ones warnings; a likely renaming is told once."""
-    missing = [name for name in plan.names if name not in checks.present]
-    extra = list(checks.extra)
-    reasons = []
-    for name in missing:
-        near = _similar(name, extra)
-        if near is None and len(missing) == len(extra) == 1:
-            near = extra[0]
-        message = f"column `{name}` is missing"
-        if near is not None:
-            extra.remove(near)
-            message += f"; `{near}`, which the contract does not know, may be it renamed"
-        reasons.append(Reason(rule="columns", column=name, severity="error", message=message))
-    reasons += [
-        Reason(
-            rule="columns",
-            column=name,
-            severity="warning",
-            message=f"column `{name}` is not in the contract and is left out",
-        )
-        for name in extra
-    ]
-    return reasons
+def _verdict(
+    plan: ContractPlan,
+    checks: Checks,
+    rules: Sequence[RuleResult],
+    unusual: Sequence[Anomaly],
+    drifts: Sequence[ReferenceDrift],
+    *,
+    acceptance: Acceptance | None,
+) -> Verdict:
+    reasons = column_reasons(plan, checks) + rule_reasons(plan, checks, rules)
+    if not checks.rows and not any(rule.kind == "row_count" for rule in plan.rules):
+        message = "the drop has no rows"
+        reasons.append(Reason(rule="row_count", column=None, severity="warning", message=message))
+    reasons += [anomaly_reason(anomaly) for anomaly in unusual]
+    reasons += [reason for found in drifts for reason in drift_reasons(found)]
+    reasons.sort(key=lambda reason: reason.severity != "error")
+    has_error = bool(reasons) and reasons[0].severity == "error"
+    if acceptance is not None:
+        reasons.insert(0, acceptance_reason(acceptance))
+        has_error = False
+    return Verdict(
+        status="quarantine" if has_error else "warn" if reasons else "accept",
+        rows=checks.rows,
+        reasons=tuple(reasons),
+        profile_key="",
+        report_key="",
+        checks=len(plan.rules),
+        checks_failed=sum(not result.holds for result in rules),
+    )
 
 
-def _similar(name: str, candidates: Sequence[str]) -> str | None:
-    lowered = {candidate.lower(): candidate for candidate in candidates}
-    if near := difflib.get_close_matches(name.lower(), lowered, 1, _SIMILAR):
-        return lowered[near[0]]
-    return None
-
-
-def _rule_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
-    reasons = []
+def _figures(
+    plan: ContractPlan, checks: Checks, profile: Profile, drop: Drop, event_column: str | None
+) -> dict[FigureKey, Figure]:
+    """Of the drop by itself: its profile, its size, how late it is and how many rows repeat a key."""
+    figures = figures_of(
+        profile, size_bytes=drop.size_bytes, lag_seconds=_lag(plan, profile, drop, event_column)
+    )
     for rule, count in zip(plan.rules, checks.counts, strict=True):
-        if rule.kind == "columns" or not set(rule.columns) <= set(checks.present):
-            continue  # a missing column is one reason, not one for each of its rules
-        failed = checks.rows if rule.kind == "row_count" else count.failed
-        if not rule.condition.holds(failed, checks.rows):
-            reasons.append(_rule_reason(plan, rule, count, checks.rows))
-    return reasons
+        if rule.kind == "unique" and checks.rows:
+            share = count.failed / checks.rows
+            figures[rule.column, "duplicate share"] = figure("duplicate share", share, rows=checks.rows)
+    return figures
 
 
-def _rule_reason(plan: ContractPlan, rule: Rule, count: RuleCount, rows: int) -> Reason:
-    if rule.kind == "row_count":
-        message = f"the drop has {rows} rows; must be {rule.condition}"
-    else:
-        message = f"{_complaint(plan, rule)} in {count.failed} of {rows} rows"
-        if rule.condition.unit == "percent":
-            message += f" ({rule.condition.measure(count.failed, rows):.2f} percent)"
-        if rule.condition.operator != "mustBe" or rule.condition.values != (0,):
-            message += f"; must be {rule.condition}"
-    return Reason(
-        rule=rule.kind,
-        column=rule.column,
-        severity=rule.severity,
-        message=message,
-        failed_rows=count.failed,
-        first_rows=count.first_rows,
-        first_values=count.first_values,
+def _lag(plan: ContractPlan, profile: Profile, drop: Drop, event_column: str | None) -> float | None:
+    if event_column is None:
+        fresh = [rule.columns[0] for rule in plan.rules if rule.kind == "freshness"]
+        event_column = fresh[0] if fresh else None
+    newest = newest_seconds(profile.columns.get(event_column or ""))
+    if newest is None or not drop.arrived_at:
+        return None
+    return seconds(drop.arrived_at) - newest
+
+
+def _compared(
+    reference: Reference,
+    plan: ContractPlan,
+    checks: Checks,
+    profile: Profile,
+    *,
+    history: Sequence[PastDrop],
+    warning: float,
+) -> ReferenceDrift:
+    names = [name for name in checks.present if name in reference.profile.columns]
+    if not checks.rows:
+        return ReferenceDrift(against=reference.against, reference=reference.profile, columns=())
+    keys = {name: (name, _psi_name(reference)) for name in names}
+    columns = drift(
+        reference.profile,
+        profile,
+        names,
+        warning=warning,
+        alarm=max(warning, 2 * WARNING_PSI),
+        settings={column.name: column.drift for column in plan.columns},
+        earlier={
+            name: [past.figures[key].value for past in since_shift(history, key)]
+            for name, key in keys.items()
+        },
     )
+    return ReferenceDrift(against=reference.against, reference=reference.profile, columns=tuple(columns))
 
 
-def _complaint(plan: ContractPlan, rule: Rule) -> str:
-    names = ", ".join(f"`{name}`" for name in rule.columns)
-    listed = ", ".join(str(value) for value in rule.values[:_LISTED])
-    if len(rule.values) > _LISTED:
-        listed += ", ..."
-    type_name = _TYPE_NAMES[plan.column(rule.columns[0]).type]
-    complaints: dict[RuleKind, str] = {
-        "type": f"is not {type_name}",
-        "required": "has no value",
-        "null_values": "has no value",
-        "missing_values": f"has no value or one of {listed}" if listed else "has no value",
-        "range": f"is {_outside(rule)}",
-        "length": f"has a length {_outside(rule)}",
-        "multiple_of": f"is not a multiple of {rule.multiple_of}",
-        "pattern": f"does not match {rule.pattern}",
-        "enum": f"is none of {listed}",
-        "unique": "repeats an earlier row",
-    }
-    return f"{names} {complaints[rule.kind]}"
+def _psi_name(reference: Reference) -> str:
+    return RECENT_PSI if reference.kind == "recent" else f"{PSI} {reference.id}"
 
 
-def _outside(rule: Rule) -> str:
-    parts = []
-    if rule.minimum is not None:
-        parts.append(f"{'not above' if rule.exclusive_minimum else 'below'} {rule.minimum}")
-    if rule.maximum is not None:
-        parts.append(f"{'not below' if rule.exclusive_maximum else 'above'} {rule.maximum}")
-    return " or ".join(parts)
-
-
-def _anomaly_reason(anomaly: Anomaly) -> Reason:
-    subject = (
-        "the drop's number of rows"
-        if anomaly.column is None
-        else f"the {anomaly.figure} of `{anomaly.column}`"
-    )
-    return Reason(
-        rule="anomaly",
-        column=anomaly.column,
-        severity="error" if anomaly.is_certain else "warning",
-        message=f"{subject} is {anomaly.value:.4g}, usually about {anomaly.usual:.4g} "
-        f"(median of the last {anomaly.drops} accepted drops, {_probability(anomaly.adjusted_p)})",
-    )
-
-
-def _drift_reasons(
-    reference: Profile, profile: Profile, present: Sequence[str], against: str, warning_psi: float
-) -> list[Reason]:
-    names = [name for name in present if name in reference.columns]
-    found = drift(reference, profile, names, warning=warning_psi, alarm=max(warning_psi, 2 * WARNING_PSI))
-    return [_drift_reason(item, against) for item in found if item.status in ("warning", "alarm")]
-
-
-def _drift_reason(item: ColumnDrift, against: str) -> Reason:
-    unseen = (
-        f", {100 * item.unseen_share:.1f} percent of values never seen there" if item.unseen_share else ""
-    )
-    return Reason(
-        rule="drift",
-        column=item.column,
-        severity="warning",
-        message=f"`{item.column}` has moved against {against}: PSI {item.effect:.3f} beyond sampling noise"
-        f"{unseen} ({_probability(item.adjusted_p)})",
-    )
-
-
-def _probability(p_value: float) -> str:
-    return f"adjusted p {p_value:.2g}" if p_value >= _SMALLEST_SHOWN else "adjusted p below 1e-9"
+def _of_drift(reference: Reference, found: ReferenceDrift, profile: Profile) -> dict[FigureKey, Figure]:
+    """What the comparison tells of the drop: PSIs to calibrate later ones, and values never seen of late."""
+    figures: dict[FigureKey, Figure] = {}
+    for item in found.columns:
+        if item.status in ("stable", "warning", "alarm"):
+            name = _psi_name(reference)
+            figures[item.column, name] = figure(name, item.psi, rows=profile.rows)
+        if reference.kind == "recent" and item.unseen_share is not None:
+            figures[item.column, "unseen share"] = figure(
+                "unseen share", item.unseen_share, rows=profile.rows
+            )
+    return figures

@@ -1,0 +1,61 @@
+"""The recent past that a drop is compared with: the last accepted drops together, or those of its weekday.
+
+Pure. Which drops they are is told first, so that only their profiles need be read.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tidegate.drift import Reference
+from tidegate.figures import PastDrop
+from tidegate.profile import BASELINE_RANKS, Profile, merge
+from tidegate.usual import MINIMUM_HISTORY, SEASONS, WEEKDAYS, weekday
+
+ROLLING_DROPS = 8  # accepted drops that together are the recent reference
+_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+
+
+def reference_drops(history: Sequence[PastDrop], arrived_at: str) -> list[PastDrop]:
+    """The drops to merge, newest first; none while there are fewer than five.
+
+    Those of the same weekday when every weekday has at least four since a person last accepted a new level.
+    """
+    if len(history) < MINIMUM_HISTORY:
+        return []
+    alike = _of_weekday(history, arrived_at)
+    return alike or list(history[:ROLLING_DROPS])
+
+
+def recent_reference(drops: Sequence[tuple[PastDrop, Profile]], arrived_at: str) -> Reference:
+    """Their profiles as one. A column whose new level was accepted is known only from that drop on.
+
+    Args:
+        drops: as `reference_drops` chose them, with their profiles; at least one.
+        arrived_at: of the drop to judge.
+    """
+    kept, levelled = [], set[str]()
+    for past, profile in drops:
+        columns = {name: column for name, column in profile.columns.items() if name not in levelled}
+        kept.append(Profile(rows=profile.rows, columns=columns))
+        levelled |= {column for column, _ in past.shifted if column is not None}
+    days = {weekday(past.arrived_at) for past, _ in drops}
+    today = weekday(arrived_at)
+    are_of_one_day = len(drops) >= SEASONS and days == {today} and today is not None
+    against = f"the last {len(drops)} accepted drops"
+    if are_of_one_day and today is not None:
+        against += f" of {_DAYS[today]}"
+    return Reference(against=against, profile=merge(kept, ranks=BASELINE_RANKS), kind="recent")
+
+
+def _of_weekday(history: Sequence[PastDrop], arrived_at: str) -> list[PastDrop]:
+    since = len(history)
+    for age, past in enumerate(history):
+        if past.shifted:
+            since = age + 1
+            break
+    level = history[:since]
+    days = Counter(weekday(past.arrived_at) for past in level)
+    if any(days[day] < SEASONS for day in range(WEEKDAYS)):
+        return []
+    today = weekday(arrived_at)
+    return [past for past in level if weekday(past.arrived_at) == today][:ROLLING_DROPS]
