@@ -35,6 +35,10 @@ class DatasetConflictError(TidegateError):
     """Other writers kept winning the commit of a dataset version. Retried by the state machine."""
 
 
+class SchemaConflictError(TidegateError):
+    """The table cannot hold the contract's columns as they are now. Nothing is written to it."""
+
+
 class InsufficientDataError(TidegateError):
     """Too little labelled data to train on. The training run ends as skipped, with the reason."""
 

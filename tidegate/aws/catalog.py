@@ -4,50 +4,60 @@ A commit is exactly once for its `key`: the key is written into the snapshot, an
 snapshots before every attempt. pyiceberg (1.2 s of import) is imported when a table is first touched.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
+from botocore.exceptions import HTTPClientError
 
 from tidegate.errors import DatasetConflictError
+from tidegate.snapshots import KEY, REPLACES, Difference, Snapshot
 
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
-    from pyiceberg.catalog.glue import GlueCatalog
-    from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
-_KEY = "tidegate.key"
+    from tidegate.aws import iceberg
+
+__all__ = ["Catalog", "Snapshot"]
+
+Done = TypeVar("Done")
+
 _ATTEMPTS = 8
 _FIRST_WAIT_SECONDS = 0.05
 _PROPERTIES = {
     "commit.retry.num-retries": "0",  # we retry ourselves: each attempt has to look for its key again
+    "commit.manifest-merge.enabled": "true",  # 2,000 drops are read through 100 manifests, not 2,000
     "write.parquet.compression-codec": "zstd",
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """One state of a table, and what was written into it on the way."""
-
-    table: str
-    snapshot_id: int
-    parent_id: int | None
-    total_rows: int
-    properties: Mapping[str, str] = field(default_factory=dict)
-
-
 class Catalog:
-    """The tables of one Glue database."""
+    """The tables of one Glue database.
 
-    def __init__(self, s3: "S3Client", *, lake_bucket: str, database: str) -> None:
+    Without `glue` and `credentials` they are those of boto3's default session: in a function, its role's.
+    """
+
+    def __init__(
+        self,
+        s3: "S3Client",
+        *,
+        lake_bucket: str,
+        database: str,
+        glue: "GlueClient | None" = None,
+        credentials: "Credentials | None" = None,
+    ) -> None:
         self.s3 = s3
         self.lake_bucket = lake_bucket
         self.database = database
+        self._glue_client = glue
+        self._credentials = credentials
 
     def location(self, table: str) -> str:
         return f"s3://{self.lake_bucket}/warehouse/{table}"
@@ -55,14 +65,15 @@ class Catalog:
     def append(
         self, table: str, rows: pa.Table, *, key: str, properties: Mapping[str, str] | None = None
     ) -> Snapshot:
-        """Add `rows`, creating the table or adding columns where needed. The same `key` adds once.
+        """Add `rows`, creating the table or evolving its columns where needed. The same `key` adds once.
 
         Raises:
             DatasetConflictError: other writers won every attempt.
+            SchemaConflictError: the table's columns cannot become those of `rows`.
         """
 
-        def write(found: "Table", summary: dict[str, str]) -> None:
-            found.append(rows, snapshot_properties=summary)
+        def write(_: "iceberg.Table", transaction: "iceberg.Transaction", summary: dict[str, str]) -> None:
+            transaction.append(rows, snapshot_properties=summary)
 
         return self._commit(table, rows.schema, key, lambda _: properties or {}, write)
 
@@ -74,21 +85,32 @@ class Catalog:
         *,
         key: str,
         describe: Callable[[Snapshot | None], Mapping[str, str]],
+        replaces: Sequence[str] = (),
     ) -> Snapshot:
         """Add Parquet files that lie in the lake already, of exactly `schema`; they become the table's own.
 
+        In the same commit the rows go that the drops in `replaces` added: those of data files under
+        `data/<drop_id>/` of the table. Older states keep them. A drop may have added none.
         `describe` gives the properties of the new snapshot from the one it is made on top of.
 
         Raises:
-            DatasetConflictError: other writers won every attempt.
+            DatasetConflictError: other writers won every attempt, or rewrote files of `replaces`.
+            SchemaConflictError: the table's columns cannot become those of `schema`.
         """
 
-        def write(found: "Table", summary: dict[str, str]) -> None:
-            # The key makes a file a member of one commit only, so looking through all files is needless.
-            if uris:
-                found.add_files(list(uris), snapshot_properties=summary, check_duplicate_files=False)
+        def write(
+            found: "iceberg.Table", transaction: "iceberg.Transaction", summary: dict[str, str]
+        ) -> None:
+            gone = self._iceberg.files_of(found, replaces) if replaces else []
+            if replaces:
+                summary = summary | {REPLACES: ",".join(replaces)}
+            if gone:
+                self._iceberg.replace_files(found, transaction, gone, uris, summary)
+            elif uris:
+                # The key makes a file a member of one commit only: looking through all files is needless.
+                transaction.add_files(list(uris), snapshot_properties=summary, check_duplicate_files=False)
             else:
-                found.append(schema.empty_table(), snapshot_properties=summary)
+                transaction.append(schema.empty_table(), snapshot_properties=summary)
 
         return self._commit(table, schema, key, describe, write)
 
@@ -100,9 +122,12 @@ class Catalog:
         row_filter: str | None = None,
         snapshot_id: int | str | None = None,
         tag: str | None = None,
+        as_of: datetime | None = None,
     ) -> pa.Table:
         """Rows of the table, of its newest state or of the one named. In no particular order."""
-        return self._scan(table, columns, row_filter, snapshot_id, tag).to_arrow()
+        return self._scan(
+            table, columns, row_filter, snapshot_id=snapshot_id, tag=tag, as_of=as_of
+        ).to_arrow()
 
     def batches(
         self,
@@ -110,25 +135,85 @@ class Catalog:
         *,
         columns: Sequence[str] | None = None,
         row_filter: str | None = None,
+        limit: int | None = None,
         snapshot_id: int | str | None = None,
         tag: str | None = None,
+        as_of: datetime | None = None,
     ) -> pa.RecordBatchReader:
-        """The same as a stream."""
-        return self._scan(table, columns, row_filter, snapshot_id, tag).to_arrow_batch_reader()
+        """The same as a stream that holds one data file at a time."""
+        return self._iceberg.batches(
+            self._scan(table, columns, row_filter, limit=limit, snapshot_id=snapshot_id, tag=tag, as_of=as_of)
+        )
 
     def head(self, table: str) -> Snapshot | None:
         """The newest state; None when the table is empty or not there."""
-        from pyiceberg.exceptions import NoSuchTableError
-
         try:
-            snapshot = self._load(table).current_snapshot()
-        except NoSuchTableError:
+            found = self._load(table)
+        except self._iceberg.NoSuchTableError:
             return None
-        return _described(table, snapshot) if snapshot else None
+        snapshot = found.current_snapshot()
+        return self._iceberg.described(found, snapshot) if snapshot else None
 
-    def tag(self, table: str, snapshot_id: int | str, name: str) -> None:
-        """Name a state, which keeps it from expiring. The same name again moves the tag."""
-        self._load(table).manage_snapshots().create_tag(int(snapshot_id), name).commit()
+    def resolve(
+        self,
+        table: str,
+        *,
+        snapshot_id: int | str | None = None,
+        tag: str | None = None,
+        as_of: datetime | None = None,
+    ) -> Snapshot:
+        """The state of that id, of that tag, or the one that was newest at a time; else the newest.
+
+        Raises:
+            LookupError: there is no such table or state.
+        """
+        found = self._found(table)
+        snapshot = self._iceberg.resolve(found, snapshot_id, tag, as_of)
+        described: Snapshot = self._iceberg.described(found, snapshot)
+        return described
+
+    def log(self, table: str, limit: int | None = None) -> Sequence[Snapshot]:
+        """The newest state and those it was made on top of, newest first, as far as they have not expired.
+
+        Raises:
+            LookupError: there is no such table.
+        """
+        found = self._found(table)
+        states = itertools.islice(self._iceberg.lineage(found, found.current_snapshot()), limit)
+        return [self._iceberg.described(found, state) for state in states]
+
+    def diff(self, table: str, before: Snapshot, after: Snapshot) -> Difference:
+        """What leads from one state to the other, from metadata alone: no row is read.
+
+        Raises:
+            LookupError: a state has expired.
+        """
+        from tidegate.aws.table_diff import difference
+
+        return difference(self._found(table), before, after)
+
+    def tag(self, table: str, snapshot_id: int | str, name: str, *, move: bool = False) -> None:
+        """Name a state, which keeps it from expiring. The same again does nothing.
+
+        Raises:
+            ValueError: the name is another state's, and `move` was not meant.
+            LookupError: there is no such table or state.
+            DatasetConflictError: other writers won every attempt.
+        """
+        wanted = int(snapshot_id)
+
+        def attempt() -> bool:
+            found = self._found(table)
+            self._iceberg.resolve(found, snapshot_id=wanted)
+            ref = found.refs().get(name)
+            if ref is not None and ref.snapshot_id == wanted:
+                return True
+            if ref is not None and not move:
+                raise ValueError(f"`{name}` names state {ref.snapshot_id} of `{table}`, not {wanted}")
+            found.manage_snapshots().create_tag(wanted, name).commit()
+            return True
+
+        self._until_won(table, attempt)
 
     def _commit(
         self,
@@ -136,106 +221,100 @@ class Catalog:
         schema: pa.Schema,
         key: str,
         describe: Callable[[Snapshot | None], Mapping[str, str]],
-        write: "Callable[[Table, dict[str, str]], None]",
+        write: "Callable[[iceberg.Table, iceberg.Transaction, dict[str, str]], None]",
     ) -> Snapshot:
-        from pyiceberg.exceptions import CommitFailedException
+        def attempt() -> Snapshot:
+            found = self._create(table, schema)
+            done = self._iceberg.by_key(found, key)
+            if done is None:
+                head = found.current_snapshot()
+                parent = self._iceberg.described(found, head) if head else None
+                summary = {**describe(parent), KEY: key}
+                with found.transaction() as transaction:  # columns and rows become visible at once
+                    self._iceberg.evolve(found, transaction, schema)
+                    write(found, transaction, summary)
+                done = self._iceberg.by_key(found, key)
+            described: Snapshot = self._iceberg.described(found, done)
+            return described
 
-        for attempt in range(_ATTEMPTS):
-            found = self._ensure(table, schema)
-            if done := _by_key(found, key):
-                return _described(table, done)
-            parent = found.current_snapshot()
-            properties = describe(_described(table, parent) if parent else None)
+        return self._until_won(table, attempt)
+
+    def _until_won(self, table: str, attempt: Callable[[], Done]) -> Done:
+        """What `attempt` returns, as often as others win or an answer is lost; it looks what became of it."""
+        for number in range(1, _ATTEMPTS + 1):
             try:
-                write(found, {**properties, _KEY: key})
-            except CommitFailedException as cause:
-                if attempt + 1 == _ATTEMPTS:
+                return attempt()
+            except (self._iceberg.CommitFailedException, HTTPClientError) as cause:
+                if number == _ATTEMPTS:
                     raise DatasetConflictError(
                         f"`{table}` was changed by others during each of {_ATTEMPTS} attempts to commit",
                         cause=str(cause),
                         hint="the state machine retries; fewer drops at once if it keeps failing",
                     ) from cause
-                # Full jitter: writers that collided once should not meet again.
-                time.sleep(random.uniform(0, _FIRST_WAIT_SECONDS * 2**attempt))  # noqa: S311  # no secret
-                continue
-            return _described(table, _required(_by_key(found.refresh(), key), table))
+            # Full jitter: writers that collided once should not meet again.
+            time.sleep(random.uniform(0, _FIRST_WAIT_SECONDS * 2**number))  # noqa: S311  # no secret
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _ensure(self, table: str, schema: pa.Schema) -> "Table":
-        """The table as it is now, with at least the columns of `schema`."""
-        from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
-
+    def _create(self, table: str, schema: pa.Schema) -> "iceberg.Table":
+        """The table as it is now, made if it was not there."""
         try:
-            found = self._load(table)
-        except NoSuchTableError:
+            return self._load(table)
+        except self._iceberg.NoSuchTableError:
             name = f"{self.database}.{table}"
             try:
                 return self._glue.create_table(
                     name, schema=schema, location=self.location(table), properties=_PROPERTIES
                 )
-            except TableAlreadyExistsError:  # another first drop was quicker
-                found = self._load(table)
-        if set(schema.names) - set(found.schema().column_names):
-            try:
-                with found.update_schema() as update:
-                    update.union_by_name(schema)
-            except CommitFailedException:
-                return self._ensure(table, schema)
-        return found
+            except self._iceberg.TableAlreadyExistsError:  # another first drop was quicker
+                return self._load(table)
 
     def _scan(
         self,
         table: str,
         columns: Sequence[str] | None,
         row_filter: str | None,
-        snapshot_id: int | str | None,
-        tag: str | None,
+        *,
+        limit: int | None = None,
+        **named: Any,
     ) -> Any:
         found = self._load(table)
-        if tag is not None:
-            snapshot_id = _required(found.snapshot_by_name(tag), f"{table}@{tag}").snapshot_id
+        state = None  # a table without any state has no rows
+        if any(name is not None for name in named.values()):
+            state = self._iceberg.resolve(found, **named).snapshot_id
         options: dict[str, Any] = {} if row_filter is None else {"row_filter": row_filter}
         return found.scan(
             selected_fields=tuple(columns) if columns is not None else ("*",),
-            snapshot_id=None if snapshot_id is None else int(snapshot_id),
+            snapshot_id=state,
+            limit=limit,
             **options,
         )
 
-    def _load(self, table: str) -> "Table":
+    def _found(self, table: str) -> "iceberg.Table":
+        try:
+            return self._load(table)
+        except self._iceberg.NoSuchTableError as cause:
+            raise LookupError(f"there is no table `{table}`") from cause
+
+    def _load(self, table: str) -> "iceberg.Table":
         return self._glue.load_table(f"{self.database}.{table}")
 
-    @cached_property
-    def _glue(self) -> "GlueCatalog":
-        from pyiceberg.catalog.glue import GlueCatalog
+    @property
+    def _iceberg(self) -> Any:
+        from tidegate.aws import iceberg
 
-        # Arrow's own S3 client knows nothing of the endpoint and region that boto3 resolved.
+        return iceberg
+
+    @cached_property
+    def _glue(self) -> "iceberg.Glue":
+        # Arrow's own S3 client knows nothing of the endpoint, region and credentials that boto3 resolved.
         files: dict[str, Any] = {
             "warehouse": f"s3://{self.lake_bucket}/warehouse",
             "s3.endpoint": self.s3.meta.endpoint_url,
             "s3.region": self.s3.meta.region_name,
         }
-        return GlueCatalog(self.database, **files)
-
-
-def _by_key(table: "Table", key: str) -> "IcebergSnapshot | None":
-    for snapshot in reversed(table.metadata.snapshots):
-        if snapshot.summary is not None and snapshot.summary.additional_properties.get(_KEY) == key:
-            return snapshot
-    return None
-
-
-def _described(table: str, snapshot: "IcebergSnapshot") -> Snapshot:
-    properties = dict(snapshot.summary.additional_properties) if snapshot.summary else {}
-    return Snapshot(
-        table=table,
-        snapshot_id=snapshot.snapshot_id,
-        parent_id=snapshot.parent_snapshot_id,
-        total_rows=int(properties.get("total-records", 0)),
-        properties=properties,
-    )
-
-
-def _required(snapshot: "IcebergSnapshot | None", name: str) -> "IcebergSnapshot":
-    if snapshot is None:
-        raise LookupError(f"`{name}` has no such snapshot")
-    return snapshot
+        if self._credentials is not None:
+            frozen = self._credentials.get_frozen_credentials()
+            files |= {"s3.access-key-id": frozen.access_key, "s3.secret-access-key": frozen.secret_key}
+            files |= {"s3.session-token": frozen.token} if frozen.token else {}
+        glue: iceberg.Glue = self._iceberg.Glue(self.database, client=self._glue_client, **files)
+        return glue
