@@ -61,6 +61,18 @@ def aws(aws_server, monkeypatch):
 
 
 @pytest.fixture
+def catalog(aws):
+    """The tables of a new lake and database."""
+    from tidegate.aws.catalog import Catalog  # only few tests want pyarrow
+
+    lake, database = aws.name("lake"), aws.name("db").replace("-", "_")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=lake)
+    aws.client("glue").create_database(DatabaseInput={"Name": database})
+    return Catalog(s3, lake_bucket=lake, database=database)
+
+
+@pytest.fixture
 def load(aws, monkeypatch):
     """Load a function as Lambda does: set its environment, import it anew, take the attribute."""
 

@@ -230,7 +230,7 @@ class Catalog:
                 head = found.current_snapshot()
                 parent = self._iceberg.described(found, head) if head else None
                 summary = {**describe(parent), KEY: key}
-                with found.transaction() as transaction:  # columns and rows become visible at once
+                with self._iceberg.Changes(found) as transaction:  # columns and rows become visible at once
                     self._iceberg.evolve(found, transaction, schema)
                     write(found, transaction, summary)
                 done = self._iceberg.by_key(found, key)

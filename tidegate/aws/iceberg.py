@@ -14,6 +14,7 @@ from pyiceberg.io.pyarrow import ArrowScan, parquet_files_to_data_files
 from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import CommitTableResponse, DataScan, Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.table.snapshots import ancestors_of
@@ -24,6 +25,7 @@ from tidegate.schema_evolution import changes, conflicts
 from tidegate.snapshots import KEY, Snapshot
 
 __all__ = [
+    "Changes",
     "CommitFailedException",
     "DataFile",
     "Glue",
@@ -64,10 +66,26 @@ class Glue(GlueCatalog):
             ours = [u.snapshot.snapshot_id for u in updates if isinstance(u, AddSnapshotUpdate)]
             now = self.load_table(table.name())
             if ours and all(now.metadata.snapshot_by_id(each) is not None for each in ours):
-                return CommitTableResponse(
-                    **{"metadata": now.metadata, "metadata-location": now.metadata_location}
-                )
+                landed = {"metadata": now.metadata, "metadata-location": now.metadata_location}
+                return CommitTableResponse.model_validate(landed)
             raise
+
+
+class Changes(Transaction):
+    """A transaction that applies its updates to the metadata once, however often that is looked at.
+
+    pyiceberg copies all of it anew each time, some 18 times in a commit: with 400 snapshots 0.3 s of CPU.
+    """
+
+    _applied: tuple[tuple[TableUpdate, ...], TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        if not self._updates:
+            return self._table.metadata
+        if self._applied is None or self._applied[0] is not self._updates:
+            self._applied = (self._updates, super().table_metadata)
+        return self._applied[1]
 
 
 def described(table: Table, snapshot: IcebergSnapshot) -> Snapshot:
