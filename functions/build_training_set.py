@@ -3,9 +3,10 @@
 Invoked by  state BuildTrainingSet of step_functions/training.asl.json
 Takes       {"run": messages.TrainingLock.run}
 Returns     messages.TrainingSet
-Raises      InsufficientDataError (the run ends as skipped)
+Raises      InsufficientDataError (the run ends as skipped), DatasetConflictError (retried)
 Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database and its tables;
-            s3:GetObject, s3:PutObject on the lake's warehouse/; s3:PutObject on the lake's training/;
+            s3:GetObject, s3:PutObject on the lake's warehouse/, s3:DeleteObject on its tables' metadata;
+            s3:PutObject on the lake's training/;
             dynamodb:GetItem on the state table; sagemaker:DescribeModelPackage on the package group;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
@@ -54,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     put_table(s3, lake_bucket, f"{prefix}test/part-0.parquet", parts.test)
     _write_baseline(f"{prefix}baseline/", parts.train)
     tag = f"run-{run}"
-    catalog.tag(dataset, head.snapshot_id, tag)
+    catalog.tag(dataset, head.snapshot_id, tag, move=True)  # a retry may find a newer head than it tagged
     champion = state.champion()
     logger.info(
         "built training set", extra={"run": run, "rows": parts.train.num_rows, "test": parts.test.num_rows}

@@ -6,7 +6,7 @@ Returns     messages.DatasetVersion
 Raises      DatasetConflictError (retried by the state machine)
 Needs       s3:GetObject on staging/, profiles/ and warehouse/ of the lake; s3:PutObject on warehouse/ of the
             lake; glue:GetDatabase, glue:GetTable, glue:CreateTable and glue:UpdateTable on the database and
-            its tables; dynamodb:UpdateItem on the ledger;
+            its tables; s3:DeleteObject on the tables' metadata; dynamodb:UpdateItem on the ledger;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, LEDGER_TABLE
 """
 

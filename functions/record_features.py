@@ -3,9 +3,10 @@
 Invoked by  state RecordFeatures of step_functions/features.asl.json
 Takes       {"plan": messages.FeaturePlan, "computed": [messages.FeatureRows]}
 Returns     messages.FeaturesRecorded
-Raises      DatasetConflictError (retried)
+Raises      DatasetConflictError (retried), SchemaConflictError (a feature's type changed; the run fails)
 Needs       glue:GetDatabase, glue:GetTable, glue:CreateTable, glue:UpdateTable on the database and tables;
-            s3:GetObject, s3:PutObject on the lake's warehouse/; s3:GetObject on the lake's features/;
+            s3:GetObject, s3:PutObject on the lake's warehouse/, s3:DeleteObject on its tables' metadata;
+            s3:GetObject on the lake's features/;
             dynamodb:PutItem on the online table;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, ONLINE_TABLE
 """

@@ -52,6 +52,7 @@ ACCEPTED = (
     Accepted(_below("profiles"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("quarantine"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("warehouse"), "*/Pipeline/*", UNKNOWN_OBJECTS),
+    Accepted(_below("warehouse/[*]/metadata"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features"), "*/Pipeline/Features/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("models"), "*/Pipeline/*", UNKNOWN_OBJECTS),

@@ -72,7 +72,8 @@ class Store:
     def change_tables(self) -> list[iam.PolicyStatement]:
         """Tag or append to tables that are there.
 
-        On each commit pyiceberg asks for the database's location, and whether a metadata file exists already.
+        On each commit pyiceberg asks for the database's location, and whether a metadata file exists already;
+        it deletes metadata that is superseded or of a commit that others won. Data it never deletes.
         """
         return [
             allow("glue:GetDatabase", on=self._glue_arns("catalog", "database")),
@@ -80,6 +81,7 @@ class Store:
             self.read_lake("warehouse/"),
             self.write_lake("warehouse/"),
             self.list_lake("warehouse/"),
+            allow("s3:DeleteObject", on=self._objects(["warehouse/*/metadata/"])),
         ]
 
     def create_tables(self) -> list[iam.PolicyStatement]:

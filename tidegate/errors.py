@@ -36,7 +36,7 @@ class DatasetConflictError(TidegateError):
 
 
 class SchemaConflictError(TidegateError):
-    """The table cannot hold the contract's columns as they are now. Nothing is written to it."""
+    """The table cannot hold columns as they are defined now. Nothing is written to it."""
 
 
 class InsufficientDataError(TidegateError):

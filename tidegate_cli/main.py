@@ -28,6 +28,7 @@ VERBS = {
         "contract": "Write, check and compare data contracts",
         "drop": "Deliver a file and follow it through the pipeline",
         "predict": "Ask the live model",
+        "data": "List, compare and read the versions of a dataset",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {

@@ -188,7 +188,7 @@ def test_an_append_that_wins_against_a_replacement_is_not_lost(catalog, lose):
 
 
 def test_two_replacements_of_the_same_drop_leave_no_row_of_it_and_both_of_theirs(catalog, lose):
-    """The ledger puts overwrites in order; should two come at once all the same, no row is taken out twice."""
+    """The ledger puts overwrites in order; if two come at once all the same, no row goes twice."""
     deliver(catalog, "d1", ids(1))
     commit = iceberg.Glue.commit_table
 

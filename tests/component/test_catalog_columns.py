@@ -48,22 +48,25 @@ def test_a_new_column_is_null_in_older_rows_and_absent_from_older_states(catalog
 
 
 @pytest.mark.parametrize(
-    "old, before, new, after, between",
+    "old, new",
     [
-        (pa.int32(), [-5, 2**31 - 1], pa.int64(), [2**40], "x > 0 and x < 3000000000"),
-        (pa.float32(), [0.5, -1.25], pa.float64(), [1e300], "x > 0 and x < 3"),
-        (pa.decimal128(5, 2), [Decimal("-1.50"), Decimal("999.99")], pa.decimal128(12, 2), [Decimal("1e9")],
-         "x > 0 and x <= 999.99"),  # pyiceberg cannot compare an old file with what its own type cannot hold
+        (column([-5, 2**31 - 1], pa.int32()), column([2**40], pa.int64())),
+        (column([0.5, -1.25], pa.float32()), column([1e300], pa.float64())),
+        (
+            column([Decimal("-1.50"), Decimal("999.99")], pa.decimal128(5, 2)),
+            column([Decimal("1000000000.00")], pa.decimal128(12, 2)),
+        ),
     ],
     ids=["int", "float", "decimal"],
-)  # fmt: skip
-def test_a_widened_column_reads_all_rows_and_filters_them(catalog, old, before, new, after, between):
-    first = deliver(catalog, "d1", column(before, old))
-    after = [value if not isinstance(value, Decimal) else value.quantize(Decimal("0.01")) for value in after]
-    deliver(catalog, "d2", column(after, new))
-    assert catalog.read("t").schema.field("x").type == new
-    assert values(catalog, "x") == sorted([*before, *after])
-    assert values(catalog, "x", row_filter=between) == [max(before)]
+)
+def test_a_widened_column_reads_all_rows_and_filters_them(catalog, old, new):
+    first = deliver(catalog, "d1", old)
+    deliver(catalog, "d2", new)
+    before, after = old["x"].to_pylist(), new["x"].to_pylist()
+    assert catalog.read("t").schema.field("x").type == new.schema.field("x").type
+    assert values(catalog, "x") == sorted(before + after)
+    # pyiceberg cannot compare a file of decimals with more than the file's own type holds
+    assert values(catalog, "x", row_filter=f"x > 0 and x <= {max(before)}") == [max(before)]
     assert values(catalog, "x", snapshot_id=first.snapshot_id) == sorted(before)
 
 
@@ -104,10 +107,10 @@ def test_a_column_that_may_be_null_now_takes_nulls(catalog):
 )
 def test_what_iceberg_refuses_is_said_in_three_lines_and_nothing_is_written(catalog, old, new, says):
     first = deliver(catalog, "d1", column([], old))
-    with pytest.raises(SchemaConflictError, match="cannot take the columns") as raised:
+    with pytest.raises(SchemaConflictError, match="cannot take columns") as raised:
         deliver(catalog, "d2", column([], new))
     assert says in raised.value.cause
-    assert "another name in the contract" in raised.value.hint
+    assert "another name" in raised.value.hint
     assert catalog.head("t") == first
     assert len(catalog._load("t").metadata.schemas) == 1
 

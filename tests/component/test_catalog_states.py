@@ -1,8 +1,8 @@
 """States of a table on a moto server: named by tag, id or time, listed, compared, kept from expiring."""
 
-import datetime
+import itertools
 import time
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -29,7 +29,7 @@ def three(catalog):
 
 def expire(catalog):
     """As a maintenance job would: everything that nothing protects."""
-    soon = datetime.datetime.now(UTC) + timedelta(minutes=1)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
     catalog._load("t").maintenance.expire_snapshots().older_than(soon).commit()
 
 
@@ -48,7 +48,7 @@ def test_a_time_names_the_state_that_was_newest_then(catalog, three):
     assert catalog.resolve("t", as_of=second.committed_at - moment) == first
     assert catalog.resolve("t", as_of=third.committed_at + timedelta(days=1)) == third
     assert values(catalog, as_of=second.committed_at) == [0, 0, 1]
-    zone = datetime.timezone(timedelta(hours=9))
+    zone = timezone(timedelta(hours=9))
     assert catalog.resolve("t", as_of=second.committed_at.astimezone(zone)) == second
     with pytest.raises(LookupError, match="`t` has no state `20"):
         catalog.resolve("t", as_of=first.committed_at - moment)
@@ -70,7 +70,7 @@ def test_a_state_has_one_name_at_a_time_and_a_time_has_a_zone(catalog, three):
     with pytest.raises(ValueError, match="not by several"):
         catalog.resolve("t", tag="a", snapshot_id=1)
     with pytest.raises(ValueError, match="without its zone"):
-        catalog.resolve("t", as_of=datetime.datetime(2026, 1, 1))  # noqa: DTZ001
+        catalog.resolve("t", as_of=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("call", ["resolve", "log"])
@@ -143,7 +143,7 @@ def test_the_log_lists_states_newest_first_with_what_made_them(catalog, three):
     ]
     assert log[0] == replaced and log[3].tags == ("run-1",) and log[0].replaces == ("d3",)
     assert log[0].properties["tidegate.verdict"] == "accept"
-    assert all(a.committed_at > b.committed_at for a, b in zip(log[1:3], log[2:], strict=True))
+    assert all(a.committed_at > b.committed_at for a, b in itertools.pairwise(log))
     assert list(catalog.log("t", limit=2)) == list(log[:2])
 
 

@@ -297,6 +297,17 @@ def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):
     assert pipeline.catalog.read("flights", tag="run-run-1").num_rows == FLIGHTS
 
 
+def test_a_retried_run_tags_the_state_that_its_rows_are_of_and_another_run_its_own(pipeline):
+    pipeline.run(pipeline.version(0, 179))
+    first = pipeline.call("build_training_set", {"run": "run-1"})
+    pipeline.run(pipeline.version(180, 239))
+    other = pipeline.call("build_training_set", {"run": "run-2"})
+    again = pipeline.call("build_training_set", {"run": "run-1"})
+    assert first["snapshot"] != again["snapshot"] == other["snapshot"]
+    assert pipeline.catalog.head("flights").tags == ("run-run-1", "run-run-2")
+    assert pipeline.catalog.read("flights", tag="run-run-1").num_rows == 240
+
+
 def test_the_baseline_holds_the_columns_a_caller_sends_and_the_champion_is_named(pipeline):
     pipeline.run(pipeline.version(0, 179))
     arn = champion(pipeline, "s3://lake/models/model.tar.gz")

@@ -34,6 +34,9 @@ _FIRST_WAIT_SECONDS = 0.05
 _PROPERTIES = {
     "commit.retry.num-retries": "0",  # we retry ourselves: each attempt has to look for its key again
     "commit.manifest-merge.enabled": "true",  # 2,000 drops are read through 100 manifests, not 2,000
+    # Each commit writes all of the table's metadata anew, about 1 kB for each snapshot: 2 GB after 2,000.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
     "write.parquet.compression-codec": "zstd",
 }
 

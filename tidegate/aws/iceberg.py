@@ -168,9 +168,9 @@ def evolve(table: Table, transaction: Transaction, schema: pa.Schema) -> None:
             refused = [str(cause)]
     if refused:
         raise SchemaConflictError(
-            f"`{table.name()[-1]}` cannot take the columns of the contract",
+            f"`{table.name()[-1]}` cannot take columns as they are defined now",
             cause="; ".join(refused),
-            hint="give the column another name in the contract; the old one stays, null in new rows",
+            hint="give the column another name; the old one stays, and is null in new rows",
         )
 
 
