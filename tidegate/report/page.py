@@ -1,0 +1,227 @@
+"""The page of a drop: one HTML document that needs nothing else, not even its script.
+
+The content security policy lets nothing load and nothing run but the style and the script in it, named by their
+digests; so even markup that slipped through could do nothing.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+
+from tidegate.report import charts
+from tidegate.report.data import ColumnLine, DriftLine, DriftTable, ReportData, RuleLine, Track
+from tidegate.report.pieces import cells, facts, sentence, table, text
+
+_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8").strip()
+_SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8").strip()
+_WIDE = 60  # columns from which each gets a smaller chart
+_CHART, _DENSE_CHART, _SPARK = 180, 120, 180  # pixels, as in page.css
+_CHARTED = 30  # figures that are drawn; the rest are told
+_VERDICTS = {
+    "accept": ("Accepted", "M6 17l7 7L27 9"),
+    "warn": ("Accepted with warnings", "M16 4L30 29H2zM16 13v8M16 25v.1"),
+    "quarantine": ("Quarantined", "M9 9l14 14M23 9L9 23M16 1a15 15 0 1 0 .1 0z"),
+}
+_SEVERITY = {"e": "no: error", "w": "no: warning"}
+_STATUS_TAGS = {"alarm": "e", "warning": "w", "insufficient": "", "stable": "g"}
+_COLUMN_HEADS = (
+    "Column",
+    "Values",
+    "#Missing",
+    "#NaN",
+    "#Distinct",
+    "#Minimum",
+    "#5%",
+    "#25%",
+    "#Median",
+    "#75%",
+    "#95%",
+    "#Maximum",
+    "#Mean",
+    "#Std. dev.",
+    "Most frequent",
+)
+_DRIFT_HEADS = (
+    "Column",
+    "Status",
+    "#PSI beyond noise",
+    "#Adjusted p",
+    "#KS",
+    "#Wasserstein",
+    "#Jensen-Shannon",
+    "#L-infinity",
+    "#Never seen",
+)
+
+
+def page(data: ReportData) -> str:
+    """The whole document."""
+    title = f"{data.dataset}: {_VERDICTS[data.status][0].lower()}"
+    policy = (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src {_digest(_STYLE)}; script-src {_digest(_SCRIPT)}"
+    )
+    sections = [
+        ("why", "Reasons", _reasons(data)),
+        ("rules", "Rules of the contract", _rules(data)),
+        ("history", "Against earlier drops", _history(data)),
+        ("drift", "Drift", _drift(data)),
+        ("columns", "Columns", _columns(data)),
+    ]
+    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name, _ in sections)
+    body = "".join(
+        f"<section id={anchor}><h2>{name}</h2>{content}</section>" for anchor, name, content in sections
+    )
+    return (
+        '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport '
+        f'content="width=device-width, initial-scale=1"><meta http-equiv=Content-Security-Policy content="{policy}">'
+        f'<title>{text(title)}</title><link rel=icon href="data:,"><style>{_STYLE}</style></head><body>'
+        f"{_header(data)}<nav aria-label=Sections>{links}</nav><main>{facts(data.facts)}{_parts(data)}{body}</main>"
+        "<footer>All times are UTC. Rows are counted from 1 and without a header line. The page holds all it shows "
+        f"and asks for nothing.</footer><script>{_SCRIPT}</script></body></html>"
+    )
+
+
+def _digest(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _header(data: ReportData) -> str:
+    word, path = _VERDICTS[data.status]
+    said = f"<p>{text(data.accepted_by)}</p>" if data.accepted_by else ""
+    return (
+        f'<header class="banner {data.status}"><svg viewBox="0 0 32 32" aria-hidden=true><path d="{path}"/></svg>'
+        f"<div><h1>{text(data.dataset)}: {word.lower()}</h1><p>{text(data.summary)}</p>{said}</div></header>"
+    )
+
+
+def _parts(data: ReportData) -> str:
+    if not data.parts:
+        return ""
+    rows = (
+        f"<tr><th>{text(part.key)}{cells((part.size, part.rows, part.row_range))}"
+        for part in data.parts
+    )
+    heads = ("Object", "#Size", "#Rows", "#Rows of the drop")
+    listed = table("Objects of the drop", heads, rows)
+    return f"<section class=p><h2>Objects of the drop</h2>{listed}</section>"
+
+
+def _reasons(data: ReportData) -> str:
+    if not data.reasons:
+        return "<p>None: every rule is kept and nothing is unusual.</p>"
+    at = {column.name: index for index, column in enumerate(data.columns)}
+    items = []
+    for reason in data.reasons:
+        kind, word = ("e", "error") if reason.is_error else ("w", "warning")
+        link = f' <a href="#c{at[reason.column]}">column</a>' if reason.column in at else ""
+        items.append(f"<li><span class='tag {kind}'>{word}</span><span>{sentence(reason.message)}{link}</span>")
+    more = f"<p class=note>{data.reasons_left_out:,} more in the verdict's JSON.</p>" if data.reasons_left_out else ""
+    return f"<ol class=why>{''.join(items)}</ol>{more}"
+
+
+def _rules(data: ReportData) -> str:
+    if not data.rules:
+        return "<p>The contract has no rules.</p>"
+    heads = ("Column", "Rule", "Measured", "Must be", "Holds")
+    note = "Measured and limited is how many rows break a rule, unless the rule names a figure of its own."
+    listed = table("Rules of the contract", heads, map(_rule, data.rules), tools="filter")
+    return f"<p class=note>{note}</p><div class=u>{listed}</div>"
+
+
+def _rule(rule: RuleLine) -> str:
+    kind = "e" if rule.is_error else "w"
+    row, kept = ("", "yes") if rule.holds else (f" class={kind}", f"<span class='tag {kind}'>{_SEVERITY[kind]}</span>")
+    found = text(rule.measured)
+    if rule.first:
+        lines = "".join(f"<tr><td>{row_number:,}<td>{text(value)}" for row_number, value in rule.first)
+        more = f"<p class=note>{rule.left_out:,} more in the verdict's JSON.</p>" if rule.left_out else ""
+        found = (
+            f"<details><summary>{found}</summary><table><thead><tr><th>Row<th>Value<tbody>{lines}</table>{more}</details>"
+        )
+    return (
+        f"<tr{row}><th>{text(rule.column) or 'the drop'}<td>{text(rule.words)}<td>{found}<td>{text(rule.must_be)}<td>{kept}"
+    )
+
+
+def _history(data: ReportData) -> str:
+    if not data.past_drops:
+        return "<p>No drop was accepted before this one, so there is nothing to compare with.</p>"
+    rows = [_track(track, drawn=index < _CHARTED) for index, track in enumerate(data.tracks)]
+    heads = ("Figure", "Over the drops", "Status", "#This drop", "#Usually", "#Interval", "#Adjusted p")
+    unusual = sum(track.status != "usual" for track in data.tracks) + data.tracks_left_out
+    told = f"{unusual:,} {'figure is' if unusual == 1 else 'figures are'} out of line" if unusual else "Nothing is out of line"
+    more = f" {data.tracks_left_out:,} more figures are in the verdict's JSON." if data.tracks_left_out else ""
+    return (
+        f"<p>{told}, compared with {data.past_drops:,} accepted "
+        f"{'drop' if data.past_drops == 1 else 'drops'}. The band is where a figure usually lies, the dot this "
+        f"drop.{more}</p>{table('Figures against earlier drops', heads, rows)}"
+    )
+
+
+def _track(track: Track, *, drawn: bool) -> str:
+    kind, word = {"usual": ("g", "usual"), "unusual": ("w", "unusual"), "certain": ("e", "beyond doubt")}[track.status]
+    chart = charts.sparkline(track, _SPARK) if drawn else ""
+    name = f"{text(track.figure)}<small>{text(track.column)}</small>" if track.column else text(track.figure)
+    row = {"usual": "", "unusual": " class=w", "certain": " class=e"}[track.status]
+    numbers = "".join(f"<td class=n>{text(v)}" for v in (track.now, track.usual, track.interval, track.p_value))
+    return f"<tr{row}><th>{name}<td>{chart}<td><span class='tag {kind}'>{word}</span>{numbers}"
+
+
+def _drift(data: ReportData) -> str:
+    if not data.drifts:
+        return "<p>There is no reference yet: neither accepted drops nor a champion's training rows.</p>"
+    note = (
+        "A column has drifted when PSI beyond noise is at least 0.1 (alarm 0.2), the adjusted p is below 0.01 and both "
+        "sides have 500 rows. A shift of that size has about KS 0.12 (0.18), Wasserstein 0.32 (0.46), Jensen-Shannon "
+        "0.13 (0.19); such figures are bold."
+    )
+    return f"<p class=note>{note}</p>{''.join(map(_drift_table, data.drifts))}"
+
+
+def _drift_table(found: DriftTable) -> str:
+    name = f"Against {found.against} ({found.rows} rows)"
+    rest = (
+        f"<p class=note>Not compared, being times, free texts or of another type: "
+        f"{text(', '.join(found.not_compared[:40]))}.</p>"
+        if found.not_compared
+        else ""
+    )
+    listed = table(name, _DRIFT_HEADS, map(_drift_line, found.lines), tools="filter") if found.lines else ""
+    return f"<h3>{text(name)}</h3><div class='x wide'>{listed}</div>{rest}"
+
+
+def _drift_line(line: DriftLine) -> str:
+    row = {"alarm": " class=e", "warning": " class=w"}.get(line.status, "")
+    limits = f"<small>{text(line.limits)}</small>" if line.limits else ""
+    kind = _STATUS_TAGS[line.status]
+    tag = f"<span class='tag {kind}'>{line.status}</span>" if line.status != "stable" else line.status
+    figures = "".join(
+        f"<td><b>{text(value)}</b>" if index in line.large else f"<td>{text(value)}"
+        for index, value in enumerate(line.cells)
+    )
+    return f"<tr{row}><th>{text(line.column)}{limits}<td>{tag}{figures}"
+
+
+def _columns(data: ReportData) -> str:
+    if not data.columns:
+        return "<p>The drop has no columns.</p>"
+    dense = len(data.columns) > _WIDE
+    width = _DENSE_CHART if dense else _CHART
+    key = f"<span class=key></span> {text(data.baseline)} &nbsp; " if data.baseline else ""
+    rows = (_column(index, column, width) for index, column in enumerate(data.columns))
+    listed = table("Columns", _COLUMN_HEADS, rows, tools="filter")
+    return (
+        f"<p class=note>{key}<span class='key line'></span> this drop. Point at a picture for its ends; the rarest half "
+        f"percent at each end is in the outermost bars.</p><div class='f wide{' dense' if dense else ''}'>{listed}</div>"
+    )
+
+
+def _column(index: int, column: ColumnLine, width: int) -> str:
+    chart = charts.histogram(column.chart, width) if column.chart else ""
+    most = ", ".join(f"{text(value)} {share}" for value, share in column.top)
+    figures = "".join(f"<td>{text(value)}" for value in column.figures)
+    return (
+        f"<tr id=c{index}><th>{text(column.name)}<small>{text(column.type)}</small><td>{chart}{figures}"
+        f"<td>{most}"
+    )
