@@ -22,11 +22,12 @@ PAST = 30
 RUNS = 15
 MAXIMUM_KB = 150
 MAXIMUM_MS = 50
+_NAMES = ("amount", "ratio", "score", "speed", "load", "count", "age", "carrier", "region", "seen")
 _ANOMALOUS = (0, 1, 2)  # columns with a mean out of line
 
 
 def measure() -> list[Figure]:
-    """The page of a usual wide drop: 300 rules, two references, thirty earlier drops, some of all in trouble."""
+    """The page of a wide drop with 300 rules, two references, thirty earlier drops, and some trouble."""
     judgement, profile, others = wide_drop(COLUMNS)
     took = []
     for _ in range(RUNS):
@@ -52,7 +53,7 @@ def wide_drop(columns: int) -> tuple[Judgement, Profile, dict[str, Any]]:
             column=list(current.columns)[index],
             figure="mean",
             value=current.columns[list(current.columns)[index]].mean,
-            usual=1.0,
+            usual=0.8 * current.columns[list(current.columns)[index]].mean,
             drops=PAST,
             adjusted_p=10.0 ** (-6 * index - 3),
         )
@@ -75,9 +76,7 @@ def wide_drop(columns: int) -> tuple[Judgement, Profile, dict[str, Any]]:
         checks=len(rules),
         checks_failed=sum(not result.holds for result in rules),
     )
-    judgement = Judgement(
-        verdict=verdict, rules=rules, anomalies=anomalies, drifts=drifts, figures=figures
-    )
+    judgement = Judgement(verdict=verdict, rules=rules, anomalies=anomalies, drifts=drifts, figures=figures)
     drop = Drop(
         bucket="flights-dev-drops",
         key="drops/wide/2026-11-27/part.parquet",
@@ -96,7 +95,7 @@ def _rows(columns: int, seed: int, shift: float) -> pa.Table:
     made: dict[str, Any] = {}
     for index in range(columns):
         kind = index % 10
-        name = f"{('amount', 'ratio', 'score', 'speed', 'load', 'count', 'age', 'carrier', 'region', 'seen')[kind]}_{index:03d}"
+        name = f"{_NAMES[kind]}_{index:03d}"
         moved = shift if index % 20 < 2 else 0.0  # noqa: PLR2004  # every tenth column has moved
         if kind < 5:  # noqa: PLR2004
             values = rng.lognormal(3 + moved, 0.6, ROWS) if kind % 2 else rng.normal(10 + moved * 9, 4, ROWS)
@@ -114,7 +113,8 @@ def _rows(columns: int, seed: int, shift: float) -> pa.Table:
 def _plan(profile: Profile) -> ContractPlan:
     types: dict[str, ColumnType] = {"double": "number", "int64": "integer", "string": "string"}
     columns = tuple(
-        Column(name=name, type=types.get(column.type, "timestamp")) for name, column in profile.columns.items()
+        Column(name=name, type=types.get(column.type, "timestamp"))
+        for name, column in profile.columns.items()
     )
     few = Condition(operator="mustBeLessThan", values=(5,), unit="percent")
     rules = [Rule(kind="null_values", columns=(c.name,), condition=few, severity="warning") for c in columns]
@@ -189,15 +189,29 @@ def _drifts(reference: Profile, current: Profile) -> list[ColumnDrift]:
 
 
 def _history(figures: dict[anomaly.FigureKey, anomaly.Figure]) -> list[anomaly.PastDrop]:
+    """Earlier drops whose figures lie about this one's, but for the anomalous, which were a fifth lower."""
     rng = np.random.default_rng(5)
+    names = {
+        name for index, name in enumerate(dict.fromkeys(n for n, _ in figures if n)) if index in _ANOMALOUS
+    }
     past = []
     for age in range(PAST):
-        noise = rng.normal(0, 0.02, len(figures))
-        moved = {
-            key: replace(figure, value=figure.value * (1 + step), tested=figure.tested * (1 + step))
-            for (key, figure), step in zip(figures.items(), noise.tolist(), strict=True)
-        }
+        noise = rng.normal(1, 0.02, len(figures)).tolist()
         past.append(
-            anomaly.PastDrop(drop_id=f"{age:032x}", arrived_at="2026-11-01T00:00:00Z", figures=moved)
+            anomaly.PastDrop(
+                drop_id=f"{age:032x}",
+                arrived_at=f"2026-11-{26 - age % 26:02d}T02:18:00Z",
+                figures={
+                    key: _moved(figure, factor * (0.8 if key[0] in names and key[1] == "mean" else 1.0))
+                    for (key, figure), factor in zip(figures.items(), noise, strict=True)
+                },
+            )
         )
     return past
+
+
+def _moved(figure: anomaly.Figure, factor: float) -> anomaly.Figure:
+    """A figure tested as it is or by its logarithm (nearly: log odds of small shares), times `factor`."""
+    if figure.tested == figure.value:
+        return replace(figure, value=figure.value * factor, tested=figure.tested * factor)
+    return replace(figure, value=figure.value * factor, tested=figure.tested + float(np.log(factor)))

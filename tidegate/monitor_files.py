@@ -1,19 +1,21 @@
-"""A profile in the file formats of SageMaker Model Monitor: statistics, constraints and their violations.
+"""A drop or a window of traffic in the file formats of SageMaker Model Monitor.
 
-Pure: profiles in, JSON documents out. Two things differ from AWS's own container: the sketch holds the
-profile's ranks in ascending order, not the rows in theirs, and times are of type Unknown.
+Pure: profiles, contracts and verdicts in, JSON documents out. What differs from AWS's own container: times
+are of type Unknown, and rules that Model Monitor does not know are violations under their own names.
 
 Source:
     AWS, "Schema for Statistics", "Schema for Constraints" and "Schema for Violations" of the SageMaker guide;
-    its arithmetic as in the files of aws/sagemaker-python-sdk, tests/data/pipeline/model_step.
+    its arithmetic as in the files of aws/sagemaker-python-sdk, tests/data/pipeline/model_step. The sketch of
+    few rows holds them in the order in which they came, for so does AWS's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tidegate.drift import ColumnDrift
+from tidegate.contract.plan import Column, ContractPlan, Rule
+from tidegate.messages import Reason
 from tidegate.profile import ColumnProfile, Profile
 
 STATISTICS = "statistics.json"
@@ -23,75 +25,55 @@ VIOLATIONS = "constraint_violations.json"
 _BUCKETS = 10
 _DOMAIN_VALUES = 100  # a text of more different values gets no list of allowed ones
 _DRIFT_THRESHOLD = 0.2
+_DOMAIN_THRESHOLD = 0.9  # share of rows whose value must be known to the baseline
+_TYPES = {"string": "String", "integer": "Integral", "boolean": "Integral", "number": "Fractional"}
+_CHECKS = {  # what Model Monitor calls a rule of ours
+    "type": "data_type_check",
+    "required": "completeness_check",
+    "null_values": "completeness_check",
+    "missing_values": "completeness_check",
+    "enum": "categorical_values_check",
+    "not_enum": "categorical_values_check",
+    "drift": "baseline_drift_check",
+}
 
 
 def statistics(profile: Profile) -> dict[str, Any]:
     """statistics.json: population standard deviation, ten buckets of equal width, values of texts."""
     return {
-        "version": 0,
+        "version": 0.0,
         "dataset": {"item_count": profile.rows},
         "features": [_statistics(column) for column in profile.columns.values()],
     }
 
 
 def constraints(profile: Profile) -> dict[str, Any]:
-    """constraints.json: what later rows should keep to, were they like these.
+    """constraints.json: what later rows should keep to, were they like these."""
+    return _constraints([_constraint(column) for column in profile.columns.values()], _DOMAIN_THRESHOLD)
 
-    The two thresholds are the share of rows that must be of the type, or have a known value.
+
+def contract_constraints(plan: ContractPlan) -> dict[str, Any]:
+    """constraints.json: what the contract asks of a drop, as far as Model Monitor can say it."""
+    return _constraints([_promised(column, plan.rules) for column in plan.columns], 1.0)
+
+
+def verdict_violations(plan: ContractPlan, reasons: Sequence[Reason]) -> dict[str, Any]:
+    """constraint_violations.json: the reasons of a verdict.
+
+    A rule that Model Monitor lacks keeps its name, as in `range_check`; reasons about the drop as a whole are
+    of the feature `dataset`.
     """
-    return {
-        "version": 0,
-        "features": [_constraint(column) for column in profile.columns.values()],
-        "monitoring_config": {
-            "evaluate_constraints": "Enabled",
-            "emit_metrics": "Enabled",
-            "datatype_check_threshold": 1.0,
-            "domain_content_threshold": 0.9,
-            "distribution_constraints": {
-                "perform_comparison": "Enabled",
-                "comparison_threshold": _DRIFT_THRESHOLD,
-                "comparison_method": "Robust",
-                "categorical_comparison_threshold": _DRIFT_THRESHOLD,
-                "categorical_drift_method": "LInfinity",
-            },
-        },
-    }
-
-
-def violations(
-    baseline: Mapping[str, Any], current: Profile, drifted: Sequence[ColumnDrift] = ()
-) -> dict[str, Any]:
-    """constraint_violations.json: where `current` breaks the constraints of `baseline`, and what has drifted.
-
-    Args:
-        baseline: a constraints.json, ours or AWS's.
-        current: the rows in question.
-        drifted: columns to report as drifted; drift is measured by `tidegate.drift`, not here.
-    """
-    config = baseline.get("monitoring_config", {})
-    expected = {feature["name"]: feature for feature in baseline["features"]}
-    found = [
-        _violation(name, "missing_column_check", "the column is in the baseline and not in the data")
-        for name in expected
-        if name not in current.columns
-    ]
-    found += [
-        _violation(name, "extra_column_check", "the column is in the data and not in the baseline")
-        for name in current.columns
-        if name not in expected
-    ]
-    for name, feature in expected.items():
-        if (column := current.columns.get(name)) is not None and column.rows:
-            found += _column_violations(feature, column, config)
-    found += [
-        _violation(
-            item.column,
-            "baseline_drift_check",
-            f"PSI {item.effect:.4f} beyond sampling noise, adjusted p {item.adjusted_p:.2g}",
-        )
-        for item in drifted
-    ]
+    found = []
+    for reason in reasons:
+        check = _CHECKS.get(reason.rule, f"{reason.rule}_check")
+        if reason.rule == "columns" and reason.column is not None:
+            check = "missing_column_check" if reason.column in plan.names else "extra_column_check"
+        found.append(violation(reason.column or "dataset", check, reason.message))
     return {"violations": found}
+
+
+def violation(name: str, check: str, description: str) -> dict[str, str]:
+    return {"feature_name": name, "constraint_check_type": check, "description": description}
 
 
 def inferred_type(column: ColumnProfile) -> str:
@@ -101,6 +83,32 @@ def inferred_type(column: ColumnProfile) -> str:
     if column.kind == "other" or column.type.startswith(("timestamp", "date", "time", "duration")):
         return "Unknown"
     return "Integral" if column.type == "bool" or "int" in column.type else "Fractional"
+
+
+def completeness(column: ColumnProfile) -> float:
+    """The share of rows that have a value."""
+    return 1 - column.missing / column.rows if column.rows else 1.0
+
+
+def _constraints(features: list[dict[str, Any]], domain_threshold: float) -> dict[str, Any]:
+    """The two thresholds are the share of rows that must be of the type, or have a known value."""
+    return {
+        "version": 0.0,
+        "features": features,
+        "monitoring_config": {
+            "evaluate_constraints": "Enabled",
+            "emit_metrics": "Enabled",
+            "datatype_check_threshold": 1.0,
+            "domain_content_threshold": domain_threshold,
+            "distribution_constraints": {
+                "perform_comparison": "Enabled",
+                "comparison_threshold": _DRIFT_THRESHOLD,
+                "comparison_method": "Robust",
+                "categorical_comparison_threshold": _DRIFT_THRESHOLD,
+                "categorical_drift_method": "LInfinity",
+            },
+        },
+    }
 
 
 def _statistics(column: ColumnProfile) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def _constraint(column: ColumnProfile) -> dict[str, Any]:
     feature: dict[str, Any] = {
         "name": column.name,
         "inferred_type": type_,
-        "completeness": _completeness(column),
+        "completeness": completeness(column),
     }
     if type_ == "String":
         if column.counts is not None and len(column.counts) <= _DOMAIN_VALUES:
@@ -164,31 +172,31 @@ def _constraint(column: ColumnProfile) -> dict[str, Any]:
     return feature
 
 
-def _completeness(column: ColumnProfile) -> float:
-    return 1 - column.missing / column.rows if column.rows else 1.0
+def _promised(column: Column, rules: Sequence[Rule]) -> dict[str, Any]:
+    own = [rule for rule in rules if rule.columns == (column.name,) and rule.severity == "error"]
+    type_ = _TYPES.get(column.type, "Unknown")
+    feature: dict[str, Any] = {
+        "name": column.name,
+        "inferred_type": type_,
+        "completeness": max(map(_promised_share, own), default=0.0),
+    }
+    domains = [rule.values for rule in own if rule.kind == "enum" and rule.names_bad_rows]
+    if type_ == "String" and domains:
+        feature["string_constraints"] = {"domains": sorted(map(str, domains[0]))}
+    if type_ in ("Integral", "Fractional"):
+        bounds = [rule.minimum for rule in own if rule.kind == "range" and rule.names_bad_rows]
+        known = [bound for bound in bounds if isinstance(bound, int | float)]
+        feature["num_constraints"] = {"is_non_negative": max(known, default=-1) >= 0}
+    return feature
 
 
-def _column_violations(
-    feature: Mapping[str, Any], column: ColumnProfile, config: Mapping[str, Any]
-) -> list[dict[str, str]]:
-    name, found = feature["name"], []
-    expected, actual = feature.get("inferred_type", "Unknown"), inferred_type(column)
-    fits = expected in (actual, "Unknown") or (expected, actual) == ("Fractional", "Integral")
-    if not fits and config.get("datatype_check_threshold", 1.0) > 0:
-        found.append(_violation(name, "data_type_check", f"the type is {actual}, in the baseline {expected}"))
-    completeness = _completeness(column)
-    if completeness < feature.get("completeness", 0):
-        text = f"{completeness:.4f} of the values are there, in the baseline {feature['completeness']:.4f}"
-        found.append(_violation(name, "completeness_check", text))
-    domains = feature.get("string_constraints", {}).get("domains")
-    if domains and column.counts is not None and column.count:
-        known = sum(column.counts.get(value, 0) for value in domains) / column.count
-        required = config.get("domain_content_threshold", 1.0)
-        if known < required:
-            text = f"{known:.4f} of the values are known to the baseline, required are {required:.4f}"
-            found.append(_violation(name, "categorical_values_check", text))
-    return found
-
-
-def _violation(name: str, check: str, description: str) -> dict[str, str]:
-    return {"feature_name": name, "constraint_check_type": check, "description": description}
+def _promised_share(rule: Rule) -> float:
+    """The least share of rows with a value that the rule lets pass."""
+    condition = rule.condition
+    if rule.kind not in ("required", "null_values", "missing_values"):
+        return 0.0
+    if rule.names_bad_rows:
+        return 1.0
+    if condition.unit == "percent" and condition.operator in ("mustBeLessThan", "mustBeLessOrEqualTo"):
+        return 1 - condition.values[0] / 100
+    return 0.0

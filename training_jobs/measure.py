@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import monitor_files
+from tidegate import monitor_checks, monitor_files
 from tidegate.capture import Captured, read
 from tidegate.drift import ColumnDrift, drift
 from tidegate.plan import Plan
@@ -54,7 +54,7 @@ def main(paths: Paths) -> None:
     _write(out / "statistics.json", monitor_files.statistics(current))
     _write(out / "constraints.json", constraints)
     _write(
-        out / "constraint_violations.json", monitor_files.violations(constraints, current, _drifted(columns))
+        out / "constraint_violations.json", monitor_checks.violations(constraints, current, _drifted(columns))
     )
 
 

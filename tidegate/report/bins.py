@@ -1,7 +1,7 @@
 """Two profiles of one column over the same bins: what a histogram on the page is drawn from.
 
-Pure: profiles in, shares out. Numbers are binned between the ends of nearly all rows of both, the tails being in
-the outermost bins; integers of a short range, truth values and texts have one bar for each value.
+Pure: profiles in, shares out. Numbers are binned between the ends of nearly all rows of both, the tails
+being in the outermost bins; integers of a short range, truth values and texts have one bar for each value.
 """
 
 import numpy as np
@@ -66,25 +66,21 @@ def _shares(counts: list[int], total: int, more: int) -> Series:
 def _of_numbers(column: ColumnProfile, baseline: ColumnProfile | None, bins: int) -> Histogram:
     both = [profile for profile in (column, baseline) if profile is not None and profile.count]
     low, high = _range(both)
-    is_whole = column.type == "bool" or "int" in column.type
-    apart = is_whole and high - low < bins
-    if apart:
-        edges = np.arange(np.floor(low), np.ceil(high) + 1) + 0.5
-    elif low == high:
-        edges, apart = np.array([high]), True
+    is_whole = words.is_whole(column.type)
+    apart = (is_whole and high - low < bins) or low == high
+    if is_whole:
+        step = max(1, int(np.ceil((high - low + 1) / bins)))  # whole, so that no bin holds more integers
+        edges = np.arange(np.floor(low) - 0.5, high + 0.5, step)[1:]
+        edges = np.append(edges, (edges[-1] if len(edges) else np.floor(low) - 0.5) + step)
     else:
-        edges = np.linspace(low, high, bins + 1)[1:]
-    ends = [words.of_type(_plain(value, is_whole), column.type) for value in (low, high)]
+        edges = np.array([high]) if apart else np.linspace(low, high, bins + 1)[1:]
+    ends = [words.of_type(int(value) if is_whole else value, column.type) for value in (low, high)]
     return Histogram(
         baseline=_binned(baseline, edges) if baseline is not None else (),
         current=_binned(column, edges),
         apart=apart,
         title=f"{ends[0]} to {ends[1]}",
     )
-
-
-def _plain(value: float, is_whole: bool) -> float:  # noqa: FBT001
-    return int(value) if is_whole else value
 
 
 def _range(profiles: list[ColumnProfile]) -> tuple[float, float]:

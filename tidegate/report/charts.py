@@ -1,7 +1,7 @@
 """Small inline SVG: two histograms over each other, and a figure over time. Coordinates are whole pixels.
 
-No size and no colour is set here: the page's style gives both, so that a chart costs few bytes and is right in
-light, dark and print.
+No size and no colour is set here: the page's style gives both, so that a chart costs few bytes and is right
+in light, dark and print.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,10 @@ def histogram(chart: Histogram, width: int) -> str:
     )
     if chart.apart:
         step = min(step, 24)
-        filled, drawn = _bars(baseline, step - _GAP, step), _bars(current, (step - _GAP) // 2, step)
+        filled, drawn = (
+            _bars(baseline, step - _GAP, step, 0),
+            _bars(current, (step - _GAP) // 2, step, (step - _GAP) // 4),
+        )
     else:
         filled, drawn = _outline(baseline, step), _line(current, step)
     paths = (f'<path d="{filled}"/>' if filled else "") + (f'<path class=b d="{drawn}"/>' if drawn else "")
@@ -57,8 +60,10 @@ def sparkline(track: Track, width: int) -> str:
     line = "L".join(f"{x} {y(value)}" for x, value in zip(xs, track.past, strict=False))
     if line:
         parts.append(f'<path class=b d="M{line}"/>')
-    parts.append(f'<circle class={track.status} cx={xs[-1]} cy={y(track.value)} r=3.5 />')
-    title = f"{track.figure}: last {len(track.past)} accepted drops, this one {track.now}, usually {track.usual}"
+    parts.append(f"<circle class={track.status} cx={xs[-1]} cy={y(track.value)} r=3.5 />")
+    title = (
+        f"{track.figure}: last {len(track.past)} accepted drops, this one {track.now}, usually {track.usual}"
+    )
     return f"<svg role=img class=k><title>{text(title)}</title>{''.join(parts)}</svg>"
 
 
@@ -76,16 +81,16 @@ def _outline(heights: Sequence[int], step: int) -> str:
 
 
 def _line(heights: Sequence[int], step: int) -> str:
-    """From the middle of each bin's top to the next, as differences: numbers part at a minus sign by themselves."""
+    """From the middle of each bin's top to the next; a minus sign parts two numbers by itself."""
     if not heights:
         return ""
     moves = (f"{step}{low - high if high > low else f' {low - high}'}" for low, high in pairwise(heights))
     return f"M{step // 2} {HEIGHT - heights[0]}l{' '.join(moves)}"
 
 
-def _bars(heights: Sequence[int], wide: int, step: int) -> str:
+def _bars(heights: Sequence[int], wide: int, step: int, first: int) -> str:
     """A bar for each value; the pen moves on from the foot of the last one."""
-    path, gap = [], 0
+    path, gap = [], first
     for height in heights:
         if height:
             path.append(f"m{gap} 0v-{height}h{wide}v{height}")

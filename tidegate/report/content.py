@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tidegate.anomaly import PastDrop
 from tidegate.contract.plan import ContractPlan, DriftSettings
 from tidegate.drift import ColumnDrift, ReferenceDrift
 from tidegate.messages import Drop, ObjectVersion, Verdict
@@ -20,14 +21,11 @@ from tidegate.report.data import (
 )
 from tidegate.verdict import Judgement, RuleResult
 
-PastDrop = history.PastDrop
-
 _REASONS = 100
 _FIRST_ROWS = 20  # shown of a broken rule
 _FULL_RULES = 20  # broken rules that show so many; later ones show `_FEW_ROWS`
 _FEW_ROWS = 3
 _QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
-_NOT_COUNTED = 12 - 3  # figures that only numbers have
 _STATUSES = ("alarm", "warning", "insufficient", "stable")
 _LARGE = {0: 0.1, 2: 0.12, 3: 0.32, 4: 0.13}  # cells of a DriftLine and the size of a warning's shift
 
@@ -206,13 +204,14 @@ def _figures(column: ColumnProfile) -> tuple[str, ...]:
     distinct = "" if column.kind == "other" else f"{'' if exact else '~'}{round(column.distinct):,}"
     counted = (missing, nan, distinct)
     if column.kind != "number" or not column.count:
-        return (*counted, *("",) * _NOT_COUNTED)
-    whole = column.type == "bool" or "int" in column.type
-    ranks = column.quantile(_QUANTILES).tolist()
-    values = [column.minimum, *(int(v) if whole and v == int(v) else v for v in ranks), column.maximum]
+        return counted
+    whole = words.is_whole(column.type)
+    inner = [int(v) if whole and v == int(v) else v for v in column.quantile(_QUANTILES).tolist()]
     return (
         *counted,
-        *(words.of_type(value, column.type) for value in values),
-        words.of_type(column.mean, column.type),
+        words.of_type(column.minimum, column.type),
+        *(words.of_type(value, column.type, exact=False) for value in inner),
+        words.of_type(column.maximum, column.type),
+        words.of_type(column.mean, column.type, exact=False),
         words.spread_of_type(column.standard_deviation, column.type),
     )

@@ -3,7 +3,7 @@
 The page knows only these; `tidegate.report.content` makes them from a judgement and a profile.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Series = tuple[float, ...]
@@ -76,7 +76,7 @@ class DriftLine:
     """`cells`: PSI beyond noise, adjusted p, KS, Wasserstein, Jensen-Shannon, L-infinity, unseen."""
 
     column: str
-    status: Literal["stable", "warning", "alarm", "insufficient"]
+    status: str  # as in `tidegate.drift`
     limits: str  # the column's own, when the contract sets them
     cells: tuple[str, ...]
     large: tuple[int, ...] = ()  # positions in `cells` that are as large as a warning
@@ -92,7 +92,10 @@ class DriftTable:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnLine:
-    """One column. `figures`: missing, NaN, distinct, min, 5 %, 25 %, 50 %, 75 %, 95 %, max, mean, sd."""
+    """One column.
+
+    `figures`: missing, NaN, distinct; of numbers also minimum, 5, 25, 50, 75, 95 %, maximum, mean, deviation.
+    """
 
     name: str
     type: str
@@ -120,4 +123,3 @@ class ReportData:
     drifts: tuple[DriftTable, ...] = ()
     columns: tuple[ColumnLine, ...] = ()
     baseline: str = ""  # what the histograms are compared with; empty when with nothing
-    notes: tuple[str, ...] = field(default=())

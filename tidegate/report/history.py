@@ -34,12 +34,12 @@ def tracks(
     return shown, max(0, len(keys) - _TRACKS)
 
 
-def usual_interval(known: Sequence[Figure], now: Figure) -> tuple[float, float, float] | None:
+def usual_interval(known: Sequence[Figure]) -> tuple[float, float, float] | None:
     """(low, median, high) on the scale on which a figure is shown; None below five drops.
 
     Source:
-        The robust t interval of `tidegate.anomaly`: median -+ t * 1.4826 MAD (1 + 2 / n) sqrt(1 + 1 / n) on the
-        scale on which the figure is tested.
+        The robust t interval of `tidegate.anomaly`: median -+ t * 1.4826 MAD (1 + 2 / n) sqrt(1 + 1 / n)
+        on the scale on which the figure is tested.
     """
     n = len(known)
     if n < MINIMUM_HISTORY:
@@ -57,7 +57,7 @@ def _track(key: FigureKey, now: Figure, anomaly: Anomaly | None, past: Sequence[
     having = [drop for drop in past if key in drop.figures][:_DROPS]
     shift = next((age for age, drop in enumerate(having) if key in drop.shifted), None)
     known = [drop.figures[key] for drop in (having if shift is None else having[: shift + 1])]
-    interval = usual_interval(known, now)
+    interval = usual_interval(known)
     tell: Callable[[float], str] = words.percent if "share" in name else words.number
     low, middle, high = interval or (None, None, None)
     usual = tell(middle) if middle is not None else f"{len(known)} drops known, {MINIMUM_HISTORY} needed"

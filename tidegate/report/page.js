@@ -4,7 +4,7 @@ of=(row,i)=>row.cells[i]?row.cells[i].textContent:"",
 key=t=>{const n=parseFloat(t.replace(/[,<~]/g,""));return/^[<~]?-?[\d.]/.test(t)&&!/^\d{4}-/.test(t)?n:NaN};
 box.type="search";box.placeholder="Filter";box.setAttribute("aria-label","Filter "+table.parentNode.getAttribute("aria-label"));
 box.oninput=()=>rows.forEach(r=>r.hidden=!r.textContent.toLowerCase().includes(box.value.toLowerCase()));
-table.parentNode.before(box);
+if(rows.length>9)table.parentNode.before(box);
 [...table.tHead.rows[0].cells].forEach((head,i,all)=>{
 const button=document.createElement("button");
 button.textContent=head.textContent;head.replaceChildren(button);

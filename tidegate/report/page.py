@@ -1,7 +1,7 @@
 """The page of a drop: one HTML document that needs nothing else, not even its script.
 
-The content security policy lets nothing load and nothing run but the style and the script in it, named by their
-digests; so even markup that slipped through could do nothing.
+The content security policy lets nothing load and nothing run but the style and the script in it, named by
+their digests; so even markup that slipped through could do nothing.
 """
 
 import base64
@@ -39,7 +39,6 @@ _COLUMN_HEADS = (
     "#Maximum",
     "#Mean",
     "#Std. dev.",
-    "Most frequent",
 )
 _DRIFT_HEADS = (
     "Column",
@@ -63,6 +62,7 @@ def page(data: ReportData) -> str:
     )
     sections = [
         ("why", "Reasons", _reasons(data)),
+        *([("objects", "Objects of the drop", _parts(data))] if data.parts else []),
         ("rules", "Rules of the contract", _rules(data)),
         ("history", "Against earlier drops", _history(data)),
         ("drift", "Drift", _drift(data)),
@@ -73,12 +73,13 @@ def page(data: ReportData) -> str:
         f"<section id={anchor}><h2>{name}</h2>{content}</section>" for anchor, name, content in sections
     )
     return (
-        '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport '
-        f'content="width=device-width, initial-scale=1"><meta http-equiv=Content-Security-Policy content="{policy}">'
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        '<meta name=viewport content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv=Content-Security-Policy content="{policy}">'
         f'<title>{text(title)}</title><link rel=icon href="data:,"><style>{_STYLE}</style></head><body>'
-        f"{_header(data)}<nav aria-label=Sections>{links}</nav><main>{facts(data.facts)}{_parts(data)}{body}</main>"
-        "<footer>All times are UTC. Rows are counted from 1 and without a header line. The page holds all it shows "
-        f"and asks for nothing.</footer><script>{_SCRIPT}</script></body></html>"
+        f"{_header(data)}<nav aria-label=Sections>{links}</nav><main>{facts(data.facts)}{body}</main>"
+        "<footer>All times are UTC. Rows are counted from 1, without a header line. The page holds all it "
+        f"shows and asks for nothing.</footer><script>{_SCRIPT}</script></body></html>"
     )
 
 
@@ -90,21 +91,17 @@ def _header(data: ReportData) -> str:
     word, path = _VERDICTS[data.status]
     said = f"<p>{text(data.accepted_by)}</p>" if data.accepted_by else ""
     return (
-        f'<header class="banner {data.status}"><svg viewBox="0 0 32 32" aria-hidden=true><path d="{path}"/></svg>'
+        f'<header class="banner {data.status}">'
+        f'<svg viewBox="0 0 32 32" aria-hidden=true><path d="{path}"/></svg>'
         f"<div><h1>{text(data.dataset)}: {word.lower()}</h1><p>{text(data.summary)}</p>{said}</div></header>"
     )
 
 
 def _parts(data: ReportData) -> str:
-    if not data.parts:
-        return ""
-    rows = (
-        f"<tr><th>{text(part.key)}{cells((part.size, part.rows, part.row_range))}"
-        for part in data.parts
-    )
+    rows = (f"<tr><th>{text(part.key)}{cells((part.size, part.rows, part.row_range))}" for part in data.parts)
     heads = ("Object", "#Size", "#Rows", "#Rows of the drop")
     listed = table("Objects of the drop", heads, rows)
-    return f"<section class=p><h2>Objects of the drop</h2>{listed}</section>"
+    return f"<div class=p>{listed}</div>"
 
 
 def _reasons(data: ReportData) -> str:
@@ -115,8 +112,14 @@ def _reasons(data: ReportData) -> str:
     for reason in data.reasons:
         kind, word = ("e", "error") if reason.is_error else ("w", "warning")
         link = f' <a href="#c{at[reason.column]}">column</a>' if reason.column in at else ""
-        items.append(f"<li><span class='tag {kind}'>{word}</span><span>{sentence(reason.message)}{link}</span>")
-    more = f"<p class=note>{data.reasons_left_out:,} more in the verdict's JSON.</p>" if data.reasons_left_out else ""
+        items.append(
+            f"<li><span class='tag {kind}'>{word}</span><span>{sentence(reason.message)}{link}</span>"
+        )
+    more = (
+        f"<p class=note>{data.reasons_left_out:,} more in the verdict's JSON.</p>"
+        if data.reasons_left_out
+        else ""
+    )
     return f"<ol class=why>{''.join(items)}</ol>{more}"
 
 
@@ -131,17 +134,19 @@ def _rules(data: ReportData) -> str:
 
 def _rule(rule: RuleLine) -> str:
     kind = "e" if rule.is_error else "w"
-    row, kept = ("", "yes") if rule.holds else (f" class={kind}", f"<span class='tag {kind}'>{_SEVERITY[kind]}</span>")
+    row, kept = (
+        ("", "yes")
+        if rule.holds
+        else (f" class={kind}", f"<span class='tag {kind}'>{_SEVERITY[kind]}</span>")
+    )
     found = text(rule.measured)
     if rule.first:
         lines = "".join(f"<tr><td>{row_number:,}<td>{text(value)}" for row_number, value in rule.first)
         more = f"<p class=note>{rule.left_out:,} more in the verdict's JSON.</p>" if rule.left_out else ""
-        found = (
-            f"<details><summary>{found}</summary><table><thead><tr><th>Row<th>Value<tbody>{lines}</table>{more}</details>"
-        )
-    return (
-        f"<tr{row}><th>{text(rule.column) or 'the drop'}<td>{text(rule.words)}<td>{found}<td>{text(rule.must_be)}<td>{kept}"
-    )
+        listed = f"<table><thead><tr><th>Row<th>Value<tbody>{lines}</table>"
+        found = f"<details><summary>{found}</summary>{listed}{more}</details>"
+    name = text(rule.column) or "the drop"
+    return f"<tr{row}><th>{name}<td>{text(rule.words)}<td>{found}<td>{text(rule.must_be)}<td>{kept}"
 
 
 def _history(data: ReportData) -> str:
@@ -150,21 +155,31 @@ def _history(data: ReportData) -> str:
     rows = [_track(track, drawn=index < _CHARTED) for index, track in enumerate(data.tracks)]
     heads = ("Figure", "Over the drops", "Status", "#This drop", "#Usually", "#Interval", "#Adjusted p")
     unusual = sum(track.status != "usual" for track in data.tracks) + data.tracks_left_out
-    told = f"{unusual:,} {'figure is' if unusual == 1 else 'figures are'} out of line" if unusual else "Nothing is out of line"
-    more = f" {data.tracks_left_out:,} more figures are in the verdict's JSON." if data.tracks_left_out else ""
+    told = (
+        f"{unusual:,} {'figure is' if unusual == 1 else 'figures are'} out of line"
+        if unusual
+        else "Nothing is out of line"
+    )
+    more = (
+        f" {data.tracks_left_out:,} more figures are in the verdict's JSON." if data.tracks_left_out else ""
+    )
     return (
         f"<p>{told}, compared with {data.past_drops:,} accepted "
-        f"{'drop' if data.past_drops == 1 else 'drops'}. The band is where a figure usually lies, the dot this "
-        f"drop.{more}</p>{table('Figures against earlier drops', heads, rows)}"
+        f"{'drop' if data.past_drops == 1 else 'drops'}. The band is where a figure usually lies, "
+        f"the dot this drop.{more}</p>{table('Figures against earlier drops', heads, rows)}"
     )
 
 
 def _track(track: Track, *, drawn: bool) -> str:
-    kind, word = {"usual": ("g", "usual"), "unusual": ("w", "unusual"), "certain": ("e", "beyond doubt")}[track.status]
+    kind, word = {"usual": ("g", "usual"), "unusual": ("w", "unusual"), "certain": ("e", "beyond doubt")}[
+        track.status
+    ]
     chart = charts.sparkline(track, _SPARK) if drawn else ""
     name = f"{text(track.figure)}<small>{text(track.column)}</small>" if track.column else text(track.figure)
     row = {"usual": "", "unusual": " class=w", "certain": " class=e"}[track.status]
-    numbers = "".join(f"<td class=n>{text(v)}" for v in (track.now, track.usual, track.interval, track.p_value))
+    numbers = "".join(
+        f"<td class=n>{text(v)}" for v in (track.now, track.usual, track.interval, track.p_value)
+    )
     return f"<tr{row}><th>{name}<td>{chart}<td><span class='tag {kind}'>{word}</span>{numbers}"
 
 
@@ -172,9 +187,10 @@ def _drift(data: ReportData) -> str:
     if not data.drifts:
         return "<p>There is no reference yet: neither accepted drops nor a champion's training rows.</p>"
     note = (
-        "A column has drifted when PSI beyond noise is at least 0.1 (alarm 0.2), the adjusted p is below 0.01 and both "
-        "sides have 500 rows. A shift of that size has about KS 0.12 (0.18), Wasserstein 0.32 (0.46), Jensen-Shannon "
-        "0.13 (0.19); such figures are bold."
+        "Unless the contract or the pipeline says otherwise, a column has drifted when PSI beyond noise is "
+        "at least 0.1 (alarm 0.2), the adjusted p is below 0.01 and both sides have 500 rows. A shift of "
+        "that size has about KS 0.12 (0.18), Wasserstein 0.32 (0.46), Jensen-Shannon 0.13 (0.19); such "
+        "figures are bold."
     )
     return f"<p class=note>{note}</p>{''.join(map(_drift_table, data.drifts))}"
 
@@ -212,16 +228,20 @@ def _columns(data: ReportData) -> str:
     rows = (_column(index, column, width) for index, column in enumerate(data.columns))
     listed = table("Columns", _COLUMN_HEADS, rows, tools="filter")
     return (
-        f"<p class=note>{key}<span class='key line'></span> this drop. Point at a picture for its ends; the rarest half "
-        f"percent at each end is in the outermost bars.</p><div class='f wide{' dense' if dense else ''}'>{listed}</div>"
+        f"<p class=note>{key}<span class='key line'></span> this drop. Point at a picture for its ends; the "
+        "rarest half percent at each end is in the outermost bars.</p>"
+        f"<div class='f wide{' dense' if dense else ''}'>{listed}</div>"
     )
 
 
 def _column(index: int, column: ColumnLine, width: int) -> str:
     chart = charts.histogram(column.chart, width) if column.chart else ""
-    most = ", ".join(f"{text(value)} {share}" for value, share in column.top)
-    figures = "".join(f"<td>{text(value)}" for value in column.figures)
+    if column.top:
+        most = ", ".join(f"{text(value)} {share}" for value, share in column.top)
+        rest = f"<td colspan={len(_COLUMN_HEADS) - 2 - len(column.figures)}>{most}"
+    else:
+        rest = ""
+    figures = cells(column.figures)
     return (
-        f"<tr id=c{index}><th>{text(column.name)}<small>{text(column.type)}</small><td>{chart}{figures}"
-        f"<td>{most}"
+        f"<tr id=c{index}><th>{text(column.name)}<small>{text(column.type)}</small><td>{chart}{figures}{rest}"
     )

@@ -95,13 +95,18 @@ def duration(seconds: float) -> str:
     return f"{number(float(seconds))} s"
 
 
-def of_type(value: float | None, arrow_type: str) -> str:
-    """A value of a column: a date for a date, for times are numbers in a profile."""
+def is_whole(arrow_type: str) -> bool:
+    return arrow_type == "bool" or "int" in arrow_type
+
+
+def of_type(value: float | None, arrow_type: str, *, exact: bool = True) -> str:
+    """A value of a column: a date for a date, for times are numbers in a profile; else rounded to minutes."""
     if value is None:
         return ""
     try:
         if arrow_type.startswith("timestamp"):
-            return f"{datetime(1970, 1, 1) + timedelta(microseconds=int(value)):%Y-%m-%d %H:%M:%S}"  # noqa: DTZ001
+            time = datetime(1970, 1, 1) + timedelta(microseconds=int(value))  # noqa: DTZ001
+            return f"{time:%Y-%m-%d %H:%M:%S}" if exact else f"{time:%Y-%m-%d %H:%M}"
         if arrow_type.startswith("date"):
             return f"{datetime(1970, 1, 1) + timedelta(days=int(value)):%Y-%m-%d}"  # noqa: DTZ001
         if arrow_type.startswith("time"):
