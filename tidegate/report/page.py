@@ -11,9 +11,11 @@ from pathlib import Path
 from tidegate.report import charts
 from tidegate.report.data import ColumnLine, DriftLine, DriftTable, ReportData, RuleLine, Track
 from tidegate.report.pieces import cells, facts, sentence, table, text
+from tidegate.report.words import visible
 
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8").strip()
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8").strip()
+_TITLE = 60  # characters of the dataset in the browser's own title
 _WIDE = 60  # columns from which each gets a smaller chart
 _CHART, _DENSE_CHART, _SPARK = 180, 120, 180  # pixels, as in page.css
 _CHARTED = 30  # figures that are drawn; the rest are told
@@ -55,7 +57,7 @@ _DRIFT_HEADS = (
 
 def page(data: ReportData) -> str:
     """The whole document."""
-    title = f"{data.dataset}: {_VERDICTS[data.status][0].lower()}"
+    title = f"{visible(data.dataset, _TITLE)}: {_VERDICTS[data.status][0].lower()}"
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src {_digest(_STYLE)}; script-src {_digest(_SCRIPT)}"
