@@ -179,7 +179,7 @@ def test_drift_is_told_for_each_column_with_its_own_limit(page):
         "",
     ]
     assert sky == ["sky", "insufficient", "", "", "", "", "", "", ""]
-    assert "Not compared, being times, free texts or of another type: at." in page
+    assert "<p class=note>Not compared: at.</p>" in page
 
 
 def test_figures_as_large_as_a_warning_are_bold(page):

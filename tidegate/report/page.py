@@ -16,6 +16,7 @@ from tidegate.report.words import visible
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8").strip()
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8").strip()
 _TITLE = 60  # characters of the dataset in the browser's own title
+_NAMED = 20  # columns in a sentence
 _WIDE = 60  # columns from which each gets a smaller chart
 _CHART, _DENSE_CHART, _SPARK = 180, 120, 180  # pixels, as in page.css
 _CHARTED = 30  # figures that are drawn; the rest are told
@@ -192,21 +193,22 @@ def _drift(data: ReportData) -> str:
         "Unless the contract or the pipeline says otherwise, a column has drifted when PSI beyond noise is "
         "at least 0.1 (alarm 0.2), the adjusted p is below 0.01 and both sides have 500 rows. A shift of "
         "that size has about KS 0.12 (0.18), Wasserstein 0.32 (0.46), Jensen-Shannon 0.13 (0.19); such "
-        "figures are bold."
+        "figures are bold. Times, free texts and columns of another type are not compared."
     )
     return f"<p class=note>{note}</p>{''.join(map(_drift_table, data.drifts))}"
 
 
 def _drift_table(found: DriftTable) -> str:
     name = f"Against {found.against} ({found.rows} rows)"
-    rest = (
-        f"<p class=note>Not compared, being times, free texts or of another type: "
-        f"{text(', '.join(found.not_compared[:40]))}.</p>"
-        if found.not_compared
-        else ""
-    )
+    rest = f"<p class=note>Not compared: {_names(found.not_compared)}.</p>" if found.not_compared else ""
     listed = table(name, _DRIFT_HEADS, map(_drift_line, found.lines), tools="filter") if found.lines else ""
     return f"<h3>{text(name)}</h3><div class='x wide'>{listed}</div>{rest}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMED
+    shown = ", ".join(text(name) for name in names[:_NAMED])
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def _drift_line(line: DriftLine) -> str:
