@@ -8,13 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from bench.report import Figure
-from tidegate import anomaly
+from tidegate.anomaly import Anomaly
 from tidegate.contract.plan import Column, ColumnType, Condition, ContractPlan, Rule
 from tidegate.drift import ColumnDrift, ReferenceDrift, drift
+from tidegate.figures import Figure as DropFigure
+from tidegate.figures import FigureKey, PastDrop
 from tidegate.messages import Drop, Reason, Verdict
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
 from tidegate.report import render
-from tidegate.verdict import Judgement, RuleResult
+from tidegate.rule_results import RuleResult
+from tidegate.verdict import Judgement
 
 COLUMNS = 200
 ROWS = 20_000
@@ -47,9 +50,9 @@ def wide_drop(columns: int) -> tuple[Judgement, Profile, dict[str, Any]]:
         for seed, shift, ranks in ((1, 0.3, 1024), (2, 0.0, BASELINE_RANKS), (3, 0.0, BASELINE_RANKS))
     )
     plan = _plan(current)
-    figures = dict(anomaly._figures(current))  # noqa: SLF001
+    figures = _figures(current)
     anomalies = tuple(
-        anomaly.Anomaly(
+        Anomaly(
             column=list(current.columns)[index],
             figure="mean",
             value=current.columns[list(current.columns)[index]].mean,
@@ -88,6 +91,16 @@ def wide_drop(columns: int) -> tuple[Judgement, Profile, dict[str, Any]]:
         arrived_at="2026-11-27T02:18:11Z",
     )
     return judgement, current, {"drop": drop, "plan": plan, "history": _history(figures)}
+
+
+def _figures(profile: Profile) -> dict[FigureKey, DropFigure]:
+    found: dict[FigureKey, DropFigure] = {
+        (None, "rows"): DropFigure(value=ROWS, tested=float(np.log(ROWS)), scale=ROWS)
+    }
+    for name, column in profile.columns.items():
+        if column.kind == "number":
+            found[name, "mean"] = DropFigure(value=column.mean, tested=column.mean, scale=abs(column.mean))
+    return found
 
 
 def _rows(columns: int, seed: int, shift: float) -> pa.Table:
@@ -188,7 +201,7 @@ def _drifts(reference: Profile, current: Profile) -> list[ColumnDrift]:
     ]
 
 
-def _history(figures: dict[anomaly.FigureKey, anomaly.Figure]) -> list[anomaly.PastDrop]:
+def _history(figures: dict[FigureKey, DropFigure]) -> list[PastDrop]:
     """Earlier drops whose figures lie about this one's, but for the anomalous, which were a fifth lower."""
     rng = np.random.default_rng(5)
     names = {
@@ -198,7 +211,7 @@ def _history(figures: dict[anomaly.FigureKey, anomaly.Figure]) -> list[anomaly.P
     for age in range(PAST):
         noise = rng.normal(1, 0.02, len(figures)).tolist()
         past.append(
-            anomaly.PastDrop(
+            PastDrop(
                 drop_id=f"{age:032x}",
                 arrived_at=f"2026-11-{26 - age % 26:02d}T02:18:00Z",
                 figures={
@@ -210,8 +223,8 @@ def _history(figures: dict[anomaly.FigureKey, anomaly.Figure]) -> list[anomaly.P
     return past
 
 
-def _moved(figure: anomaly.Figure, factor: float) -> anomaly.Figure:
-    """A figure tested as it is or by its logarithm (nearly: log odds of small shares), times `factor`."""
-    if figure.tested == figure.value:
-        return replace(figure, value=figure.value * factor, tested=figure.tested * factor)
-    return replace(figure, value=figure.value * factor, tested=figure.tested + float(np.log(factor)))
+def _moved(figure: DropFigure, factor: float) -> DropFigure:
+    """A figure tested as it is or by its logarithm, times `factor`."""
+    is_plain = figure.tested == figure.value
+    tested = figure.tested * factor if is_plain else figure.tested + float(np.log(factor))
+    return replace(figure, value=figure.value * factor, tested=tested)

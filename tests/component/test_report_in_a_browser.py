@@ -7,13 +7,14 @@ import headless_browser
 import pyarrow as pa
 import pytest
 
-from tidegate.anomaly import Figure, PastDrop
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.drift import ColumnDrift, ReferenceDrift
+from tidegate.figures import Figure, PastDrop
 from tidegate.messages import Drop, ObjectVersion, Reason, Verdict
 from tidegate.profile import profile_batches
 from tidegate.report import render
-from tidegate.verdict import Judgement, RuleResult
+from tidegate.rule_results import RuleResult
+from tidegate.verdict import Judgement
 
 pytestmark = pytest.mark.skipif(
     headless_browser.BROWSER is None, reason="skipped: no chromium or google-chrome on the PATH"

@@ -4,13 +4,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidegate.anomaly import Anomaly, Figure, PastDrop
+from tidegate.anomaly import Anomaly
 from tidegate.contract.plan import Column, Condition, ContractPlan, DriftSettings, Rule
 from tidegate.drift import ColumnDrift, ReferenceDrift
+from tidegate.figures import Figure, PastDrop
 from tidegate.messages import Drop, Reason, Verdict
 from tidegate.profile import Profile, profile_batches
 from tidegate.report import render
-from tidegate.verdict import Judgement, RuleResult
+from tidegate.rule_results import RuleResult
+from tidegate.verdict import Judgement
 
 ROWS = (Figure(value=1000.0, tested=6.907755278982137, scale=1000.0),) * 6
 MEANS = (10.0, 11.0, 9.0, 10.5, 9.5, 10.0)  # newest first

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from tidegate.anomaly import Anomaly, Figure, PastDrop
+from tidegate.anomaly import Anomaly
+from tidegate.figures import Figure, PastDrop
 from tidegate.profile import profile_batches
 from tidegate.report import bins, charts, history
 from tidegate.report.data import Histogram, Track
@@ -45,6 +46,25 @@ def test_integers_of_a_long_range_share_bins_evenly():
     # 0 to 99 in at most 36 bins: three integers in each, 34 bins, the last with one.
     found = bins.histogram(column(list(range(100))), None, 36)
     assert found.current == pytest.approx([0.03] * 33 + [0.01])
+
+
+@pytest.mark.filterwarnings("ignore:overflow")  # of the profile's squares
+@pytest.mark.parametrize(
+    "values, kind",
+    [
+        ([-1.7e308, 0.0, 1.7e308], pa.float64()),
+        ([5e-324, 1e-323], pa.float64()),
+        ([-(2**63), 0, 2**63 - 1], pa.int64()),
+        ([2**63 - 3, 2**63 - 2, 2**63 - 1], pa.int64()),
+        ([float("inf"), 1.0, float("nan")], pa.float64()),
+    ],
+)
+def test_numbers_at_the_ends_of_their_types_are_drawn(values, kind):
+    profiled = column(values, kind)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = bins.histogram(profiled, None, 36)
+    assert len(found.current) <= 37 and sum(found.current) == pytest.approx(1)
+    assert min(found.current) >= 0
 
 
 def test_truth_values_have_two_bars():
@@ -140,33 +160,36 @@ def test_a_sparkline_lies_within_its_box():
     assert '<path class=s d="M60 0v36"/>' in drawn
 
 
-def figures(values, tested=None):
-    pairs = zip(values, values if tested is None else tested, strict=True)
-    return [Figure(value=value, tested=on_scale, scale=1.0) for value, on_scale in pairs]
+def told(values, tested, name):
+    """The track of a figure whose earlier drops had `values`, and this one the first of them."""
+    known = [Figure(value=v, tested=t, scale=1.0) for v, t in zip(values, tested, strict=True)]
+    past = [PastDrop(drop_id=str(at), arrived_at="", figures={("x", name): f}) for at, f in enumerate(known)]
+    out = Anomaly(column="x", figure=name, value=values[0], usual=values[0], drops=len(past), adjusted_p=0.5)
+    [track], _ = history.tracks([out], {("x", name): known[0]}, past)
+    return track
 
 
-@pytest.mark.parametrize("n", [5, 8, 30])
-def test_the_interval_is_the_robust_t_interval(n):
-    values = np.random.default_rng(n).normal(50, 5, n)
-    low, middle, high = history.usual_interval(figures(values.tolist()))
-    mad = stats.median_abs_deviation(values)
-    reach = stats.t.ppf(1 - 0.0013, n - 1) * 1.4826 * mad * (1 + 2 / n) * np.sqrt(1 + 1 / n)
-    assert (low, middle, high) == pytest.approx(
-        (np.median(values) - reach, np.median(values), np.median(values) + reach)
+def test_the_interval_is_the_robust_t_interval():
+    values = [10.0, 11.0, 9.0, 10.5, 9.5, 10.0]
+    track = told(values, values, "mean")
+    reach = (
+        stats.t.ppf(1 - 0.0013, 5) * stats.median_abs_deviation(values) * 1.4826 * (8 / 6) * np.sqrt(7 / 6)
     )
+    assert (track.low, track.middle, track.high) == pytest.approx((10 - reach, 10, 10 + reach))
 
 
 def test_the_interval_of_counts_and_shares_is_on_their_own_scale():
     rows = np.array([900.0, 1000, 1100, 1000, 950, 1050])
-    low, middle, high = history.usual_interval(figures(rows.tolist(), np.log(rows).tolist()))
-    assert middle == 1000 and low * high == pytest.approx(np.exp(2 * np.median(np.log(rows))))
+    track = told(rows.tolist(), np.log(rows).tolist(), "different values")
+    assert track.middle == pytest.approx(1000) and track.low * track.high == pytest.approx(1000**2)
     shares = np.array([0.01, 0.012, 0.009, 0.011, 0.01, 0.02])
-    low, _, high = history.usual_interval(figures(shares.tolist(), np.log(shares / (1 - shares)).tolist()))
-    assert 0 < low < 0.01 < high < 1
+    track = told(shares.tolist(), np.log(shares / (1 - shares)).tolist(), "missing share")
+    assert 0 < track.low < 0.01 < track.high < 1 and track.now == "1%"
 
 
 def test_below_five_drops_there_is_no_interval():
-    assert history.usual_interval(figures([1.0] * 4)) is None
+    track = told([1.0] * 4, [1.0] * 4, "mean")
+    assert (track.low, track.usual, track.interval) == (None, "4 drops known, 5 needed", "")
 
 
 def past(values, shifted_at=None):

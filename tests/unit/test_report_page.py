@@ -150,6 +150,11 @@ def test_broken_rules_come_first_with_what_was_measured(page):
     ]
 
 
+def test_a_rule_that_was_not_judged_says_why():
+    asked = replace(judgement().rules[1], is_judged=False, message="`temp` has no values")
+    assert cells(rendered(rules=(asked,)), "rules")[1][2:] == ["temp has no values", "no row", "not judged"]
+
+
 def test_the_first_failing_rows_can_be_unfolded(page):
     assert (
         "<details><summary>1 row</summary><table><thead><tr><th>Row<th>Value<tbody><tr><td>3<td></table>"

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
@@ -24,6 +26,9 @@ PLAN = ContractPlan(
         (-2500.5, "-2,500"),
         (1.5e15, "1.500e+15"),
         (float("inf"), "inf"),
+        (Decimal("12.50"), "12.5"),
+        (Decimal("12345678901234567890.00"), "12,345,678,901,234,567,890"),
+        (Decimal("-98765432109876.25"), "-98,765,432,109,876"),
         (None, ""),
     ],
 )

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tidegate.anomaly import PastDrop
 from tidegate.contract.plan import ContractPlan
+from tidegate.figures import PastDrop
 from tidegate.messages import Drop, ObjectVersion
 from tidegate.profile import Profile
 from tidegate.report.content import report_data

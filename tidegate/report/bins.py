@@ -73,7 +73,8 @@ def _of_numbers(column: ColumnProfile, baseline: ColumnProfile | None, bins: int
         edges = np.arange(np.floor(low) - 0.5, high + 0.5, step)[1:]
         edges = np.append(edges, (edges[-1] if len(edges) else np.floor(low) - 0.5) + step)
     else:
-        edges = np.array([high]) if apart else np.linspace(low, high, bins + 1)[1:]
+        # Halves, for the span of two floats may be no float.
+        edges = np.array([high]) if apart else 2 * np.linspace(low / 2, high / 2, bins + 1)[1:]
     ends = [words.of_type(int(value) if is_whole else value, column.type) for value in (low, high)]
     return Histogram(
         baseline=_binned(baseline, edges) if baseline is not None else (),
@@ -88,8 +89,8 @@ def _range(profiles: list[ColumnProfile]) -> tuple[float, float]:
     low, high = float(tails[:, 0].min()), float(tails[:, 1].max())
     least = min(float(profile.minimum or 0) for profile in profiles)
     most = max(float(profile.maximum or 0) for profile in profiles)
-    reach = _STRETCH * (high - low)
-    return (least if low - least <= reach else low), (most if most - high <= reach else high)
+    reach = _STRETCH * (high / 2 - low / 2)
+    return (least if low / 2 - least / 2 <= reach else low), (most if most / 2 - high / 2 <= reach else high)
 
 
 def _binned(column: ColumnProfile, edges: NDArray[np.float64]) -> Series:

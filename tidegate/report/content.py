@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tidegate.anomaly import PastDrop
 from tidegate.contract.plan import ContractPlan, DriftSettings
 from tidegate.drift import ColumnDrift, ReferenceDrift
+from tidegate.figures import PastDrop
 from tidegate.messages import Drop, ObjectVersion, Verdict
 from tidegate.profile import ColumnProfile, Profile
 from tidegate.report import bins, history, words
@@ -19,7 +19,8 @@ from tidegate.report.data import (
     ReportData,
     RuleLine,
 )
-from tidegate.verdict import Judgement, RuleResult
+from tidegate.rule_results import RuleResult
+from tidegate.verdict import Judgement
 
 _REASONS = 100
 _FIRST_ROWS = 20  # shown of a broken rule
@@ -52,7 +53,7 @@ def report_data(
     verdict = judgement.verdict
     baseline = judgement.drifts[-1] if judgement.drifts else None
     settings = {column.name: column.drift for column in plan.columns}
-    tracks, tracks_left_out = history.tracks(judgement.anomalies, judgement.figures, past)
+    tracks, tracks_left_out = history.tracks(judgement.anomalies, judgement.figures, past, drop.arrived_at)
     return ReportData(
         dataset=drop.dataset,
         status=verdict.status,
@@ -125,6 +126,7 @@ def _rule(plan: ContractPlan, result: RuleResult, index: int) -> RuleLine:
     return RuleLine(
         is_error=rule.severity == "error",
         holds=result.holds,
+        not_judged="" if result.is_judged else result.message or "not judged",
         column=", ".join(rule.columns),
         words=words.rule_words(plan, rule),
         measured=words.measured(rule, result.measured, result.failed_rows),
@@ -157,14 +159,14 @@ def _drift_line(item: ColumnDrift, settings: DriftSettings | None) -> DriftLine:
         item.unseen_share,
     )
     if item.status == "insufficient":
-        return DriftLine(column=item.column, status=item.status, limits="", cells=("",) * len(values))
+        return DriftLine(column=item.column, status=item.status, notes="", cells=("",) * len(values))
     texts = ["" if value is None else _figure(value) for value in values]
     texts[1] = words.probability(item.adjusted_p)
     texts[-1] = "" if item.unseen_share is None else words.percent(item.unseen_share)
     return DriftLine(
         column=item.column,
         status=item.status,
-        limits=_limits(settings),
+        notes=_notes(settings, item.usual_psi),
         cells=tuple(texts),
         large=tuple(cell for cell, least in _LARGE.items() if (values[cell] or 0) >= least),
     )
@@ -174,11 +176,12 @@ def _figure(value: float) -> str:
     return f"{value:.3f}" if value >= 0.0005 else "0"  # noqa: PLR2004  # what rounds to nothing
 
 
-def _limits(settings: DriftSettings | None) -> str:
-    if settings is None:
-        return ""
-    own = [("warning", settings.warning), ("alarm", settings.alarm)]
-    return ", ".join(f"{word} from {words.number(limit)}" for word, limit in own if limit is not None)
+def _notes(settings: DriftSettings | None, usual_psi: float | None) -> str:
+    own = [("warning", settings.warning), ("alarm", settings.alarm)] if settings else []
+    notes = [f"{word} from {words.number(limit)}" for word, limit in own if limit is not None]
+    if usual_psi is not None:
+        notes.append(f"PSI usually {_figure(usual_psi)}")
+    return ", ".join(notes)
 
 
 def _columns(profile: Profile, baseline: Mapping[str, ColumnProfile]) -> tuple[ColumnLine, ...]:

@@ -48,6 +48,7 @@ class RuleLine:
     measured: str
     must_be: str
     failed_rows: int
+    not_judged: str = ""  # why, when it was not
     first: tuple[tuple[int, str], ...] = ()
     left_out: int = 0  # of the rows that were kept, those not shown here
 
@@ -77,7 +78,7 @@ class DriftLine:
 
     column: str
     status: str  # as in `tidegate.drift`
-    limits: str  # the column's own, when the contract sets them
+    notes: str  # limits that the contract sets, what is usual
     cells: tuple[str, ...]
     large: tuple[int, ...] = ()  # positions in `cells` that are as large as a warning
 

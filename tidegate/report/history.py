@@ -2,23 +2,25 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from statistics import median
 
-from tidegate.anomaly import MINIMUM_HISTORY, Anomaly, Figure, FigureKey, PastDrop
+from tidegate.anomaly import Anomaly, expected
+from tidegate.figures import Figure, FigureKey, PastDrop, since_shift
 from tidegate.report import words
 from tidegate.report.data import Track
-from tidegate.significance import t_two_sided
+from tidegate.usual import MINIMUM_HISTORY
 
 _DROPS = 60  # shown at most, the newest
 _TRACKS = 40
-_ALPHA = 0.0026  # two-sided chance of a usual figure outside the interval, of one figure alone
-_NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 _ALWAYS: FigureKey = (None, "rows")
+_WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+_LARGEST_EXPONENT = 700  # beyond it a float is infinite
 
 
 def tracks(
-    anomalies: Sequence[Anomaly], figures: Mapping[FigureKey, Figure], past: Sequence[PastDrop]
+    anomalies: Sequence[Anomaly],
+    figures: Mapping[FigureKey, Figure],
+    past: Sequence[PastDrop],
+    arrived_at: str = "",
 ) -> tuple[tuple[Track, ...], int]:
     """The figures out of line, and the number of rows in any case; then how many were left out.
 
@@ -26,41 +28,29 @@ def tracks(
         anomalies: worst first.
         figures: of this drop.
         past: accepted drops, newest first.
+        arrived_at: of this drop, for what is usual on its weekday.
     """
     found = {(anomaly.column, anomaly.figure): anomaly for anomaly in anomalies}
-    keys = [*found, *([_ALWAYS] if _ALWAYS in figures and _ALWAYS not in found else [])]
-    keys = [key for key in keys if key in figures]
-    shown = tuple(_track(key, figures[key], found.get(key), past) for key in keys[:_TRACKS])
+    keys = [key for key in dict.fromkeys((*found, _ALWAYS)) if key in figures]
+    shown = tuple(_track(key, figures[key], found.get(key), past, arrived_at) for key in keys[:_TRACKS])
     return shown, max(0, len(keys) - _TRACKS)
 
 
-def usual_interval(known: Sequence[Figure]) -> tuple[float, float, float] | None:
-    """(low, median, high) on the scale on which a figure is shown; None below five drops.
-
-    Source:
-        The robust t interval of `tidegate.anomaly`: median -+ t * 1.4826 MAD (1 + 2 / n) sqrt(1 + 1 / n)
-        on the scale on which the figure is tested.
-    """
-    n = len(known)
-    if n < MINIMUM_HISTORY:
-        return None
-    middle = median(figure.tested for figure in known)
-    mad = median(abs(figure.tested - middle) for figure in known)
-    spread = max(_NORMAL_MAD * mad * (1 + 2 / n), 1e-3 * abs(middle))
-    reach = _t_quantile(n - 1) * spread * math.sqrt(1 + 1 / n)
-    shown = _scale(known[0])
-    return shown(middle - reach), median(figure.value for figure in known), shown(middle + reach)
-
-
-def _track(key: FigureKey, now: Figure, anomaly: Anomaly | None, past: Sequence[PastDrop]) -> Track:
+def _track(
+    key: FigureKey, now: Figure, anomaly: Anomaly | None, past: Sequence[PastDrop], arrived_at: str
+) -> Track:
     column, name = key
     having = [drop for drop in past if key in drop.figures][:_DROPS]
     shift = next((age for age, drop in enumerate(having) if key in drop.shifted), None)
-    known = [drop.figures[key] for drop in (having if shift is None else having[: shift + 1])]
-    interval = usual_interval(known)
-    tell: Callable[[float], str] = words.percent if "share" in name else words.number
-    low, middle, high = interval or (None, None, None)
-    usual = tell(middle) if middle is not None else f"{len(known)} drops known, {MINIMUM_HISTORY} needed"
+    tell, low, middle, high = _teller(name), None, None, None
+    usual = f"{len(since_shift(past, key))} drops known, {MINIMUM_HISTORY} needed"
+    if (prediction := expected(key, past, arrived_at)) is not None:
+        shown = _scale(having[0].figures[key])
+        low, high = map(shown, prediction.interval)
+        middle = shown(prediction.middle)
+        usual = tell(anomaly.usual if anomaly else middle)
+        if prediction.weekday is not None:
+            usual += f" on {_WEEKDAYS[prediction.weekday]}"
     return Track(
         figure=name,
         column=column or "",
@@ -78,6 +68,12 @@ def _track(key: FigureKey, now: Figure, anomaly: Anomaly | None, past: Sequence[
     )
 
 
+def _teller(name: str) -> Callable[[float], str]:
+    if name.endswith("share"):
+        return words.percent
+    return {"bytes": words.size, "lag": words.duration}.get(name, words.number)
+
+
 def _scale(figure: Figure) -> Callable[[float], float]:
     """How a figure's tested value turns into the one shown: as it is, of a logarithm, or of log odds."""
     scales = (lambda tested: tested), _exponential, _logistic
@@ -85,18 +81,8 @@ def _scale(figure: Figure) -> Callable[[float], float]:
 
 
 def _exponential(tested: float) -> float:
-    return math.exp(min(tested, 700))
+    return math.exp(min(tested, _LARGEST_EXPONENT))
 
 
 def _logistic(tested: float) -> float:
-    return 1 / (1 + math.exp(-max(min(tested, 700), -700)))
-
-
-@lru_cache(maxsize=128)
-def _t_quantile(degrees: int) -> float:
-    """Where a t variable lies outside -+ it with probability `_ALPHA`."""
-    low, high = 0.0, 1000.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_two_sided(middle, degrees) > _ALPHA else (low, middle)
-    return low
+    return 1 / (1 + math.exp(-max(min(tested, _LARGEST_EXPONENT), -_LARGEST_EXPONENT)))

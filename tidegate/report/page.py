@@ -54,6 +54,13 @@ _DRIFT_HEADS = (
     "#L-infinity",
     "#Never seen",
 )
+_DRIFT_NOTE = (
+    "Unless the contract or the pipeline says otherwise, a column has drifted when PSI beyond noise is at "
+    "least 0.1 (alarm 0.2), the adjusted p is below 0.01, both sides have 500 rows and, where eight earlier "
+    "drops were compared alike, it is more than theirs. A shift of that size has about KS 0.12 (0.18), "
+    "Wasserstein 0.32 (0.46), Jensen-Shannon 0.13 (0.19); such figures are bold. Times, free texts and "
+    "columns of another type are not compared."
+)
 
 
 def page(data: ReportData) -> str:
@@ -149,6 +156,8 @@ def _rule(rule: RuleLine) -> str:
         listed = f"<table><thead><tr><th>Row<th>Value<tbody>{lines}</table>"
         found = f"<details><summary>{found}</summary>{listed}{more}</details>"
     name = text(rule.column) or "the drop"
+    if rule.not_judged:
+        found, kept = f"<small>{sentence(rule.not_judged)}</small>", "not judged"
     return f"<tr{row}><th>{name}<td>{text(rule.words)}<td>{found}<td>{text(rule.must_be)}<td>{kept}"
 
 
@@ -189,13 +198,7 @@ def _track(track: Track, *, drawn: bool) -> str:
 def _drift(data: ReportData) -> str:
     if not data.drifts:
         return "<p>There is no reference yet: neither accepted drops nor a champion's training rows.</p>"
-    note = (
-        "Unless the contract or the pipeline says otherwise, a column has drifted when PSI beyond noise is "
-        "at least 0.1 (alarm 0.2), the adjusted p is below 0.01 and both sides have 500 rows. A shift of "
-        "that size has about KS 0.12 (0.18), Wasserstein 0.32 (0.46), Jensen-Shannon 0.13 (0.19); such "
-        "figures are bold. Times, free texts and columns of another type are not compared."
-    )
-    return f"<p class=note>{note}</p>{''.join(map(_drift_table, data.drifts))}"
+    return f"<p class=note>{_DRIFT_NOTE}</p>{''.join(map(_drift_table, data.drifts))}"
 
 
 def _drift_table(found: DriftTable) -> str:
@@ -213,14 +216,14 @@ def _names(names: tuple[str, ...]) -> str:
 
 def _drift_line(line: DriftLine) -> str:
     row = {"alarm": " class=e", "warning": " class=w"}.get(line.status, "")
-    limits = f"<small>{text(line.limits)}</small>" if line.limits else ""
+    notes = f"<small>{text(line.notes)}</small>" if line.notes else ""
     kind = _STATUS_TAGS[line.status]
     tag = f"<span class='tag {kind}'>{line.status}</span>" if line.status != "stable" else line.status
     figures = "".join(
         f"<td><b>{text(value)}</b>" if index in line.large else f"<td>{text(value)}"
         for index, value in enumerate(line.cells)
     )
-    return f"<tr{row}><th>{text(line.column)}{limits}<td>{tag}{figures}"
+    return f"<tr{row}><th>{text(line.column)}{notes}<td>{tag}{figures}"
 
 
 def _columns(data: ReportData) -> str:

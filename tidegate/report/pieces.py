@@ -11,11 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from tidegate.report.words import visible
 
+_PLAIN = re.compile(r"[\w .,%~-]{0,100}", re.ASCII)  # most cells: nothing in them needs care
 _QUOTED = re.compile(r"`([^`]*)`")
 
 
 def text(value: object) -> str:
     """Any value as text of the page."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value
     return html.escape(visible(value), quote=True)
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from tidegate.contract.plan import ColumnType, ContractPlan, Rule
 
@@ -43,10 +44,12 @@ def visible(text: object, limit: int = _SHOWN) -> str:
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", cut)
 
 
-def number(value: float | None) -> str:
+def number(value: float | Decimal | None) -> str:
     """Thousands apart, four significant digits, integers in full."""
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, int):
         return f"{value:,}"
     if not math.isfinite(value):
@@ -99,7 +102,7 @@ def is_whole(arrow_type: str) -> bool:
     return arrow_type == "bool" or "int" in arrow_type
 
 
-def of_type(value: float | None, arrow_type: str, *, exact: bool = True) -> str:
+def of_type(value: float | Decimal | None, arrow_type: str, *, exact: bool = True) -> str:
     """A value of a column: a date for a date, for times are numbers in a profile; else rounded to minutes."""
     if value is None:
         return ""
