@@ -2,7 +2,7 @@
 
 Invoked by  state QuarantineDrop of step_functions/ingestion.asl.json
 Takes       {drop: messages.Drop, verdict: messages.Verdict or null, reason: text or null}
-Returns     {drop_id, report_key}
+Returns     {drop_id, report_key, reason}
 Raises      nothing on purpose
 Needs       s3:PutObject on quarantine/ of the lake; dynamodb:UpdateItem on the ledger;
             LAKE_BUCKET, LEDGER_TABLE
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     metrics.add_metric("DropsQuarantined", MetricUnit.Count, 1)
     logger.warning("quarantined a drop", extra={"key": drop.key, "reason": reason[:_REASON_LENGTH]})
-    return {"drop_id": drop.drop_id, "report_key": report_key}
+    return {"drop_id": drop.drop_id, "report_key": report_key, "reason": reason[:_REASON_LENGTH]}
 
 
 def _summary(verdict: Verdict) -> str:

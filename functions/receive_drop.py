@@ -10,6 +10,8 @@ Needs       dynamodb:PutItem, dynamodb:GetItem and dynamodb:UpdateItem on the le
 
 import json
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +66,8 @@ def _receive_object(notification: ObjectNotification) -> None:
         dataset=plan.contract.dataset,
         maximum_mebibytes=plan.config.ingestion.max_mebibytes,
     )
-    claimed = ledger.claim(
-        drop, sequencer=notification.sequencer, state=decision.state, reason=decision.reason
-    )
+    drop = replace(drop, arrived_at=drop.arrived_at or datetime.now(UTC).isoformat(timespec="seconds"))
+    claimed = ledger.claim(drop, state=decision.state, reason=decision.reason)
     logger.info(
         "received an object",
         extra={"key": drop.key, "drop_id": drop.drop_id, "state": decision.state, "claimed": claimed},

@@ -4,17 +4,17 @@ Invoked by  state ValidateShard of step_functions/ingestion.asl.json
 Takes       {drop: messages.Drop, plan: messages.ShardPlan without shards, shard: messages.Shard}
 Returns     messages.ShardReport
 Raises      DropUnreadableError (no retry)
-Needs       s3:GetObjectVersion on the drops; s3:PutObject on staging/ of the lake; PIPELINE_DIR, LAKE_BUCKET
+Needs       s3:GetObjectVersion on the drops; s3:GetObject and s3:PutObject on staging/ of the lake;
+            PIPELINE_DIR, LAKE_BUCKET
 """
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
-import pyarrow as pa
-import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,13 +22,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate import lake_keys
 from tidegate.arrow_types import arrow_schema
 from tidegate.aws import objects
-from tidegate.aws.objects import open_drop
 from tidegate.aws.profiles import put_profile
-from tidegate.checks import Checker
-from tidegate.messages import Drop, Shard, ShardReport
+from tidegate.checks import Checker, bad_rows_schema
+from tidegate.messages import Drop, ObjectVersion, Shard, ShardPlan, ShardReport
 from tidegate.plan import Plan
 from tidegate.profile import ProfileBuilder
 from tidegate.readers import read_batches
+from tidegate.row_file import RowFile
 
 logger = Logger()
 metrics = Metrics()
@@ -36,61 +36,66 @@ plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
 lake_bucket = os.environ["LAKE_BUCKET"]
 s3 = boto3.client("s3")
 
-_ROW_GROUP_ROWS = 1 << 18
+schema = arrow_schema(plan.contract.columns)
+has_keys = any(rule.kind == "unique" for rule in plan.contract.rules)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     drop, shard = Drop.from_json(event["drop"]), Shard.from_json(event["shard"])
-    schema = arrow_schema(plan.contract.columns)
+    found = _object(drop, ShardPlan.from_json(event["plan"]), shard)
     checker, profile = Checker(plan.contract), ProfileBuilder(schema)
+    with ExitStack() as files:
+        rows_file, bad_file = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        with RowFile(rows_file, schema) as good, RowFile(bad_file, bad_rows_schema(schema)) as bad:
+            _stream(found, shard, checker, profile, good, bad)
+        _upload(rows_file, lake_keys.staged(drop, shard.index, "rows.parquet"))
+        if bad.rows:
+            _upload(bad_file, lake_keys.staged(drop, shard.index, "bad-rows.parquet"))
+        if has_keys:
+            keys_file = files.enter_context(tempfile.TemporaryFile())
+            checker.keys.write(keys_file)
+            _upload(keys_file, lake_keys.staged(drop, shard.index, "keys.parquet"))
+    checks_key = lake_keys.staged(drop, shard.index, "checks.json")
+    objects.put_json(s3, lake_bucket, checks_key, checker.finish().to_json())
+    put_profile(s3, lake_bucket, lake_keys.staged(drop, shard.index, "profile.parquet"), profile.finish())
+    report = ShardReport(
+        index=shard.index, rows=checker.rows, bad_rows=bad.rows, object=shard.object
+    )
+    metrics.add_metric("RowsValidated", MetricUnit.Count, report.rows)
+    logger.info("validated a shard", extra={"key": found.key, "shard": shard.index, "rows": report.rows})
+    return report.to_json()
+
+
+def _object(drop: Drop, planned: ShardPlan, shard: Shard) -> ObjectVersion:
+    """What the shard is a part of: the drop itself, or one of the objects that its manifest names."""
+    if planned.objects_key is None:
+        return drop
+    return ObjectVersion.from_json(objects.get_json(s3, lake_bucket, planned.objects_key)[shard.object])
+
+
+def _stream(
+    found: ObjectVersion, shard: Shard, checker: Checker, profile: ProfileBuilder, good: RowFile, bad: RowFile
+) -> None:
+    """Check every batch; profile and keep its good rows, keep the bad ones apart where the contract asks."""
     batches = read_batches(
-        open_drop(s3, drop),
-        drop.key,
-        drop.size_bytes,
+        objects.open_version(s3, found),
+        found.key,
+        found.size_bytes,
         shard,
         plan.contract,
         maximum_bytes=plan.config.ingestion.max_mebibytes << 20,
     )
-    rows_key = lake_keys.staged(drop, shard.index, "rows.parquet")
-    with tempfile.TemporaryFile() as file:
-        waiting: list[pa.RecordBatch] = []
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for batch in batches:
-                checker.add(batch)
-                profile.add(batch.rows)
-                waiting.append(batch.rows)
-                if sum(len(rows) for rows in waiting) >= _ROW_GROUP_ROWS:
-                    writer.write_table(pa.Table.from_batches(waiting))
-                    waiting = []
-            writer.write_table(pa.Table.from_batches(waiting, schema))
-        file.seek(0)
-        s3.upload_fileobj(file, lake_bucket, rows_key)
-    report = _leave(drop, shard, checker, profile, rows_key)
-    metrics.add_metric("RowsValidated", MetricUnit.Count, report.rows)
-    logger.info("validated a shard", extra={"key": drop.key, "shard": shard.index, "rows": report.rows})
-    return report.to_json()
+    for batch in batches:
+        rows, rows_before = batch.rows, checker.rows
+        if (aside := checker.add(batch)) is not None:
+            rows, bad_rows = aside.split(rows, rows_before)
+            bad.add(bad_rows)
+        profile.add(rows)
+        good.add(rows)
 
 
-def _leave(drop: Drop, shard: Shard, checker: Checker, profile: ProfileBuilder, rows_key: str) -> ShardReport:
-    """Write what JudgeDrop needs of the shard."""
-    checks_key = lake_keys.staged(drop, shard.index, "checks.json")
-    profile_key = lake_keys.staged(drop, shard.index, "profile.parquet")
-    objects.put_json(s3, lake_bucket, checks_key, checker.finish().to_json())
-    put_profile(s3, lake_bucket, profile_key, profile.finish())
-    keys_key = None
-    if checker.keys.rules:
-        keys_key = lake_keys.staged(drop, shard.index, "keys.parquet")
-        with tempfile.TemporaryFile() as file:
-            checker.keys.write(file)
-            file.seek(0)
-            s3.upload_fileobj(file, lake_bucket, keys_key)
-    return ShardReport(
-        index=shard.index,
-        rows=checker.rows,
-        rows_key=rows_key,
-        checks_key=checks_key,
-        profile_key=profile_key,
-        keys_key=keys_key,
-    )
+def _upload(file: IO[bytes], key: str) -> None:
+    file.seek(0)
+    s3.upload_fileobj(file, lake_bucket, key)

@@ -51,8 +51,10 @@ class Store:
         }
         return {variable: named[variable] for variable in variables}
 
-    def read_drops(self) -> iam.PolicyStatement:
-        return allow("s3:GetObjectVersion", on=[f"{self.drops_arn}/drops/*"])
+    def read_drops(self, *, newest: bool = False) -> iam.PolicyStatement:
+        """A version of an object; with `newest` also whatever is under a key now."""
+        actions = ("s3:GetObjectVersion", *(("s3:GetObject",) if newest else ()))
+        return allow(*actions, on=[f"{self.drops_arn}/drops/*"])
 
     def read_lake(self, *prefixes: str) -> iam.PolicyStatement:
         return allow("s3:GetObject", on=self._objects(prefixes))
@@ -87,6 +89,10 @@ class Store:
     def create_tables(self) -> list[iam.PolicyStatement]:
         """The same, and the first write of a table."""
         return [self._tables("glue:CreateTable"), *self.change_tables()]
+
+    def index_profiles(self) -> iam.PolicyStatement:
+        """Make and widen the table of profiles, and add its partitions."""
+        return self._tables("glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition")
 
     def ledger(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.ledger_arn])

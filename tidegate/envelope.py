@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from tidegate.formats import SUPPORTED, format_of
+from tidegate.formats import SUPPORTED, format_of, is_manifest
 from tidegate.messages import Drop
 from tidegate.notifications import ObjectNotification
 
@@ -46,6 +46,8 @@ def inspect(
         version_id=notification.version_id,
         etag=notification.etag,
         size_bytes=notification.size_bytes,
+        arrived_at=notification.occurred_at,
+        sequencer=notification.sequencer,
     )
     return drop, _decide(drop, inside, dataset, maximum_mebibytes)
 
@@ -62,13 +64,20 @@ def _decide(drop: Drop, inside: bool, dataset: str, maximum_mebibytes: int) -> D
         return Decision(state="ignored", reason="a folder marker holds no rows")
     if not inside:
         return Decision(state="ignored", reason=f"not under {PREFIX}<dataset>/")
+    if is_part(drop.key):
+        return Decision(state="ignored", reason="a part: it is read when a manifest names it")
     reason = None
     if drop.dataset != dataset:
         reason = f"dataset `{drop.dataset}` is unknown; this pipeline reads `{dataset}`"
-    elif format_of(drop.key) is None:
+    elif format_of(drop.key) is None and not is_manifest(drop.key):
         reason = f"`{drop.key.rpartition('/')[2]}` is of no format that is read; read are {SUPPORTED}"
     elif drop.size_bytes == 0:
         reason = "the object has 0 bytes"
     elif drop.size_bytes > maximum_mebibytes << 20:
         reason = f"{drop.size_bytes} bytes are more than {maximum_mebibytes} MiB, the limit in pipeline.toml"
     return Decision(state="quarantined", reason=reason) if reason else Decision(state="received")
+
+
+def is_part(key: str) -> bool:
+    """Whether an object is no drop by itself: it lies in a folder that begins with `_`, as Hive hides files."""
+    return any(folder.startswith("_") for folder in key.removeprefix(PREFIX).split("/")[1:-1])

@@ -5,10 +5,18 @@ What lies under `staging/` is of use only while its drop is being judged and exp
 
 from tidegate.messages import Drop
 
+PROFILES = "profiles/"  # a table in Glue, partitioned by dataset and dt
+PARTITION_KEYS = ("dataset", "dt")
+
 
 def staged(drop: Drop, index: int, what: str) -> str:
-    """Of one shard: `rows.parquet`, `checks.json`, `profile.parquet` or `keys.parquet`."""
-    return f"staging/{drop.dataset}/{drop.drop_id}/shard-{index:05d}.{what}"
+    """Of one shard: `rows.parquet`, `bad-rows.parquet`, `checks.json`, `profile.parquet` or `keys.parquet`."""
+    return f"{_staging(drop)}shard-{index:05d}.{what}"
+
+
+def staged_objects(drop: Drop) -> str:
+    """The objects that a manifest names, in its order."""
+    return f"{_staging(drop)}objects.json"
 
 
 def rows(drop: Drop, index: int) -> str:
@@ -16,15 +24,35 @@ def rows(drop: Drop, index: int) -> str:
     return f"warehouse/{drop.dataset}/data/{drop.drop_id}/shard-{index:05d}.parquet"
 
 
-def profile(dataset: str, drop_id: str) -> str:
-    return f"profiles/{dataset}/{drop_id}/drop.parquet"
+def profile(drop: Drop) -> str:
+    return f"{profile_partition(drop)}{drop.drop_id}.parquet"
 
 
-def report(drop: Drop) -> str:
-    """The verdict with all its reasons and rows."""
-    return f"reports/{drop.dataset}/{drop.drop_id}/verdict.json"
+def profile_partition(drop: Drop) -> str:
+    """The folder of the profiles of one dataset and day."""
+    dataset, day = profile_partition_values(drop)
+    return f"{PROFILES}dataset={dataset}/dt={day}/"
+
+
+def profile_partition_values(drop: Drop) -> tuple[str, str]:
+    """Values of `PARTITION_KEYS`; the day is the one on which the drop arrived, in UTC."""
+    return drop.dataset, drop.arrived_at[:10]
+
+
+def report(drop: Drop, what: str) -> str:
+    """`verdict.json`, `report.html`, or one of Model Monitor's files about the drop."""
+    return f"reports/{drop.dataset}/{drop.drop_id}/{what}"
 
 
 def reasons(drop: Drop) -> str:
     """Why a drop is in quarantine."""
     return f"quarantine/{drop.dataset}/{drop.drop_id}/reasons.json"
+
+
+def bad_rows(drop: Drop, index: int) -> str:
+    """Rows of a shard that were set aside from an accepted drop, each with its reasons."""
+    return f"quarantine/{drop.dataset}/{drop.drop_id}/rows/shard-{index:05d}.parquet"
+
+
+def _staging(drop: Drop) -> str:
+    return f"staging/{drop.dataset}/{drop.drop_id}/"

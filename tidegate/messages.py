@@ -77,6 +77,7 @@ class Drop(ObjectVersion):
     drop_id: str  # hex digest of bucket, key and version: the same delivery always has the same id
     dataset: str
     arrived_at: str = ""  # ISO 8601 UTC, S3's time of the event
+    sequencer: str = ""  # orders the versions of one key; `tidegate.notifications.is_later` compares
     acceptance: Acceptance | None = None
 
 
@@ -92,23 +93,21 @@ class Shard(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class ShardPlan(Message):
-    """How a drop is split. `unit` says what `start` and `stop` of a shard count; `stop` is exclusive."""
+    """How a drop is split. A shard of Parquet counts row groups, one of text bytes; `stop` is exclusive."""
 
-    format: Literal["csv", "jsonl", "parquet"]
-    unit: Literal["bytes", "row_groups"]
+    format: str  # csv, jsonl or parquet; of a manifest's objects, all that occur
     shards: tuple[Shard, ...]
+    objects_key: str | None = None  # of a manifest: the list of its objects, a messages.ObjectVersion each
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardReport(Message):
-    """Where ValidateShard left the rows, the rule counts and the profile of its shard."""
+    """What ValidateShard found in its shard; what it left for others lies in the lake under its index."""
 
     index: int
-    rows: int
-    rows_key: str  # the rows in the contract's types, as Parquet: data of the table once the drop is accepted
-    checks_key: str
-    profile_key: str
-    keys_key: str | None  # values that must be unique over all shards
+    rows: int  # read
+    bad_rows: int  # set aside, not among the rows of the table
+    object: int = 0  # which of the drop's objects it is a part of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +134,7 @@ class Verdict(Message):
     report_key: str  # this verdict in full: reasons and rows are cut where it travels between states
     checks: int  # how many rules were evaluated
     checks_failed: int
+    bad_rows: int = 0  # of `rows`, set aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,7 @@ class DatasetVersion(Message):
     total_rows: int
     first_event: str  # ISO 8601 UTC, earliest event time of the drop
     last_event: str
+    superseded_by: str | None = None  # a newer version of the object was recorded before: nothing was added
 
 
 # --- features

@@ -26,6 +26,7 @@ class ObjectNotification:
     etag: str
     size_bytes: int
     sequencer: str
+    occurred_at: str = ""  # ISO 8601 UTC, when S3 had the object; empty where the event does not say
 
     @property
     def is_created(self) -> bool:
@@ -39,6 +40,12 @@ class Delivery:
     message_id: str | None  # of SQS, to report a partial failure
     notifications: tuple[ObjectNotification, ...] = ()
     refusal: str | None = None
+
+
+def is_later(sequencer: str, other: str) -> bool:
+    """Whether the first event of two of one key came after the second, by S3's rule."""
+    width = max(len(sequencer), len(other))
+    return sequencer.upper().ljust(width, "0") > other.upper().ljust(width, "0")
 
 
 def parse(payload: Any) -> tuple[Delivery, ...]:
@@ -102,6 +109,7 @@ def _from_record(record: dict[str, Any]) -> ObjectNotification:
             etag=found.get("eTag", ""),
             size_bytes=int(found.get("size", 0)),
             sequencer=found.get("sequencer", ""),
+            occurred_at=str(record.get("eventTime") or ""),
         )
     except (KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an S3 record without {cause}") from cause
@@ -120,6 +128,7 @@ def _from_eventbridge(payload: dict[str, Any]) -> ObjectNotification:
             etag=found.get("etag", ""),
             size_bytes=int(found.get("size", 0)),
             sequencer=found.get("sequencer", ""),
+            occurred_at=str(payload.get("time") or ""),
         )
     except (KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an EventBridge event of S3 without {cause}") from cause

@@ -27,6 +27,7 @@ VERBS = {
     "Work": {
         "contract": "Write, check and compare data contracts",
         "drop": "Deliver a file and follow it through the pipeline",
+        "drops": "List the drops, show the report of one, or accept one that was quarantined",
         "predict": "Ask the live model",
         "data": "List, compare and read the versions of a dataset",
         "status": "Show what is live: data, model, traffic, alarms",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -69,6 +69,7 @@ class Function(Construct):
         environment: Mapping[str, str],
         data: bool = False,
         memory_mebibytes: int = 512,
+        disk_mebibytes: int = 512,
         timeout_seconds: int = 60,
     ) -> None:
         super().__init__(scope, step)
@@ -94,6 +95,7 @@ class Function(Construct):
             role=self.role,
             environment={**common, **(ONE_THREAD if data else {}), **environment},
             memory_size=memory_mebibytes,
+            ephemeral_storage_size=Size.mebibytes(disk_mebibytes),
             timeout=Duration.seconds(timeout_seconds),
             log_group=log,
             logging_format=lambda_.LoggingFormat.JSON,

@@ -13,6 +13,7 @@ from infra.store import allow, arn
 
 RECEIVE_TIMEOUT_SECONDS = 30
 BATCH = 10
+SPILL_MEBIBYTES = 4096  # rows and keys of a shard, keys of all shards (12 bytes a row)
 # what an event source mapping does with the function's role
 POLL_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
@@ -94,8 +95,8 @@ class Ingestion(Construct):
                 self,
                 "PlanShards",
                 shared=shared,
-                statements=[store.read_drops()],
-                environment={},
+                statements=[store.read_drops(newest=True), store.write_lake("staging/")],
+                environment=store.environment("LAKE_BUCKET"),
                 data=True,
                 memory_mebibytes=ONE_VCPU_MEBIBYTES,
             ),
@@ -103,10 +104,15 @@ class Ingestion(Construct):
                 self,
                 "ValidateShard",
                 shared=shared,
-                statements=[store.read_drops(), store.write_lake("staging/")],
+                statements=[
+                    store.read_drops(),
+                    store.read_lake("staging/"),
+                    store.write_lake("staging/"),
+                ],
                 environment=store.environment("LAKE_BUCKET"),
                 data=True,
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
+                disk_mebibytes=SPILL_MEBIBYTES,
                 timeout_seconds=900,
             ),
             Function(
@@ -117,6 +123,7 @@ class Ingestion(Construct):
                     store.read_lake("staging/", "profiles/", "training/"),
                     store.write_lake("profiles/", "reports/"),
                     store.ledger_by_time(),
+                    store.ledger("UpdateItem"),
                     store.state("GetItem"),
                     allow(
                         "sagemaker:DescribeModelPackage",
@@ -125,6 +132,7 @@ class Ingestion(Construct):
                 ],
                 environment=store.environment("LAKE_BUCKET", "LEDGER_TABLE", "STATE_TABLE"),
                 data=True,
+                disk_mebibytes=SPILL_MEBIBYTES,
                 memory_mebibytes=ONE_VCPU_MEBIBYTES,
                 timeout_seconds=300,
             ),
@@ -135,12 +143,23 @@ class Ingestion(Construct):
                 statements=[
                     *store.create_tables(),
                     store.read_lake("staging/", "profiles/"),
+                    store.write_lake("quarantine/"),
                     store.ledger("UpdateItem"),
                 ],
                 environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "LEDGER_TABLE"),
                 data=True,
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
+            ),
+            Function(
+                self,
+                "RecordProfile",
+                shared=shared,
+                statements=[store.read_lake("profiles/"), store.index_profiles()],
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE"),
+                data=True,
+                memory_mebibytes=ONE_VCPU_MEBIBYTES,
+                timeout_seconds=120,
             ),
             Function(
                 self,

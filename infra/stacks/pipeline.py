@@ -90,6 +90,7 @@ class PipelineStack(Stack):
         )
         self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
         self._alert_on_failed_executions()
+        self._alert_on_quarantined_drops()
         alarms = self._alarms()
         board = dashboard(self, config=config, endpoint=self.serving.endpoint, alarms=alarms)
         self._outputs(board)
@@ -118,6 +119,26 @@ class PipelineStack(Stack):
             targets=[
                 # a role may publish as this rule only; a topic policy would let every rule in
                 targets.SnsTopic(self.alerts, authorize_using_role=True, dead_letter_queue=self.undelivered)
+            ],
+        )
+
+    def _alert_on_quarantined_drops(self) -> None:
+        events.Rule(
+            self,
+            "DropQuarantined",
+            event_pattern=events.EventPattern(
+                source=["tidegate.ingestion"],
+                detail_type=["DropQuarantined"],
+                resources=[self.ingestion.machine.arn],
+            ),
+            targets=[
+                targets.SnsTopic(
+                    self.alerts,
+                    # as JSON: a text template would break on a quote in a key or a value
+                    message=events.RuleTargetInput.from_event_path("$.detail"),
+                    authorize_using_role=True,
+                    dead_letter_queue=self.undelivered,
+                )
             ],
         )
 

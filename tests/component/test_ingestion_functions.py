@@ -1,205 +1,17 @@
 """The ingestion functions on a moto server, called as the state machine calls them."""
 
-import csv
-import io
 import json
 import random
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from ingestion_account import COLUMNS, account, as_csv, as_messages, notification, rows
 
-from tidegate import envelope, notifications
-from tidegate.aws.catalog import Catalog
-from tidegate.config import PipelineConfig
-from tidegate.contract import compile_contract
-from tidegate.contract.plan import ContractPlan
 from tidegate.errors import DropUnreadableError
-from tidegate.features import compile_feature_set
-from tidegate.plan import Plan
-
-FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
-COLUMNS = [
-    *("flight_id", "scheduled_departure", "carrier", "flight", "origin", "dest", "distance", "hour", "temp"),
-    *("dewp", "humid", "wind_speed", "precip", "pressure", "visib", "dep_delay", "arr_delay", "landed_at"),
-]
-
-
-def rows(count, *, first=0, temp=None):
-    """Flights that keep the contract, half an hour apart."""
-    made = []
-    for number in range(first, first + count):
-        start = datetime(2013, 1, 1, tzinfo=UTC) + timedelta(minutes=30 * number)
-        made.append(
-            {
-                "flight_id": f"{start:%Y%m%dT%H%MZ}-UA{number + 1}-EWR",
-                "scheduled_departure": f"{start:%Y-%m-%dT%H:%M:%SZ}",
-                "carrier": ("UA", "AA", "B6")[number % 3],
-                "flight": number % 300 + 1,
-                "origin": ("EWR", "JFK", "LGA")[number % 3],
-                "dest": ("ORD", "LAX")[number % 2],
-                "distance": 700 + number % 50,
-                "hour": start.hour,
-                "temp": temp if temp is not None else 30 + number % 20,
-                "dewp": 20 + number % 10,
-                "humid": 50 + number % 30,
-                "wind_speed": number % 15,
-                "precip": 0,
-                "pressure": 1000 + number % 20,
-                "visib": 10,
-                "dep_delay": number % 40 - 5,
-                "arr_delay": "" if number % 25 == 0 else number % 60 - 20,
-                "landed_at": f"{start + timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}",
-            }
-        )
-    return made
-
-
-def as_csv(made, columns=COLUMNS):
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row[name] for name in COLUMNS] for row in made)
-    return out.getvalue().encode()
-
-
-@pytest.fixture(scope="session")
-def plan_document():
-    return Plan(
-        config=PipelineConfig.from_toml(FLIGHTS / "pipeline.toml", "dev"),
-        contract=ContractPlan.from_json(compile_contract(FLIGHTS / "contract.yaml")),
-        feature_document=compile_feature_set(FLIGHTS / "features.py", "flight_delay"),
-        code_version="test",
-    ).to_json()
 
 
 @pytest.fixture
-def pipeline(aws, load, context, plan_document, tmp_path):
-    """Buckets, tables and functions of one pipeline, and the steps of the ingestion machine over them."""
-    configure = configurator(plan_document, tmp_path / "plan.json")
-    configure()
-    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
-    drops, lake, ledger, state = (aws.name(name) for name in ("drops", "lake", "ledger", "state"))
-    for bucket in (drops, lake):
-        s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=drops, VersioningConfiguration={"Status": "Enabled"})
-    create_tables(dynamodb, ledger, state)
-    database = aws.name("db").replace("-", "_")
-    aws.client("glue").create_database(DatabaseInput={"Name": database})
-    machine = aws.client("stepfunctions").create_state_machine(
-        name=aws.name("ingestion"),
-        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
-        roleArn="arn:aws:iam::123456789012:role/test",
-    )["stateMachineArn"]
-    environment = {
-        "PIPELINE_DIR": str(tmp_path),
-        "LAKE_BUCKET": lake,
-        "LEDGER_TABLE": ledger,
-        "STATE_TABLE": state,
-        "GLUE_DATABASE": database,
-        "INGESTION_MACHINE": machine,
-    }
-
-    def call(name, event):
-        return load(f"functions.{name}.handler", **environment)(event, context)
-
-    def deliver(body, key="drops/flights/1.csv"):
-        put = s3.put_object(Bucket=drops, Key=key, Body=body)
-        return notification(drops, key, put["VersionId"], put["ETag"].strip('"'), len(body))
-
-    def arrive(body, key="drops/flights/1.csv"):
-        """A drop that was received, as the machine gets it."""
-        message = deliver(body, key)
-        call("receive_drop", as_messages([message]))
-        [found] = notifications.parse(message)[0].notifications
-        return envelope.inspect(found, dataset="flights", maximum_mebibytes=100)[0].to_json()
-
-    def judge(drop):
-        planned = call("plan_shards", {"drop": drop})
-        reports = [
-            call("validate_shard", {"drop": drop, "plan": {**planned, "shards": []}, "shard": shard})
-            for shard in planned["shards"]
-        ]
-        return reports, call("judge_drop", {"drop": drop, "reports": reports})
-
-    def record(drop):
-        reports, verdict = judge(drop)
-        return call("record_dataset_version", {"drop": drop, "reports": reports, "verdict": verdict})
-
-    def ledger_row(drop_id):
-        item = dynamodb.get_item(TableName=ledger, Key={"drop_id": {"S": drop_id}})["Item"]
-        return {name: next(iter(value.values())) for name, value in item.items()}
-
-    def ledger_rows():
-        return dynamodb.scan(TableName=ledger)["Items"]
-
-    return SimpleNamespace(
-        configure=configure,
-        s3=s3,
-        lake=lake,
-        database=database,
-        state=state,
-        machine=machine,
-        call=call,
-        deliver=deliver,
-        arrive=arrive,
-        judge=judge,
-        record=record,
-        ledger_row=ledger_row,
-        ledger_rows=ledger_rows,
-    )
-
-
-def configurator(plan_document, path):
-    def configure(**ingestion):
-        config = plan_document["config"]
-        changed = {**config, "ingestion": {**config["ingestion"], **ingestion}}
-        path.write_text(json.dumps({**plan_document, "config": changed}))
-
-    return configure
-
-
-def create_tables(dynamodb, ledger, state):
-    dynamodb.create_table(
-        TableName=ledger,
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("drop_id", "dataset", "received_at")
-        ],
-        KeySchema=[{"AttributeName": "drop_id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-time",
-                "KeySchema": [
-                    {"AttributeName": "dataset", "KeyType": "HASH"},
-                    {"AttributeName": "received_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    dynamodb.create_table(
-        TableName=state,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
-def notification(bucket, key, version_id, etag, size):
-    found = {"key": key, "size": size, "etag": etag, "version-id": version_id, "sequencer": "01"}
-    detail = {"bucket": {"name": bucket}, "object": found, "reason": "PutObject"}
-    return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
-
-
-def as_messages(notifications):
-    return {
-        "Records": [
-            {"messageId": f"m{number}", "eventSource": "aws:sqs", "body": json.dumps(body)}
-            for number, body in enumerate(notifications)
-        ]
-    }
+def pipeline(aws, load, context, tmp_path):
+    return account(aws, load, context, tmp_path)
 
 
 def test_a_good_drop_becomes_a_dataset_version_once(pipeline):
@@ -220,7 +32,7 @@ def test_a_version_holds_the_rows_of_the_drops_before_it(pipeline):
     first = pipeline.record(pipeline.arrive(as_csv(rows(120))))
     second = pipeline.record(pipeline.arrive(as_csv(rows(110, first=120)), "drops/flights/2.csv"))
 
-    catalog = Catalog(pipeline.s3, lake_bucket=pipeline.lake, database=pipeline.database)
+    catalog = pipeline.catalog()
     assert second["total_rows"] == 230 and second["version"] != first["version"]
     newest = catalog.read("flights", columns=["flight_id"])
     assert sorted(newest["flight_id"].to_pylist()) == sorted(row["flight_id"] for row in rows(230))
@@ -246,7 +58,7 @@ def test_a_renamed_column_and_celsius_are_quarantined_with_reasons_down_to_rows(
     assert by_rule["range"]["column"] == "temp" and by_rule["range"]["failed_rows"] == 120
     assert by_rule["range"]["first_rows"][:3] == [1, 2, 3]
     assert by_rule["range"]["first_values"][0] == "-3.0"
-    report = json.loads(pipeline.s3.get_object(Bucket=pipeline.lake, Key=answer["report_key"])["Body"].read())
+    report = json.loads(pipeline.kept(answer["report_key"]))
     assert report["drop"] == drop and report["verdict"] == verdict
     row = pipeline.ledger_row(drop["drop_id"])
     assert row["state"] == "quarantined" and "column `dest` is missing" in row["reason"]
@@ -275,7 +87,7 @@ def test_a_verdict_on_the_worst_of_drops_fits_between_states(pipeline):
     reports, verdict = pipeline.judge(pipeline.arrive(as_csv(nonsense)))
     assert verdict["status"] == "quarantine"
     assert len(json.dumps({"verdict": verdict, "reports": reports})) < 200_000
-    full = json.loads(pipeline.s3.get_object(Bucket=pipeline.lake, Key=verdict["report_key"])["Body"].read())
+    full = json.loads(pipeline.kept(verdict["report_key"]))
     assert len(full["reasons"]) == verdict["checks_failed"]
 
 
@@ -340,7 +152,7 @@ def test_a_drop_claimed_but_never_started_is_started_when_it_is_delivered_again(
     pipeline.call("receive_drop", as_messages([message]))
     [row] = pipeline.ledger_rows()
     aws.client("dynamodb").update_item(  # as if the function had died between the claim and the start
-        TableName=row_table(pipeline),
+        TableName=pipeline.ledger,
         Key={"drop_id": row["drop_id"]},
         UpdateExpression="SET #state = :received REMOVE execution_arn",
         ExpressionAttributeNames={"#state": "state"},
@@ -350,12 +162,6 @@ def test_a_drop_claimed_but_never_started_is_started_when_it_is_delivered_again(
     [row] = pipeline.ledger_rows()
     assert row["state"]["S"] == "running"
     assert row["execution_arn"]["S"].endswith(f":drop-{row['drop_id']['S']}")
-
-
-def row_table(pipeline):
-    import functions.receive_drop
-
-    return functions.receive_drop.ledger.table
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Notifications come twice and in any order, and keys are overwritten: each version is ingested once."""
 
 import json
+import random
 import time
 from urllib.parse import quote_plus
 
@@ -52,8 +53,9 @@ def deliver(place, tidegate, *messages):
     """Send messages to the queue of drops and wait until each was looked at and claimed nothing."""
     sqs, queue = place.client("sqs"), place.outputs["DropQueueUrl"]
     before = refusals(tidegate)
-    for message in messages:
-        sqs.send_message(QueueUrl=queue, MessageBody=message)
+    for start in range(0, len(messages), 10):
+        entries = [{"Id": str(i), "MessageBody": m} for i, m in enumerate(messages[start : start + 10])]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
     end = time.monotonic() + WAIT_SECONDS
     while refusals(tidegate) < before + len(messages):
         assert time.monotonic() < end, "messages were not handled"
@@ -103,6 +105,31 @@ def test_a_notification_that_comes_again_late_and_in_other_forms_changes_nothing
     assert [len(executions(pipeline, row)) for row in overwritten] == [1, 1]
     same_key = [row for row in ledger.entries(pipeline) if row["key"] == first["key"]]
     assert len(same_key) == 2
+
+
+def test_a_thousand_shuffled_notifications_leave_one_row_for_each_version(
+    pipeline, flights, some_flights, tidegate
+):
+    keys = ["drops/flights/again.csv", *(f"drops/flights/again-{n % 13}.txt" for n in range(39))]
+    bodies = [flights.to_csv(some_flights(7)), *(b"no rows %d" % n for n in range(39))]
+    rows = []
+    for number, (key, body) in enumerate(zip(keys, bodies, strict=True)):
+        answer = pipeline.client("s3").put_object(Bucket=pipeline.outputs["DropsBucket"], Key=key, Body=body)
+        found = {"key": key, "size_bytes": len(body), "version_id": answer["VersionId"]}
+        found |= {"bucket": pipeline.outputs["DropsBucket"], "sequencer": f"{number:018X}"}
+        rows.append(found | {"etag": answer["ETag"].strip('"')})
+    messages = [form(row) for row in rows for form in (as_eventbridge, as_s3)] * 13
+    random.Random(3).shuffle(messages)
+    assert len(messages) > 1000
+    deliver(pipeline, tidegate, *messages)
+    settled(pipeline, {(row["key"], row["version_id"]) for row in rows})
+    mine = [row for row in ledger.entries(pipeline) if row["key"] in keys]
+    assert sorted((row["key"], row["version_id"]) for row in mine) == sorted(
+        (row["key"], row["version_id"]) for row in rows
+    )
+    [recorded] = [row for row in mine if row["key"] == keys[0]]
+    assert recorded["state"] == "recorded", recorded["reason"]
+    assert len(executions(pipeline, recorded)) == 1
 
 
 def test_a_version_deleted_before_it_was_read_ends_with_a_reason(pipeline, flights, some_flights):

@@ -27,12 +27,11 @@ class Ledger:
     dynamodb: "DynamoDBClient"
     table: str
 
-    def claim(self, drop: Drop, *, sequencer: str, state: State = "received", reason: str = "") -> bool:
+    def claim(self, drop: Drop, *, state: State = "received", reason: str = "") -> bool:
         """Write the row of a drop that has none. False when it has one: someone else was first."""
         now = _now()
         item = {
             **drop.to_json(),
-            "sequencer": sequencer,
             "state": state,
             "reason": reason,
             "received_at": now,
@@ -65,6 +64,10 @@ class Ledger:
         except ClientError as error:
             if not _is_refused(error):
                 raise
+
+    def note(self, drop_id: str, **attributes: Any) -> None:
+        """Add what is known of a drop on its way; its state stays."""
+        self._update(drop_id, attributes)
 
     def finish(self, drop_id: str, state: State, reason: str, **attributes: Any) -> None:
         """Give the row its last state and what is known by then. Repeating it changes nothing."""

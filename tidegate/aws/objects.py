@@ -4,23 +4,43 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tidegate.messages import Drop
+from botocore.exceptions import ClientError
+
+from tidegate.messages import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
+_ABSENT = (403, 404)
 
 
-def open_drop(s3: "S3Client", drop: Drop) -> BinaryIO:
-    """Random access to the very version that a drop is, though newer ones may exist."""
-    return io.BufferedReader(_VersionReader(s3, drop))
+def open_version(s3: "S3Client", found: ObjectVersion) -> BinaryIO:
+    """Random access to this very version, though newer ones may exist."""
+    return io.BufferedReader(_VersionReader(s3, found))
+
+
+def newest_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | None:
+    """What is under a key now; None when nothing is (S3 says 403 to those who may not list the bucket)."""
+    try:
+        found = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _ABSENT:
+            return None
+        raise
+    return ObjectVersion(
+        bucket=bucket,
+        key=key,
+        version_id=found.get("VersionId", ""),
+        etag=found["ETag"].strip('"'),
+        size_bytes=found["ContentLength"],
+    )
 
 
 class _VersionReader(io.RawIOBase):
     """Reads in ranges; at most 8 MiB are held."""
 
-    def __init__(self, s3: "S3Client", drop: Drop) -> None:
+    def __init__(self, s3: "S3Client", drop: ObjectVersion) -> None:
         self.s3 = s3
         self.size = drop.size_bytes
         self.position = 0

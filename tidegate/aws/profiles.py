@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidegate.aws import objects
+from tidegate.messages import Drop, Verdict
 from tidegate.profile import Profile
 
 if TYPE_CHECKING:
@@ -26,6 +27,22 @@ def get_table(s3: "S3Client", bucket: str, key: str, columns: list[str] | None =
 
 def put_profile(s3: "S3Client", bucket: str, key: str, profile: Profile) -> None:
     put_table(s3, bucket, key, profile.to_table())
+
+
+def put_drop_profile(
+    s3: "S3Client", bucket: str, key: str, profile: Profile, *, drop: Drop, verdict: Verdict
+) -> None:
+    """A profile as a file of the profiles table: each row says which drop it is of and how that was judged."""
+    table = profile.to_table()
+    facts = {
+        "drop_id": drop.drop_id,
+        "object_key": drop.key,
+        "arrived_at": drop.arrived_at,
+        "verdict": verdict.status,
+    }
+    for name, value in facts.items():
+        table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+    put_table(s3, bucket, key, table)
 
 
 def get_profile(s3: "S3Client", bucket: str, key: str) -> Profile:
