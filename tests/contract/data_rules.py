@@ -232,7 +232,7 @@ def distinct(data: Data, a: Arguments, *, within: bool, all_of: bool) -> Outcome
 
 
 def column_set(data: Data, names: list[str] | None, *, exact: bool) -> Outcome:
-    """The contract's columns against those of the drop."""
+    """The contract's columns against those of the drop, in any order: a contract has names, not places."""
     columns = tuple(Column(name=name, type="string") for name in names or ())
     checks, _ = run(data, columns, Rule(kind="columns"))
     missing = [column.name for column in columns if column.name not in checks.present]

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 POPULATION = "they divide by n - 1, we by n, as SageMaker's statistics do"
 OF_ALL_ROWS = "`mostly` is of the rows that have a value, a percentage of ODCS is of all rows"
+BOTH_MISSING = "both_values_are_missing_set_by_default"
 DISAGREE = {
     ("column_stdev_to_be_between", "positive_test__exact_min_and_max"): POPULATION,
     (
@@ -44,8 +45,7 @@ DISAGREE = {
     ): "they count every row of a repeated key, we those after the first",
     (
         "column_pair_values_to_be_equal",
-        "a_negative_example_with_mismatched_null_values_and_ignore_row_if__"
-        "both_values_are_missing_set_by_default",
+        f"a_negative_example_with_mismatched_null_values_and_ignore_row_if__{BOTH_MISSING}",
     ): "a missing value differs from any other there, here such a row is not compared",
 }
 
@@ -133,7 +133,7 @@ def results():
 
 
 def shares(results):
-    """Of the cases that apply: those that agree; the same with the rules that we lack as failures; with filters too."""
+    """Of the cases that apply, those that agree; with rules that we lack as failures; with filters too."""
     agree, disagree, aside = results
     lacking = sum(aside[name] for name, (_, why) in OTHER_DOMAIN.items() if why == LACKING)
     applying = len(agree) + len(disagree)
@@ -144,7 +144,7 @@ def told(results):
     agree, disagree, aside = results
     share, with_lacking, with_filters = shares(results)
     yield f"{len(agree)} of {len(agree) + len(disagree)} data rules agree ({share:.1%})"
-    yield f"({with_lacking:.1%} if rules that we lack count as failures, {with_filters:.1%} if filters do too)"
+    yield f"({with_lacking:.1%} with rules that we lack as failures, {with_filters:.1%} with filters too)"
     yield from (f"  disagrees: {' '.join(name)}: {DISAGREE.get(name)}" for name in disagree)
     for what, count in sorted(aside.items()):
         yield f"  {count} do not apply: {what}" + (

@@ -160,4 +160,5 @@ def _smallest(bound: Bound, kind: type[np.floating[Any]], *, above: bool) -> flo
         is_too_small = float(near) < bound or (above and float(near) == bound)
     else:
         is_too_small = above
-    return float(np.nextafter(near, kind(math.inf)) if is_too_small else near)
+    with np.errstate(over="ignore"):  # above the largest float lies infinity
+        return float(np.nextafter(near, kind(math.inf)) if is_too_small else near)
