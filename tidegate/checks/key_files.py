@@ -24,7 +24,7 @@ from tidegate.profile.distinct import Hashes
 
 PARTITIONS = 32
 RUN_ROWS = 1 << 18
-_SHIFT = np.uint64(64 - 5)  # leaves the bits that tell the partition
+_SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())  # leaves the bits that tell the partition
 _MEMORY_BYTES = 2 * RUN_ROWS * 16  # of a spill that needs no disk yet
 _CROWDED = 2 * RUN_ROWS // PARTITIONS  # entries of one partition in a run; only repeated keys fill it so
 _KEPT = FIRST_ROWS + 1  # rows of each key in a crowded partition: the first, and those to be shown
