@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker, KeyFile, merge_checks, repeated, with_count
-from tidegate.checks.bad_rows import bad_rows_schema
+from tidegate.checks.bad_rows import _combinations, bad_rows_schema
 from tidegate.checks.keys import read_keys
 from tidegate.contract.plan import BadRows, Column, Condition, ContractPlan, Rule
 from tidegate.readers import plan_shards, read_batches
@@ -262,6 +262,14 @@ def test_a_bad_row_says_which_rules_it_breaks_and_what_was_no_number():
         {"_row": 2, "_reasons": "plan: length; plan: enum; age: not_enum; age: range"},
         {"_row": 3, "_reasons": "age: type; id: pattern; id: not_pattern; age was 'old'"},
     ]
+
+
+@given(rules=st.integers(1, 20), rows=st.integers(1, 50), seed=st.integers(0, 99))
+def test_combinations_of_broken_rules_are_those_of_the_rows(rules, rows, seed):
+    breaks = np.random.default_rng(seed).random((rules, rows)) < 0.2
+    known, which = _combinations(breaks)
+    assert (known[which] == breaks.T).all()
+    assert len(np.unique(known, axis=0)) == len(known)
 
 
 def test_a_declared_stand_in_is_a_missing_value_and_no_wrong_type():

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.checks.masks import Broken
+from tidegate.checks.masks import Broken, Mask
 from tidegate.contract.plan import Rule
 from tidegate.readers.batch import Batch
 
@@ -46,16 +46,25 @@ def set_aside(batch: Batch, broken: Sequence[tuple[Rule, Broken]]) -> SetAside |
         return None
     breaks = np.stack([found.mask for _, found in broken])
     positions = np.flatnonzero(breaks.any(axis=0))
-    # Few combinations of rules are broken together, so each is put into words once.
-    combinations, which = np.unique(breaks[:, positions], axis=1, return_inverse=True)
+    combinations, which = _combinations(breaks[:, positions])
     labels = [f"{', '.join(rule.columns)}: {rule.kind}" for rule, _ in broken]
     texts = [
         "; ".join(label for label, is_broken in zip(labels, combination, strict=True) if is_broken)
-        for combination in combinations.T
+        for combination in combinations
     ]
-    reasons = [texts[index] for index in which.ravel().tolist()]
+    reasons = [texts[index] for index in which.tolist()]
     _quote_wrong_types(batch, broken, positions, reasons)
     return SetAside(positions=positions, reasons=tuple(reasons))
+
+
+def _combinations(breaks: Mask) -> tuple[Mask, NDArray[np.int32]]:
+    """Combinations of broken rules, and which of them each row has: they are few, so each is worded once."""
+    rules, rows = breaks.shape
+    packed = np.ascontiguousarray(np.packbits(breaks, axis=0).T)
+    width = packed.shape[1]
+    column = pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(packed)]).dictionary_encode()
+    known = np.frombuffer(b"".join(column.dictionary.to_pylist()), np.uint8).reshape(-1, width)
+    return np.unpackbits(known, axis=1, count=rules).astype(bool), column.indices.to_numpy()
 
 
 def _quote_wrong_types(
