@@ -145,6 +145,8 @@ def test_a_type_or_option_that_cannot_be_judged_is_refused_with_its_line(tmp_pat
     [
         ("logicalType: integer, logicalTypeOptions: {minimum: 9007199254740993}", 2**53 + 1, None, (0, 0)),
         ("logicalType: integer, logicalTypeOptions: {minimum: 1.0}", 1, None, (0, 0)),
+        ("logicalType: number, logicalTypeOptions: {format: f32, maximum: 20000000}", None, 2.0e7, (0, 0)),
+        ("logicalType: number, logicalTypeOptions: {format: f32, maximum: 20000}", None, 20000, (0, 0)),
         ("logicalType: integer, logicalTypeOptions: {minimum: 0.5, maximum: 9.5}", 1, 9, (0, 0)),
         (
             "logicalType: integer, logicalTypeOptions: {exclusiveMinimum: -0.5, exclusiveMaximum: 9.5}",

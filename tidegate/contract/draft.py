@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
 from tidegate.contract.plan import Column
-from tidegate.contract.values import decimal_places, integer_limits
+from tidegate.contract.values import decimal_places, exact, integer_limits
 from tidegate.profile import ColumnProfile
 
 VALID_VALUES = 50  # so many different texts, at most, are taken for the only ones there are
@@ -17,6 +17,7 @@ KEY_ROWS = 10  # fewer rows do not tell a key from chance
 _REPEATS = 2  # rows that each valid value has on average, at least
 _TEXT_LENGTH = 80
 _EXACT = Context(prec=60)
+_LAST_PLACE = Decimal(2) ** -50
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}  # by YAML 1.1
@@ -206,11 +207,13 @@ def limits(seen: Seen) -> tuple[str | None, str | None]:
     profile, column = seen.profile, seen.column
     if profile.minimum is None or profile.maximum is None:
         return None, None
-    low, high = _exact(profile.minimum, column, -math.inf), _exact(profile.maximum, column, math.inf)
+    low, high = exact(profile.minimum), exact(profile.maximum)
     if seen.is_unique:  # identifiers go on beyond those seen
         return ("0" if low >= 0 else None), None
     if column.type == "integer" and low >= 0 and high <= 1:
         return "0", "1"
+    if decimal_places(column) and high - low <= max(abs(low), abs(high)) * _LAST_PLACE:
+        low = high  # the profile may have rounded decimals to floats: so near, they are one value
     wide_low, wide_high = widened(low, high, is_whole=column.type == "integer")
     least, greatest = _held(column)
     return (
@@ -232,13 +235,6 @@ def widened(low: Decimal, high: Decimal, *, is_whole: bool) -> tuple[Decimal, De
         max(wide_low, Decimal(0)) if low >= 0 else wide_low,
         min(wide_high, Decimal(0)) if low < 0 and high <= 0 else wide_high,
     )
-
-
-def _exact(bound: Any, column: Column, outwards: float) -> Decimal:
-    if not isinstance(bound, float):
-        return Decimal(bound)
-    # A decimal may have been rounded to a float: the next one lies beyond it.
-    return Decimal(repr(math.nextafter(bound, outwards) if decimal_places(column) else bound))
 
 
 def _held(column: Column) -> tuple[Decimal | None, Decimal | None]:

@@ -15,7 +15,6 @@ from tidegate.contract.plan import Column
 PlanValue = int | float | str | bool
 _EXACT = Context(prec=100)
 _INT64 = 2**63
-_EXACT_FLOATS = 2**53
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -110,7 +109,8 @@ def _number(column: Column, value: float | Decimal, *, rounding: str | None) -> 
     places = decimal_places(column)
     if column.type == "number" and places is None:
         nearest = float(value)
-        return int(nearest) if nearest == int(nearest) and abs(nearest) <= _EXACT_FLOATS else nearest
+        largest = 2**24 if column.format == "f32" else 2**53  # above it not every integer is a float
+        return int(nearest) if nearest.is_integer() and abs(nearest) <= largest else nearest
     digits, scale = places or (19, 0)
     try:
         cut = number.quantize(Decimal(1).scaleb(-scale), rounding=rounding, context=_EXACT)
