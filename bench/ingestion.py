@@ -6,7 +6,6 @@ cloud keeps objects in it.
 """
 
 import contextlib
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -82,10 +81,10 @@ def _peaks(cloud: int) -> dict[str, int]:
 
 def _below(root: int) -> list[int]:
     parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            after_name = (process / "stat").read_text().rpartition(")")[2]
+            parents[int(process.name)] = int(after_name.split()[1])
     found, todo = [], [root]
     while todo:
         children = [pid for pid, parent in parents.items() if parent in todo]

@@ -1,42 +1,39 @@
-"""JudgeDrop: merge what the shards found, compare with the past, and decide.
+"""JudgeDrop: put together what the shards found, compare with the past, decide, and write the report.
 
 Invoked by  state JudgeDrop of step_functions/ingestion.asl.json
-Takes       {drop: messages.Drop, reports: [messages.ShardReport]}
+Takes       {drop: messages.Drop, plan: messages.ShardPlan without shards, reports: [messages.ShardReport]}
 Returns     messages.Verdict, cut to fit between states; in full in the lake
 Raises      nothing on purpose
 Needs       s3:GetObject on staging/, profiles/ and training/ of the lake;
-            s3:PutObject on profiles/ and reports/ of the lake; dynamodb:Query on the ledger and its index;
-            dynamodb:GetItem on the state table; sagemaker:DescribeModelPackage on the model package group;
+            s3:PutObject on profiles/ and reports/ of the lake; dynamodb:UpdateItem on the ledger and
+            dynamodb:Query on its index; dynamodb:GetItem on the state table;
+            sagemaker:DescribeModelPackage on the model package group;
             PIPELINE_DIR, LAKE_BUCKET, LEDGER_TABLE, STATE_TABLE
 """
 
-import contextlib
-import itertools
 import os
-import tempfile
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import boto3
-import numpy as np
-import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from numpy.typing import NDArray
 
-from tidegate import lake_keys
+from tidegate import lake_keys, monitor_files, report
 from tidegate.aws import objects, registry
 from tidegate.aws.ledger import Ledger
-from tidegate.aws.profiles import get_profile, put_profile
+from tidegate.aws.past_drops import PastDrops, remembered
+from tidegate.aws.profiles import get_profile, put_drop_profile
+from tidegate.aws.shards import Shards
 from tidegate.aws.state import State
-from tidegate.checks import Checks, KeyFile, merge_checks, repeated, with_count
-from tidegate.checks.keys import Key, read_keys
-from tidegate.checks.repeats import Fetch
-from tidegate.messages import Drop, ShardReport
+from tidegate.drift import Reference
+from tidegate.messages import Drop, ObjectVersion, ShardPlan, ShardReport
 from tidegate.plan import Plan
-from tidegate.profile import Profile, merge
-from tidegate.verdict import judge, shortened
+from tidegate.profile import Profile
+from tidegate.verdict import Judgement, judge, shortened
 
 logger = Logger()
 metrics = Metrics()
@@ -48,88 +45,52 @@ dynamodb = boto3.client("dynamodb")
 ledger = Ledger(dynamodb, os.environ["LEDGER_TABLE"])
 state = State(dynamodb, os.environ["STATE_TABLE"])
 
-_HISTORY = 14  # accepted drops that a new one is compared with; reading each takes some 30 ms
+Parts = list[tuple[ObjectVersion, int]]
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    drop = Drop.from_json(event["drop"])
-    reports = sorted((ShardReport.from_json(r) for r in event["reports"]), key=lambda report: report.index)
-    profile = merge([get_profile(s3, lake_bucket, report.profile_key) for report in reports])
-    profile_key = lake_keys.profile(drop.dataset, drop.drop_id)
-    put_profile(s3, lake_bucket, profile_key, profile)
-    verdict = judge(
+    drop, planned = Drop.from_json(event["drop"]), ShardPlan.from_json(event["plan"])
+    reports = [ShardReport.from_json(found) for found in event["reports"]]
+    parts = _parts(planned, reports)
+    if parts:  # a manifest's own size says nothing
+        drop = replace(drop, size_bytes=sum(part.size_bytes for part, _ in parts))
+    shards = Shards(s3, lake_bucket, drop, reports)
+    profile, past = shards.profile(), PastDrops(ledger, drop)
+    judgement = judge(
         plan.contract,
-        _checks(reports),
+        shards.checks(plan.contract),
         profile,
-        history=_history(drop),
-        baseline=_baseline(),
+        drop=drop,
+        history=past.history,
+        references=[found for found in (past.recent(s3, lake_bucket), _baseline()) if found is not None],
         drift_warning_psi=plan.config.ingestion.drift_warning_psi,
-        profile_key=profile_key,
-        report_key=lake_keys.report(drop),
+        event_column=plan.features.source.event_ts,
+        profile_key=lake_keys.profile(drop),
+        report_key=lake_keys.report(drop, "verdict.json"),
     )
-    objects.put_json(s3, lake_bucket, verdict.report_key, verdict.to_json())
+    _keep(drop, judgement, profile, past, parts, shards=len(reports))
+    verdict = judgement.verdict
     metrics.add_metric("DropsJudged", MetricUnit.Count, 1)
     metrics.add_metric("DropsRefused", MetricUnit.Count, int(verdict.status == "quarantine"))
-    logger.info(
-        "judged a drop",
-        extra={
-            "key": drop.key,
-            "status": verdict.status,
-            "rows": verdict.rows,
-            "reasons": len(verdict.reasons),
-        },
-    )
+    facts = {"key": drop.key, "status": verdict.status, "rows": verdict.rows, "reasons": len(verdict.reasons)}
+    logger.info("judged a drop", extra=facts)
     return shortened(verdict).to_json()
 
 
-def _checks(reports: list[ShardReport]) -> Checks:
-    """Of all shards, with the counts of rules that look across them."""
-    merged = merge_checks(
-        [Checks.from_json(objects.get_json(s3, lake_bucket, r.checks_key)) for r in reports]
-    )
-    rules = [index for index, rule in enumerate(plan.contract.rules) if rule.kind == "unique"]
-    if not rules:
-        return merged
-    rows_before = list(itertools.accumulate((report.rows for report in reports), initial=0))[:-1]
-    with contextlib.ExitStack() as stack:
-        files = [KeyFile(_download(stack, str(report.keys_key))) for report in reports]
-        for index in rules:
-            columns = plan.contract.rules[index].columns
-            found = repeated(index, files, rows_before=rows_before, fetch=_fetch(reports, columns))
-            merged = with_count(merged, index, found)
-    return merged
+def _parts(planned: ShardPlan, reports: list[ShardReport]) -> Parts:
+    """The objects of a manifest, each with its number of rows; none for a drop of one object."""
+    if planned.objects_key is None:
+        return []
+    rows: Counter[int] = Counter()
+    for found in reports:
+        rows[found.object] += found.rows
+    listed = objects.get_json(s3, lake_bucket, planned.objects_key)
+    return [(ObjectVersion.from_json(item), rows[index]) for index, item in enumerate(listed)]
 
 
-def _fetch(reports: list[ShardReport], columns: tuple[str, ...]) -> Fetch:
-    """Reads keys of a shard's rows."""
-
-    def fetch(shard: int, rows: NDArray[np.int64]) -> list[Key]:
-        with contextlib.ExitStack() as stack:
-            return read_keys(pq.ParquetFile(_download(stack, reports[shard].rows_key)), columns, rows)
-
-    return fetch
-
-
-def _download(stack: contextlib.ExitStack, key: str) -> BinaryIO:
-    file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
-    s3.download_fileobj(lake_bucket, key, file)
-    file.seek(0)
-    return file
-
-
-def _history(drop: Drop) -> list[Profile]:
-    """Profiles of the drops accepted before, newest first."""
-    rows = ledger.recorded(drop.dataset, _HISTORY + 1)
-    earlier = [row["drop_id"] for row in rows if row["drop_id"] != drop.drop_id]
-    return [
-        get_profile(s3, lake_bucket, lake_keys.profile(drop.dataset, drop_id))
-        for drop_id in earlier[:_HISTORY]
-    ]
-
-
-def _baseline() -> Profile | None:
+def _baseline() -> Reference | None:
     """Of the rows that the champion learned from."""
     champion = state.champion()
     if champion is None:
@@ -138,4 +99,34 @@ def _baseline() -> Profile | None:
     if uri is None:
         return None  # a package registered by hand need not have one
     bucket, prefix = objects.split_uri(uri)
-    return get_profile(s3, bucket, f"{prefix}profile.parquet")
+    profile = get_profile(s3, bucket, f"{prefix}profile.parquet")
+    return Reference(against="the champion's training rows", profile=profile, kind="baseline", id=uri)
+
+
+def _keep(
+    drop: Drop, judgement: Judgement, profile: Profile, past: PastDrops, parts: Parts, *, shards: int
+) -> None:
+    """Write the profile, the verdict in full, the page and Model Monitor's files; note them in the ledger."""
+    verdict = judgement.verdict
+    put_drop_profile(s3, lake_bucket, verdict.profile_key, profile, drop=drop, verdict=verdict)
+    documents = {
+        "verdict.json": verdict.to_json(),
+        "statistics.json": monitor_files.statistics(profile),
+        "constraints.json": monitor_files.contract_constraints(plan.contract),
+        "constraint_violations.json": monitor_files.verdict_violations(plan.contract, verdict.reasons),
+    }
+    for name, document in documents.items():
+        objects.put_json(s3, lake_bucket, lake_keys.report(drop, name), document)
+    page_key = lake_keys.report(drop, "report.html")
+    page = report.render(judgement, profile, drop=drop, plan=plan.contract, history=past.history, parts=parts)
+    s3.put_object(
+        Bucket=lake_bucket, Key=page_key, Body=page.encode(), ContentType="text/html; charset=utf-8"
+    )
+    shifted = judgement.out_of_line if drop.acceptance is not None else ()
+    ledger.note(
+        drop.drop_id,
+        shards=shards,
+        verdict_key=verdict.report_key,
+        page_key=page_key,
+        **remembered(judgement.figures, shifted, profile_key=verdict.profile_key),
+    )

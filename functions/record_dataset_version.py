@@ -5,13 +5,13 @@ Takes       {drop: messages.Drop, reports: [messages.ShardReport], verdict: mess
 Returns     messages.DatasetVersion
 Raises      DatasetConflictError (retried by the state machine), SchemaConflictError (the drop is quarantined)
 Needs       s3:GetObject on staging/, profiles/ and warehouse/ of the lake; s3:PutObject on warehouse/ and
-            quarantine/ of the lake; glue:GetDatabase, glue:GetTable, glue:CreateTable and glue:UpdateTable on the database and
-            its tables; dynamodb:UpdateItem on the ledger;
+            quarantine/ of the lake, s3:DeleteObject on its tables' metadata; glue:GetDatabase, glue:GetTable,
+            glue:CreateTable and glue:UpdateTable on the database and its tables; dynamodb:UpdateItem on the ledger;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, LEDGER_TABLE
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ s3 = boto3.client("s3")
 catalog = Catalog(s3, lake_bucket=lake_bucket, database=os.environ["GLUE_DATABASE"])
 ledger = Ledger(boto3.client("dynamodb"), os.environ["LEDGER_TABLE"])
 
-replaces = plan.config.ingestion.overwrites == "replace"
+versions_replace = plan.config.ingestion.overwrites == "replace"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -87,10 +87,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _append(drop: Drop, verdict: Verdict, reports: Sequence[ShardReport]) -> Snapshot:
-    def describe(parent: Snapshot | None) -> Mapping[str, str]:
+    def describe(parent: Snapshot | None, gone: Sequence[Snapshot]) -> Mapping[str, str]:
         parent_version = parent.version if parent else ""
+        replaced = [state.version for state in gone]
         properties = {
-            VERSION: content_address(parent_version, drop, plan.contract.hash),
+            VERSION: content_address(parent_version, drop, plan.contract.hash, replaced),
             DROP: drop.drop_id,
             CONTRACT: plan.contract.hash,
             VERDICT: verdict.status,
@@ -107,12 +108,12 @@ def _append(drop: Drop, verdict: Verdict, reports: Sequence[ShardReport]) -> Sna
         [_into_table(drop, report) for report in reports if report.rows > report.bad_rows],
         key=drop.drop_id,
         describe=describe,
-        replaces=(lambda states: _older(drop, states)) if replaces else None,
+        replaces=(lambda states: _older(drop, states)) if versions_replace else None,
     )
 
 
-def _older(drop: Drop, states: Iterable[Snapshot]) -> list[str]:
-    """Drops of earlier versions of the same object.
+def _older(drop: Drop, states: Sequence[Snapshot]) -> list[Snapshot]:
+    """What earlier versions of the same object were recorded as.
 
     Raises:
         _SupersededError: a later version is recorded already: these rows come too late.
@@ -123,7 +124,7 @@ def _older(drop: Drop, states: Iterable[Snapshot]) -> list[str]:
             continue
         if is_later(state.properties.get(SEQUENCER, ""), drop.sequencer):
             raise _SupersededError(state.drop_id)
-        found.append(state.drop_id)
+        found.append(state)
     return found
 
 

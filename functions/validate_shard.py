@@ -10,11 +10,13 @@ Needs       s3:GetObjectVersion on the drops; s3:GetObject and s3:PutObject on s
 
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 import boto3
+import pyarrow as pa
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,7 +25,8 @@ from tidegate import lake_keys
 from tidegate.arrow_types import arrow_schema
 from tidegate.aws import objects
 from tidegate.aws.profiles import put_profile
-from tidegate.checks import Checker, bad_rows_schema
+from tidegate.checks import Checker
+from tidegate.checks.bad_rows import bad_rows_schema
 from tidegate.messages import Drop, ObjectVersion, Shard, ShardPlan, ShardReport
 from tidegate.plan import Plan
 from tidegate.profile import ProfileBuilder
@@ -49,7 +52,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with ExitStack() as files:
         rows_file, bad_file = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         with RowFile(rows_file, schema) as good, RowFile(bad_file, bad_rows_schema(schema)) as bad:
-            _stream(found, shard, checker, profile, good, bad)
+            for rows, bad_rows in _checked(found, shard, checker):
+                profile.add(rows)
+                good.add(rows)
+                if bad_rows is not None:
+                    bad.add(bad_rows)
         _upload(rows_file, lake_keys.staged(drop, shard.index, "rows.parquet"))
         if bad.rows:
             _upload(bad_file, lake_keys.staged(drop, shard.index, "bad-rows.parquet"))
@@ -60,9 +67,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     checks_key = lake_keys.staged(drop, shard.index, "checks.json")
     objects.put_json(s3, lake_bucket, checks_key, checker.finish().to_json())
     put_profile(s3, lake_bucket, lake_keys.staged(drop, shard.index, "profile.parquet"), profile.finish())
-    report = ShardReport(
-        index=shard.index, rows=checker.rows, bad_rows=bad.rows, object=shard.object
-    )
+    report = ShardReport(index=shard.index, rows=checker.rows, bad_rows=bad.rows, object=shard.object)
     metrics.add_metric("RowsValidated", MetricUnit.Count, report.rows)
     logger.info("validated a shard", extra={"key": found.key, "shard": shard.index, "rows": report.rows})
     return report.to_json()
@@ -75,10 +80,10 @@ def _object(drop: Drop, planned: ShardPlan, shard: Shard) -> ObjectVersion:
     return ObjectVersion.from_json(objects.get_json(s3, lake_bucket, planned.objects_key)[shard.object])
 
 
-def _stream(
-    found: ObjectVersion, shard: Shard, checker: Checker, profile: ProfileBuilder, good: RowFile, bad: RowFile
-) -> None:
-    """Check every batch; profile and keep its good rows, keep the bad ones apart where the contract asks."""
+def _checked(
+    found: ObjectVersion, shard: Shard, checker: Checker
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
+    """The rows of each batch; apart from them the bad ones, where the contract sets these aside."""
     batches = read_batches(
         objects.open_version(s3, found),
         found.key,
@@ -88,12 +93,9 @@ def _stream(
         maximum_bytes=plan.config.ingestion.max_mebibytes << 20,
     )
     for batch in batches:
-        rows, rows_before = batch.rows, checker.rows
-        if (aside := checker.add(batch)) is not None:
-            rows, bad_rows = aside.split(rows, rows_before)
-            bad.add(bad_rows)
-        profile.add(rows)
-        good.add(rows)
+        rows_before = checker.rows
+        aside = checker.add(batch)
+        yield aside.split(batch.rows, rows_before) if aside is not None else (batch.rows, None)
 
 
 def _upload(file: IO[bytes], key: str) -> None:

@@ -92,7 +92,9 @@ class Store:
 
     def index_profiles(self) -> iam.PolicyStatement:
         """Make and widen the table of profiles, and add its partitions."""
-        return self._tables("glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition")
+        return self._tables(
+            "glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:BatchCreatePartition"
+        )
 
     def ledger(self, *actions: str) -> iam.PolicyStatement:
         return allow(*_dynamodb(actions), on=[self.ledger_arn])

@@ -79,5 +79,5 @@ def _decide(drop: Drop, inside: bool, dataset: str, maximum_mebibytes: int) -> D
 
 
 def is_part(key: str) -> bool:
-    """Whether an object is no drop by itself: it lies in a folder that begins with `_`, as Hive hides files."""
+    """Whether an object is no drop by itself: it lies in a folder that begins with `_`, hidden as in Hive."""
     return any(folder.startswith("_") for folder in key.removeprefix(PREFIX).split("/")[1:-1])

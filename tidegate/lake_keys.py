@@ -10,7 +10,7 @@ PARTITION_KEYS = ("dataset", "dt")
 
 
 def staged(drop: Drop, index: int, what: str) -> str:
-    """Of one shard: `rows.parquet`, `bad-rows.parquet`, `checks.json`, `profile.parquet` or `keys.parquet`."""
+    """Of one shard: rows.parquet, bad-rows.parquet, checks.json, profile.parquet or keys.parquet."""
     return f"{_staging(drop)}shard-{index:05d}.{what}"
 
 

@@ -16,6 +16,9 @@ DROP = "tidegate.drop"
 VERSION = "tidegate.version"
 CONTRACT = "tidegate.contract"
 VERDICT = "tidegate.verdict"
+OBJECT = "tidegate.object"  # bucket/key that the drop was
+SEQUENCER = "tidegate.sequencer"  # S3's, which orders the versions of one object
+ACCEPTED = "tidegate.accepted"  # who accepted a drop that the rules would have refused, and why
 REPLACES = "tidegate.replaces"  # ids of the drops whose rows it took out, comma between
 
 _VERSION_PREFIX = re.compile(r"[0-9a-f]{7,64}")

@@ -151,6 +151,7 @@ def _verdict(
         report_key="",
         checks=len(plan.rules),
         checks_failed=sum(not result.holds for result in rules),
+        bad_rows=checks.bad_rows,
     )
 
 

@@ -120,7 +120,9 @@ def account(aws, load, context, folder):
             call("validate_shard", {"drop": drop, "plan": {**planned, "shards": []}, "shard": shard})
             for shard in planned["shards"]
         ]
-        return reports, call("judge_drop", {"drop": drop, "plan": {**planned, "shards": []}, "reports": reports})
+        return reports, call(
+            "judge_drop", {"drop": drop, "plan": {**planned, "shards": []}, "reports": reports}
+        )
 
     def record(drop):
         reports, verdict = judge(drop)

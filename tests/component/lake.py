@@ -20,9 +20,14 @@ def deliver(catalog, drop_id, *shards, table="t", replaces=()):
         shards[0].schema,
         put_shards(catalog, drop_id, *shards, table=table),
         key=drop_id,
-        describe=lambda _: {DROP: drop_id, VERDICT: "accept", VERSION: f"{drop_id:0>64}"},
-        replaces=replaces,
+        describe=lambda *_: {DROP: drop_id, VERDICT: "accept", VERSION: f"{drop_id:0>64}"},
+        replaces=those_of(*replaces),
     )
+
+
+def those_of(*drop_ids):
+    """Chooses the states that these drops made."""
+    return lambda states: [state for state in states if state.drop_id in drop_ids]
 
 
 def values(catalog, column="id", **state):

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from lake import deliver, put_shards, values
+from lake import deliver, put_shards, those_of, values
 from pyiceberg.exceptions import CommitFailedException
 
 from tidegate.aws import catalog as catalog_module
@@ -63,7 +63,7 @@ def test_files_in_the_lake_become_the_tables_own_and_may_add_a_column(catalog):
     uri = f"s3://{catalog.lake_bucket}/warehouse/t/data/b/1.parquet"
     parents = []
 
-    def describe(parent):
+    def describe(parent, _):
         parents.append(parent.snapshot_id if parent else None)
         return {"made-of": "file"}
 
@@ -74,7 +74,7 @@ def test_files_in_the_lake_become_the_tables_own_and_may_add_a_column(catalog):
 
 
 def test_a_drop_without_rows_is_a_state_too(catalog):
-    empty = catalog.append_files("t", ROWS.schema, [], key="a", describe=lambda _: {})
+    empty = catalog.append_files("t", ROWS.schema, [], key="a", describe=lambda *_: {})
     assert (empty.total_rows, catalog.read("t").num_rows) == (0, 0)
 
 
@@ -157,12 +157,14 @@ def test_a_replacement_is_made_once_and_may_be_replaced_itself(catalog):
 def test_a_replacement_without_rows_takes_the_old_ones_out(catalog):
     deliver(catalog, "d1", ids(1))
     deliver(catalog, "d2", ids(2))
-    empty = catalog.append_files("t", ids(1).schema, [], key="d3", describe=lambda _: {}, replaces=["d1"])
+    empty = catalog.append_files(
+        "t", ids(1).schema, [], key="d3", describe=lambda *_: {}, replaces=those_of("d1")
+    )
     assert (empty.total_rows, values(catalog)) == (1, [2])
 
 
 def test_replacing_a_drop_that_added_no_rows_or_was_never_recorded_appends(catalog):
-    catalog.append_files("t", ids(1).schema, [], key="empty", describe=lambda _: {})
+    catalog.append_files("t", ids(1).schema, [], key="empty", describe=lambda *_: {})
     added = deliver(catalog, "d1", ids(1), replaces=["empty", "never"])
     assert (added.operation, values(catalog)) == ("append", [1])
 
@@ -180,7 +182,7 @@ def test_an_append_that_wins_against_a_replacement_is_not_lost(catalog, lose):
     def append_first():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(iceberg.Glue, "commit_table", commit)
-            rival.append_files("t", ids(2).schema, uris, key="d2", describe=lambda _: {})
+            rival.append_files("t", ids(2).schema, uris, key="d2", describe=lambda *_: {})
 
     lose(1, before=append_first)
     deliver(catalog, "d3", ids(3), replaces=["d1"])

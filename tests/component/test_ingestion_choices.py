@@ -1,4 +1,4 @@
-"""What a pipeline or a person may choose in ingestion: several objects, bad rows apart, overwrites, a last word."""
+"""What may be chosen in ingestion: several objects at once, bad rows apart, overwrites, a person's last word."""
 
 import io
 import json
@@ -75,7 +75,9 @@ def test_a_part_that_is_overwritten_after_the_plan_is_read_as_it_was(pipeline):
             lambda p: manifest_of(p, *put_parts(p, 3), meta={"content_length": 5}), "says 5", id="other size"
         ),
         pytest.param(
-            lambda p: manifest_of(p, PART.format(9), mandatory=False), "none of the objects", id="nothing left"
+            lambda p: manifest_of(p, PART.format(9), mandatory=False),
+            "none of the objects",
+            id="nothing left",
         ),
         pytest.param(lambda p: b"{}", "entries", id="no entries"),
         pytest.param(lambda p: b"nothing", "JSON", id="no JSON"),
@@ -101,9 +103,7 @@ def test_bad_rows_are_set_aside_with_their_reasons_and_the_others_recorded(pipel
     drop = pipeline.arrive(as_csv(made))
     reports, verdict = pipeline.judge(drop)
     assert (verdict["status"], verdict["rows"], verdict["bad_rows"]) == ("warn", 200, 2)
-    version = pipeline.call(
-        "record_dataset_version", {"drop": drop, "reports": reports, "verdict": verdict}
-    )
+    version = pipeline.call("record_dataset_version", {"drop": drop, "reports": reports, "verdict": verdict})
     assert (version["rows"], version["total_rows"]) == (198, 198)
     recorded = set(pipeline.catalog().read("flights", columns=["flight_id"])["flight_id"].to_pylist())
     assert {made[10]["flight_id"], made[20]["flight_id"]}.isdisjoint(recorded)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "Snapshot"]
 
 Done = TypeVar("Done")
+Describe = Callable[[Snapshot | None, Sequence[Snapshot]], Mapping[str, str]]
+Replaces = Callable[[Sequence[Snapshot]], Sequence[Snapshot]]
 
 _ATTEMPTS = 8
 _FIRST_WAIT_SECONDS = 0.05
@@ -78,7 +80,7 @@ class Catalog:
         def write(_: "iceberg.Table", transaction: "iceberg.Transaction", summary: dict[str, str]) -> None:
             transaction.append(rows, snapshot_properties=summary)
 
-        return self._commit(table, rows.schema, key, lambda _: properties or {}, write)
+        return self._commit(table, rows.schema, key, lambda *_: properties or {}, write)
 
     def append_files(
         self,
@@ -87,26 +89,27 @@ class Catalog:
         uris: Sequence[str],
         *,
         key: str,
-        describe: Callable[[Snapshot | None], Mapping[str, str]],
-        replaces: Sequence[str] = (),
+        describe: Describe,
+        replaces: Replaces | None = None,
     ) -> Snapshot:
         """Add Parquet files that lie in the lake already, of exactly `schema`; they become the table's own.
 
-        In the same commit the rows go that the drops in `replaces` added: those of data files under
-        `data/<drop_id>/` of the table. Older states keep them. A drop may have added none.
-        `describe` gives the properties of the new snapshot from the one it is made on top of.
+        `replaces` chooses, of the states before, newest first, those whose rows go in the same commit: the
+        data files under `data/<drop_id>/` of the table. Older states keep them. It is asked anew on each
+        attempt, so what others have committed meanwhile is among them; what it raises ends the commit.
+        `describe` gives the properties of the new snapshot from the one it is made on top of and from those
+        whose rows go.
 
         Raises:
-            DatasetConflictError: other writers won every attempt, or rewrote files of `replaces`.
+            DatasetConflictError: other writers won every attempt, or rewrote files that should go.
             SchemaConflictError: the table's columns cannot become those of `schema`.
         """
 
         def write(
             found: "iceberg.Table", transaction: "iceberg.Transaction", summary: dict[str, str]
         ) -> None:
-            gone = self._iceberg.files_of(found, replaces) if replaces else []
-            if replaces:
-                summary = summary | {REPLACES: ",".join(replaces)}
+            drops = [drop for drop in summary.get(REPLACES, "").split(",") if drop]
+            gone = self._iceberg.files_of(found, drops) if drops else []
             if gone:
                 self._iceberg.replace_files(found, transaction, gone, uris, summary)
             elif uris:
@@ -115,7 +118,7 @@ class Catalog:
             else:
                 transaction.append(schema.empty_table(), snapshot_properties=summary)
 
-        return self._commit(table, schema, key, describe, write)
+        return self._commit(table, schema, key, describe, write, replaces)
 
     def read(
         self,
@@ -181,9 +184,7 @@ class Catalog:
         Raises:
             LookupError: there is no such table.
         """
-        found = self._found(table)
-        states = itertools.islice(self._iceberg.lineage(found, found.current_snapshot()), limit)
-        return [self._iceberg.described(found, state) for state in states]
+        return self._states(self._found(table), limit)
 
     def diff(self, table: str, before: Snapshot, after: Snapshot) -> Difference:
         """What leads from one state to the other, from metadata alone: no row is read.
@@ -218,13 +219,18 @@ class Catalog:
 
         self._until_won(table, attempt)
 
+    def _states(self, found: "iceberg.Table", limit: int | None = None) -> list[Snapshot]:
+        states = itertools.islice(self._iceberg.lineage(found, found.current_snapshot()), limit)
+        return [self._iceberg.described(found, state) for state in states]
+
     def _commit(
         self,
         table: str,
         schema: pa.Schema,
         key: str,
-        describe: Callable[[Snapshot | None], Mapping[str, str]],
+        describe: Describe,
         write: "Callable[[iceberg.Table, iceberg.Transaction, dict[str, str]], None]",
+        replaces: Replaces | None = None,
     ) -> Snapshot:
         def attempt() -> Snapshot:
             found = self._create(table, schema)
@@ -232,7 +238,10 @@ class Catalog:
             if done is None:
                 head = found.current_snapshot()
                 parent = self._iceberg.described(found, head) if head else None
-                summary = {**describe(parent), KEY: key}
+                gone = replaces(self._states(found)) if replaces else ()
+                summary = {**describe(parent, gone), KEY: key}
+                if gone:
+                    summary[REPLACES] = ",".join(state.drop_id for state in gone)
                 with self._iceberg.Changes(found) as transaction:  # columns and rows become visible at once
                     self._iceberg.evolve(found, transaction, schema)
                     write(found, transaction, summary)

@@ -32,7 +32,7 @@ def put_profile(s3: "S3Client", bucket: str, key: str, profile: Profile) -> None
 def put_drop_profile(
     s3: "S3Client", bucket: str, key: str, profile: Profile, *, drop: Drop, verdict: Verdict
 ) -> None:
-    """A profile as a file of the profiles table: each row says which drop it is of and how that was judged."""
+    """A profile as a file of the profiles table: each row says of which drop, and how that was judged."""
     table = profile.to_table()
     facts = {
         "drop_id": drop.drop_id,

@@ -44,7 +44,9 @@ def list_(options: Options, limit: int, state: str | None) -> None:
         return
     for row in rows:
         reason = (str(row.get("reason") or "").splitlines() or [""])[0]
-        told = f"{row['drop_id'][:SHOWN_ID]}  {row['state']:<11} {row.get('rows') or 0:>11,}  {row['key']:<44}"
+        told = (
+            f"{row['drop_id'][:SHOWN_ID]}  {row['state']:<11} {row.get('rows') or 0:>11,}  {row['key']:<44}"
+        )
         click.echo(f"{told} {reason}".rstrip())
 
 
@@ -93,7 +95,8 @@ def accept(options: Options, drop_id: str, reason: str, yes: bool) -> None:
     row = _find(place, drop_id)
     if row["state"] != "quarantined":
         raise CommandError(
-            f"drop `{row['drop_id'][:SHOWN_ID]}` is {row['state']}", hint="only a quarantined drop is accepted"
+            f"drop `{row['drop_id'][:SHOWN_ID]}` is {row['state']}",
+            hint="only a quarantined drop is accepted",
         )
     if options.aws is not None and not yes:
         click.confirm(f"Accept `{row['key']}` into `{row['dataset']}` in {place.name}?", abort=True, err=True)
