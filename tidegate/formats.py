@@ -17,6 +17,7 @@ _FORMATS: dict[str, FormatName] = {
     ".parq": "parquet",
 }
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
+_MANIFESTS = (".manifest", ".manifest.json")
 SUPPORTED = ".csv, .jsonl, .ndjson (also .gz, .zst) and .parquet"
 
 _MAGIC = (
@@ -68,3 +69,9 @@ def format_of(key: str) -> FileFormat | None:
     if format_name is None or (compression and format_name == "parquet"):
         return None
     return FileFormat(format_name, compression)
+
+
+def is_manifest(key: str) -> bool:
+    """Whether an object lists the objects of a drop instead of being one."""
+    name = key.rpartition("/")[2].lower()
+    return any(name.endswith(ending) and name != ending for ending in _MANIFESTS)

@@ -19,6 +19,7 @@ from tidegate.readers.batch import TEXT_LENGTH, Typed, failed
 Leaf = Callable[[Column, pa.Array], Typed]
 Positions = NDArray[np.int64]
 
+_NO_PYTHON = (ValueError, OverflowError)  # text that is not UTF-8, a date in year 0
 _NONE: Positions = np.zeros(0, np.int64)
 
 
@@ -27,15 +28,34 @@ def from_nested(column: Column, values: pa.Array, leaf: Leaf) -> Typed:
     if not column.members:
         if pa.types.is_string(values.type):
             return Typed(values=values)
-        texts = [None if value is None else as_json(value) for value in values.to_pylist()]
-        return Typed(values=pa.array(texts, pa.string()))
+        return _as_text(values)
     typed, bad = _typed(column, values, leaf)
     if not len(bad):
         return Typed(values=typed)
-    texts = [as_json(value)[:TEXT_LENGTH] for value in values.take(pa.array(bad)).to_pylist()]
+    texts = [_shown(value)[:TEXT_LENGTH] for value in values.take(pa.array(bad))]
     kept = np.arange(len(values))
     rest = values.take(pa.array(kept, mask=np.isin(kept, bad)))
     return Typed(values=_typed(column, rest, leaf)[0], failed=failed(bad, texts))
+
+
+def _as_text(values: pa.Array) -> Typed:
+    """Each value as JSON; one that Python cannot hold has failed."""
+    texts, bad = [], []
+    for position, value in enumerate(values):
+        try:
+            texts.append(as_json(value.as_py()) if value.is_valid else None)
+        except _NO_PYTHON:
+            texts.append(None)
+            bad.append(position)
+    told = failed(np.array(bad, np.int64), [_shown(values[position]) for position in bad])
+    return Typed(values=pa.array(texts, pa.string()), failed=told)
+
+
+def _shown(value: pa.Scalar) -> str:
+    try:
+        return as_json(value.as_py())
+    except _NO_PYTHON:
+        return f"a {value.type} that cannot be shown"
 
 
 def as_json(value: object) -> str:

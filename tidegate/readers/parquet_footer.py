@@ -1,35 +1,26 @@
-"""A Parquet file's footer, believed only as far as it fits the file.
-
-pyarrow trusts a footer: a schema nested some thousand deep ends the process, and a few bytes can promise any
-number of rows. So the schema is walked before pyarrow sees it, and sizes and places are checked before a page
-is read.
-"""
+"""A Parquet file's footer, believed only as far as it fits the file: a few bytes can promise any rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tidegate.errors import DropUnreadableError
-from tidegate.readers.thrift import Compact, Malformed
+from tidegate.readers.parquet_metadata import Chunk, Metadata, RowGroup, parse
 from tidegate.readers.unpack import refuse_expansion
 
 _FOOTER_BYTES = 64 << 20
-_MAXIMUM_COLUMNS = 10_000
-_MAXIMUM_DEPTH = 64
-_SCHEMA, _NUM_CHILDREN = 2, 5  # fields of the footer and of a column in it
-_MAGIC_BYTES = 4
-_TAIL = 8  # four bytes of length, four of magic
+_MAGIC = b"PAR1"
+_TAIL = 8  # four bytes of length, and the magic
 _WIDTH = 8  # bytes of a decoded value, about
 _DECODED_RATIO = 10_000  # a run of equal values takes almost nothing
 _DECODED_SLACK = 1 << 30
 _ITEMS_RATIO, _ITEMS_SLACK = 1000, 1 << 25  # of a nested column: they come with their row, however many
 
 
-def open_footer(file: BinaryIO, size: int) -> pq.FileMetaData:
-    """The footer of a file of `size` bytes.
+def read_footer(file: BinaryIO, size: int, start: int = 0, stop: int | None = None) -> Metadata:
+    """The footer of a file of `size` bytes, with its row groups in [start, stop).
 
     Raises:
         DropUnreadableError: there is no sound footer, or it names a column twice.
@@ -38,49 +29,40 @@ def open_footer(file: BinaryIO, size: int) -> pq.FileMetaData:
         file.seek(max(0, size - _TAIL))
         tail = file.read(_TAIL)
         length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != b"PAR1" or length > size - _TAIL - _MAGIC_BYTES:
+        if tail[4:] != _MAGIC or length > size - _TAIL - len(_MAGIC):
             raise pa.ArrowInvalid("it does not end in a footer")
         if length > _FOOTER_BYTES:
             raise pa.ArrowInvalid(f"its footer of {length >> 20} MiB is above {_FOOTER_BYTES >> 20} MiB")
         file.seek(size - _TAIL - length)
-        _check_schema(Compact(file.read(length)))
-        footer = pq.read_metadata(file)
-        names = footer.schema.to_arrow_schema().names
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        footer = parse(file.read(length), start, stop)
+    if len(footer.groups) < (footer.group_count if stop is None else stop) - start:
+        raise lie(f"{footer.group_count} row groups, and {stop} were there when it was planned")
+    names = footer.names
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
         raise DropUnreadableError(f"the file has {', '.join(f'`{n}`' for n in repeated)} more than once")
-    promised = sum(footer.row_group(index).num_rows for index in range(footer.num_row_groups))
-    if promised != footer.num_rows:
-        raise _lie(f"{footer.num_rows} rows, its row groups {promised}")
+    promised = sum(group.rows for group in footer.groups)
+    if promised > footer.rows or (len(footer.groups) == footer.group_count and promised != footer.rows):
+        raise lie(f"{footer.rows} rows, its row groups {promised}")
     return footer
 
 
-def check_groups(footer: pq.FileMetaData, groups: range, size: int, maximum_bytes: int) -> None:
+def check_groups(footer: Metadata, size: int, maximum_bytes: int) -> None:
     """Refuse row groups that do not fit a file of `size` bytes, or would unpack to more than is allowed.
 
     Raises:
         DropUnreadableError: says which promise is broken.
     """
-    if groups.stop > footer.num_row_groups:
-        raise _lie(f"{footer.num_row_groups} row groups, {groups.stop} were there when it was planned")
     stored = unpacked = decoded = 0
-    for index in groups:
-        group = footer.row_group(index)
-        if group.num_rows < 0:
-            raise _lie(f"{group.num_rows} rows")
-        for number in range(group.num_columns):
-            chunk = group.column(number)
-            start, length = chunk_range(chunk)
-            if (
-                start < _MAGIC_BYTES
-                or length < 0
-                or start + length > size - _TAIL
-                or chunk.total_uncompressed_size < 0
-            ):
-                raise _lie(f"column `{chunk.path_in_schema}` at bytes {start} to {start + length}")
-            _check_values(footer, number, chunk, group.num_rows)
-            stored += length
-            unpacked += chunk.total_uncompressed_size
-            decoded += chunk.num_values * _WIDTH
+    for group in footer.groups:
+        _check_columns(footer, group)
+        for chunk in group.chunks:
+            end = chunk.start + chunk.stored
+            if chunk.start < len(_MAGIC) or min(chunk.stored, chunk.unpacked) < 0 or end > size - _TAIL:
+                raise lie(f"column `{chunk.column}` at bytes {chunk.start} to {end}")
+            stored += chunk.stored
+            unpacked += chunk.unpacked
+            decoded += chunk.values * _WIDTH
     refuse_expansion(stored, unpacked, maximum_bytes)
     if decoded > _DECODED_RATIO * stored + _DECODED_SLACK:
         raise DropUnreadableError(
@@ -89,67 +71,42 @@ def check_groups(footer: pq.FileMetaData, groups: range, size: int, maximum_byte
         )
 
 
-def _check_values(footer: pq.FileMetaData, number: int, chunk: pq.ColumnChunkMetaData, rows: int) -> None:
-    values, column = chunk.num_values, footer.schema.column(number)
-    if column.max_repetition_level:
-        if not 0 <= values <= _ITEMS_RATIO * chunk.total_compressed_size + _ITEMS_SLACK:
-            raise _lie(f"{values} items of `{chunk.path_in_schema}`")
-    elif values != rows:
-        raise _lie(f"{rows} rows and {values} values of `{chunk.path_in_schema}`")
+def _check_columns(footer: Metadata, group: RowGroup) -> None:
+    """Every leaf of the schema has its chunk, with as many values as there are rows."""
+    if len(group.chunks) != len(footer.leaves):
+        raise lie(f"{len(footer.leaves)} columns, and a row group has {len(group.chunks)}")
+    for leaf, chunk in zip(footer.leaves, group.chunks, strict=True):
+        if leaf.column != chunk.column:
+            raise lie(f"column `{leaf.column}` where a row group has `{chunk.column}`")
+        most = _ITEMS_RATIO * chunk.stored + _ITEMS_SLACK if leaf.is_repeated else group.rows
+        least = 0 if leaf.is_repeated else group.rows
+        if group.rows < 0 or not least <= chunk.values <= most:
+            raise lie(f"{group.rows} rows and {chunk.values} values of `{chunk.column}`")
 
 
-def chunk_range(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
-    """Where the pages of a column of a row group begin, and their bytes."""
-    start = chunk.data_page_offset
-    dictionary = chunk.dictionary_page_offset
-    if dictionary is not None and 0 < dictionary < start:
-        start = dictionary
-    return start, chunk.total_compressed_size
-
-
-def row_group_bytes(footer: pq.FileMetaData) -> list[int]:
-    """Size of each row group as stored."""
-    groups = (footer.row_group(index) for index in range(footer.num_row_groups))
-    return [sum(group.column(i).total_compressed_size for i in range(group.num_columns)) for group in groups]
+def unsound(chunk: Chunk, cause: str) -> DropUnreadableError:
+    return _damaged(f"column `{chunk.column}`: {cause}")
 
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Whatever pyarrow makes of a damaged file, as one error in words."""
+    """Whatever a damaged file makes pyarrow raise, as one error in words."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, LookupError, ArithmeticError, MemoryError) as cause:
-        raise DropUnreadableError(
-            "the Parquet file is damaged or cut off",
-            cause=str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__,
-            hint="write the file again; it may have been dropped before it was complete",
-        ) from cause
+        told = str(cause).splitlines()[0][:300] if str(cause) else type(cause).__name__
+        raise _damaged(told) from cause
 
 
-def _check_schema(reader: Compact) -> None:
-    """Walk the tree of columns that the footer begins with: preorder, each with its number of children."""
-    for number, type_ in reader.fields():
-        if number != _SCHEMA:
-            reader.skip(type_)
-            continue
-        count, _ = reader.items()
-        if count > _MAXIMUM_COLUMNS * 3:
-            raise Malformed(f"it has {count} columns and groups of them; {_MAXIMUM_COLUMNS} are read")
-        open_groups: list[int] = []
-        for _ in range(count):
-            children = reader.struct(_NUM_CHILDREN) or 0
-            while open_groups and not open_groups[-1]:
-                open_groups.pop()
-            if open_groups:
-                open_groups[-1] -= 1
-            open_groups.append(max(0, children))
-            if len(open_groups) > _MAXIMUM_DEPTH:
-                raise Malformed(f"columns are nested more than {_MAXIMUM_DEPTH} deep")
-        return
-    raise Malformed("the footer has no schema")
+def _damaged(cause: str) -> DropUnreadableError:
+    return DropUnreadableError(
+        "the Parquet file is damaged or cut off",
+        cause=cause,
+        hint="write the file again; it may have been dropped before it was complete",
+    )
 
 
-def _lie(promise: str) -> DropUnreadableError:
+def lie(promise: str) -> DropUnreadableError:
     return DropUnreadableError(
         "the footer of the Parquet file does not fit the file",
         cause=f"it promises {promise}",

@@ -4,17 +4,14 @@ import io
 from bisect import bisect_right
 from typing import Any, BinaryIO, NamedTuple
 
-import pyarrow.parquet as pq
-
-from tidegate.errors import DropUnreadableError
-from tidegate.readers.parquet_footer import chunk_range, readable
+from tidegate.readers.parquet_footer import readable, unsound
+from tidegate.readers.parquet_metadata import Chunk
 from tidegate.readers.thrift import INTEGERS, STRUCT, Compact, Malformed
 from tidegate.readers.unpack import refuse_expansion
 
 HELD_BYTES = 96 << 20  # a larger row group is read from the file page by page
 _GAP_BYTES = 1 << 20  # read over rather than asked for apart
 _HEADER_BYTES = 1 << 14  # a header may carry the smallest and largest value
-_BOUNDED = ("UNCOMPRESSED", "SNAPPY")  # formats that cannot blow up
 _SMALL_BYTES = 4 << 20
 _UNPACKED, _STORED, _DATA_PAGES = 2, 3, (5, 8)  # fields of a page's header
 
@@ -86,7 +83,7 @@ class PageFile(io.RawIOBase):
         return self.position
 
 
-def check_pages(file: PageFile, chunks: list[pq.ColumnChunkMetaData], maximum_bytes: int) -> None:
+def check_pages(file: PageFile, chunks: list[Chunk], maximum_bytes: int) -> None:
     """Refuse column chunks of a row group whose pages do not fill them, or unpack to more than is allowed.
 
     Raises:
@@ -94,14 +91,13 @@ def check_pages(file: PageFile, chunks: list[pq.ColumnChunkMetaData], maximum_by
     """
     stored = unpacked = 0
     for chunk in chunks:
-        start, length = chunk_range(chunk)
-        stored += length
-        if chunk.compression in _BOUNDED and length <= _SMALL_BYTES:
+        stored += chunk.stored
+        if not chunk.can_expand and chunk.stored <= _SMALL_BYTES:
             continue  # it unpacks to 22 times that at most
         with readable():
-            values, size = _walk(file, start, start + length, chunk.num_values)
-        if values != chunk.num_values:
-            raise _unsound(chunk, f"pages with {values} values, the footer promises {chunk.num_values}")
+            values, size = _walk(file, chunk.start, chunk.start + chunk.stored, chunk.values)
+        if values != chunk.values:
+            raise unsound(chunk, f"pages with {values} values, the footer promises {chunk.values}")
         unpacked += size
         refuse_expansion(stored, unpacked, maximum_bytes)
 
@@ -145,11 +141,3 @@ def _parsed(reader: Compact) -> _Page:
         else:
             reader.skip(type_)
     return _Page(unpacked, stored, values)
-
-
-def _unsound(chunk: pq.ColumnChunkMetaData, cause: str) -> DropUnreadableError:
-    return DropUnreadableError(
-        "the Parquet file is damaged or cut off",
-        cause=f"column `{chunk.path_in_schema}`: {cause}",
-        hint="write the file again; it may have been dropped before it was complete",
-    )

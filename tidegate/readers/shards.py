@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from tidegate.formats import FileFormat
 from tidegate.messages import Shard, ShardPlan
-from tidegate.readers.parquet_footer import open_footer, row_group_bytes
+from tidegate.readers.parquet_footer import read_footer
 from tidegate.readers.text import pieces
 
 MAXIMUM_SHARDS = 1000  # of a drop: its map of ValidateShard, and what JudgeDrop can merge in one go
@@ -20,7 +20,7 @@ def split(file: BinaryIO, file_format: FileFormat, size: int, shard_bytes: int) 
     """
     shard_bytes = max(shard_bytes, -(-size // MAXIMUM_SHARDS))
     if file_format.name == "parquet":
-        sizes = row_group_bytes(open_footer(file, size))
+        sizes = [group.stored for group in read_footer(file, size).groups]
         cuts = _cuts(sizes, max(shard_bytes, -(-sum(sizes) // MAXIMUM_SHARDS)))
         return _plan(file_format, "row_groups", cuts)
     if file_format.compression or size <= shard_bytes:

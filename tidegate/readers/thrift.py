@@ -43,6 +43,13 @@ class Compact:
         value, self.position = _varint(self.data, self.position)
         return (value >> 1) ^ -(value & 1)
 
+    def binary(self) -> bytes:
+        length, start = _varint(self.data, self.position)
+        self.position = start + length
+        if self.position > len(self.data):
+            raise Malformed("it ends too early")
+        return bytes(self.data[start : self.position])
+
     def skip(self, type_: int) -> None:
         """Step over a value."""
         self.position = _behind(self.data, self.position, type_, 0)
@@ -56,6 +63,11 @@ class Compact:
             else:
                 self.skip(type_)
         return found
+
+
+def behind_struct(data: bytes | memoryview, at: int) -> int:
+    """The position behind the struct that begins at `at`."""
+    return _behind(data, at, STRUCT, 0)
 
 
 def _behind(data: bytes | memoryview, at: int, type_: int, depth: int) -> int:
