@@ -11,52 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading import GOOD, HEADER, NOON, PLAN, batches_of, refusal, rows_of
 
-from tidegate.contract.plan import Column, ContractPlan
 from tidegate.errors import DropUnreadableError
 from tidegate.messages import Shard
-from tidegate.readers import plan_shards, read_batches
-
-PLAN = ContractPlan(
-    id="people",
-    version="1.0.0",
-    dataset="people",
-    hash="",
-    columns=(
-        Column(name="name", type="string"),
-        Column(name="age", type="integer"),
-        Column(name="height", type="number"),
-        Column(name="member", type="boolean"),
-        Column(name="born", type="date"),
-        Column(name="seen", type="timestamp", timezone="Europe/Berlin"),
-    ),
-    rules=(),
-)
-HEADER = "name,age,height,member,born,seen\n"
-GOOD = HEADER + 'Ada,36,1.65,true,1815-12-10,2013-01-01T10:00:00Z\n"Doe, Jo",,nan,false,,\n'
-NOON = dt.datetime(2013, 1, 1, 10, tzinfo=dt.UTC)
-
-
-def batches_of(body, key, *, shard_bytes=1 << 30, maximum_bytes=1 << 30):
-    if isinstance(body, str):
-        body = body.encode()
-    file = io.BytesIO(body)
-    planned = plan_shards(file, key, len(body), shard_bytes=shard_bytes)
-    return [
-        batch
-        for shard in planned.shards
-        for batch in read_batches(file, key, len(body), shard, PLAN, maximum_bytes=maximum_bytes)
-    ]
-
-
-def rows_of(body, key="people.csv", **options):
-    return pa.Table.from_batches([batch.rows for batch in batches_of(body, key, **options)]).to_pylist()
-
-
-def refusal(body, key="people.csv", **options):
-    with pytest.raises(DropUnreadableError) as refused:
-        batches_of(body, key, **options)
-    return str(refused.value)
+from tidegate.readers import plan_shards
 
 
 def as_jsonl(rows):
