@@ -25,6 +25,7 @@ EQUAL_EFFECTS = {
 }
 _LEVELS = 4  # compactions of a sample on its longest way: batch, squash, shard, drop
 _NORMAL_IQR = 1.349
+_ROUNDING = 1e-12  # of a sum of shares
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Cumulative:
 
     def reached(self, shares: Values) -> Values:
         """The first value at which each share is reached: one that occurs, which matters among ties."""
-        places = np.searchsorted(self.cumulative[1:], shares)
+        places = np.searchsorted(self.cumulative[1:], shares - _ROUNDING)
         first: Values = self.values[np.minimum(places, len(self.values) - 1)]
         return first
 
@@ -90,7 +91,7 @@ def number_distances(
     largest = float(apart.max())
     effect = max(0.0, largest - reference.rank_error - current.rank_error)
     rows = reference_rows * current_rows / (reference_rows + current_rows)
-    low, high = reference.quantile(np.array([0.25, 0.75])).tolist()
+    low, high = reference.reached(np.array([0.25, 0.75])).tolist()
     unit = (high - low) / _NORMAL_IQR
     area = float(np.sum(apart[:-1] * np.diff(points)))
     return NumberDistances(

@@ -130,7 +130,7 @@ def _of_lengths(column: ColumnProfile) -> dict[str, Figure]:
 
 def _of_numbers(column: ColumnProfile) -> dict[str, Figure]:
     points = Cumulative.of(column)
-    low, high = points.quantile(_QUARTILES).tolist()
+    low, high = points.reached(_QUARTILES).tolist()
     middle_half = (high - low) / _NORMAL_IQR
     places = dict(
         zip(QUANTILES, points.reached(np.array([*QUANTILES.values()])).tolist(), strict=True),

@@ -22,7 +22,8 @@ _GATE = 0.7  # a season must remove so much of the spread that no more than this
 _FLOOR = 1e-3  # of the middle: nothing is known more exactly
 _MEDIAN_VARIANCE = 1.57  # of a median, times n, of a normal distribution
 _FAR = 5  # robust standard deviations beyond which a past value may be an outlier
-_DROPS_AN_OUTLIER = 10  # one in so many past values may be one
+_DROPS_AN_OUTLIER = 7  # one in so many past values may be one
+_OUTLIERS_FROM = 10  # values; of fewer, leaving any out makes the rest look too much alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +111,8 @@ def _without_outliers(deviations: Sequence[float]) -> float:
     n = len(deviations)
     limit = _FAR * _mad(deviations)
     ordered = sorted(deviations, key=abs)
-    kept = n
-    while kept > n - n // _DROPS_AN_OUTLIER and abs(ordered[kept - 1]) > limit:
+    kept, fewest = n, n - n // _DROPS_AN_OUTLIER if n >= _OUTLIERS_FROM else n
+    while kept > fewest and abs(ordered[kept - 1]) > limit:
         kept -= 1
     mean = fmean(ordered[:kept])
     deviation = math.sqrt(sum((value - mean) ** 2 for value in ordered[:kept]) / (kept - 1))

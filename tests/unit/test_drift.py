@@ -16,20 +16,6 @@ def normal(seed, n, shift=0.0):
     return np.random.default_rng(seed).normal(shift, 1, n)
 
 
-def test_psi_matches_a_value_worked_by_hand():
-    # Shares with half an observation a bin: (10.5, 30.5)/41 and (20.5, 20.5)/41.
-    index, effect, p_value = psi(np.array([10.0, 30.0]), np.array([20.0, 20.0]))
-    expected = (10.5 - 20.5) / 41 * np.log(10.5 / 20.5) + (30.5 - 20.5) / 41 * np.log(30.5 / 20.5)
-    assert index == pytest.approx(expected)
-    assert effect == pytest.approx(expected - (1 / 40 + 1 / 40))
-    assert p_value == pytest.approx(stats.chi2.sf(expected / (1 / 40 + 1 / 40), 1))
-
-
-def test_bins_that_both_sides_lack_change_nothing():
-    one, other = np.array([5.0, 9.0, 3.0]), np.array([8.0, 1.0, 7.0])
-    assert psi(np.append(one, 0), np.append(other, 0)) == psi(one, other)
-
-
 def test_a_number_is_binned_by_the_references_deciles():
     reference, current = normal(1, 40_000), normal(2, 30_000, shift=0.5)
     [found] = drift(profiled(x=reference), profiled(x=current))
