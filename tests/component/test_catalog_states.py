@@ -2,7 +2,9 @@
 
 import itertools
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import time as clock
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -207,6 +209,31 @@ def test_rows_of_files_older_than_a_column_count_as_nulls_of_it(catalog):
         ColumnFigures(nulls=2, minimum="a", maximum="a"),
         ColumnFigures(nulls=2, minimum="a", maximum="b"),
     )
+
+
+def test_bounds_are_values_of_their_column(catalog):
+    before = {
+        "day": date(2026, 2, 28),
+        "at": datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+        "opens": clock(8, 30),
+        "price": Decimal("-1.50"),
+        "late": False,
+    }
+    after = {
+        "day": date(2026, 3, 1),
+        "at": datetime(1969, 12, 31, tzinfo=UTC),
+        "opens": clock(7, 0),
+        "price": Decimal("2.25"),
+        "late": True,
+    }
+    types = [pa.date32(), pa.timestamp("us", "UTC"), pa.time64("us"), pa.decimal128(10, 2), pa.bool_()]
+    schema = pa.schema(list(zip(before, types, strict=True)))
+    first = deliver(catalog, "d1", pa.Table.from_pylist([before], schema))
+    last = deliver(catalog, "d2", pa.Table.from_pylist([after], schema))
+    for name, (old, new) in catalog.diff("t", first, last).figures.items():
+        assert (old.minimum, old.maximum) == (before[name], before[name])
+        assert (new.minimum, new.maximum) == tuple(sorted([before[name], after[name]]))
+    assert len(catalog.diff("t", first, last).figures) == 5
 
 
 def test_a_difference_with_a_state_that_expired_is_refused(catalog, three):

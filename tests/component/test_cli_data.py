@@ -135,6 +135,27 @@ def test_a_difference_without_a_second_state_is_with_the_newest(typed, states):
     assert found["columns"] == [{"before": None, "after": "delay: double"}]
 
 
+def test_rows_that_differ_are_told_apart_from_those_that_were_only_delivered_again(typed, catalog):
+    """An object is overwritten: 1 stays, one of the two 2 goes, 3 changes, 4 is null and stays."""
+    first = pa.table({"id": [1, 2, 2, 3, None], "x": [0.5, math.nan, math.nan, 1.0, None]})
+    second = pa.table({"id": [None, 2, 3, 1], "x": [None, math.nan, 2.0, 0.5], "new": ["a", "b", "c", "d"]})
+    deliver(catalog, DROPS[0], first, table="flights")
+    deliver(catalog, DROPS[1], pa.table({"id": [7], "x": [7.0]}), table="flights")
+    deliver(catalog, DROPS[2], second, table="flights", replaces=[DROPS[0]])
+    lines = typed("diff", DROPS[1][:7], "main", "--rows").out.splitlines()
+    assert lines[-4:] == [
+        "differ    +1 -2 rows",
+        'row     - {"id": 2, "x": null}',
+        'row     - {"id": 3, "x": 1.0}',
+        'row     + {"id": 3, "x": 2.0}',
+    ]
+    found = typed("diff", DROPS[1][:7], "main", "--rows", "--limit", "1", "--json").json["rows"]
+    assert (found["gained"], found["lost"]) == (1, 2)
+    assert (found["gained_rows"], found["lost_rows"]) == ([{"id": 3, "x": 2.0}], [{"id": 2, "x": None}])
+    same = typed("diff", "main", "main", "--rows", "--json").json["rows"]
+    assert (same["gained"], same["lost"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "words, rows",
     [

@@ -196,6 +196,18 @@ class Catalog:
 
         return difference(self._found(table), before, after)
 
+    def rows_apart(
+        self, table: str, before: Snapshot, after: Snapshot
+    ) -> tuple[pa.RecordBatchReader, pa.RecordBatchReader]:
+        """Rows of the data files that only one of the states has: all that differ, and maybe others.
+
+        Raises:
+            LookupError: a state has expired.
+        """
+        from tidegate.aws.table_diff import rows_apart
+
+        return rows_apart(self._found(table), before, after)
+
     def tag(self, table: str, snapshot_id: int | str, name: str, *, move: bool = False) -> None:
         """Name a state, which keeps it from expiring. The same again does nothing.
 

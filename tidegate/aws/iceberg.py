@@ -3,7 +3,7 @@
 Importing this costs 1.2 s, so only what touches a table does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -224,8 +224,8 @@ def replace_files(
             overwrite.append_data_file(file)
 
 
-def batches(scan: DataScan) -> pa.RecordBatchReader:
-    """Rows of a scan as a stream, holding one data file at a time.
+def batches(scan: DataScan, files: Container[str] | None = None) -> pa.RecordBatchReader:
+    """Rows of a scan, or of those of its data files, as a stream that holds one file at a time.
 
     pyiceberg's own reader starts on all files at once, and holds whatever the consumer has not taken.
     """
@@ -234,6 +234,8 @@ def batches(scan: DataScan) -> pa.RecordBatchReader:
     def rows() -> Iterator[pa.RecordBatch]:
         left = scan.limit
         for task in scan.plan_files():
+            if files is not None and task.file.file_path not in files:
+                continue
             reader = ArrowScan(
                 scan.table_metadata, scan.io, projection, scan.row_filter, scan.case_sensitive, left
             )

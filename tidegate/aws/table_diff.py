@@ -1,15 +1,26 @@
-"""How two states of a table differ, told by Iceberg's metadata: no row is read."""
+"""How two states of a table differ: told by Iceberg's metadata alone, and the rows that may."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+import pyarrow as pa
 from pyiceberg.conversions import from_bytes
 from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import DateType, PrimitiveType, TimestampType, TimestamptzType, TimeType
+from pyiceberg.utils.datetime import days_to_date, micros_to_time, micros_to_timestamp, micros_to_timestamptz
 
-from tidegate.aws.iceberg import data_files, described, lineage, resolve
+from tidegate.aws.iceberg import batches, data_files, described, lineage, resolve
 from tidegate.snapshots import ColumnChange, ColumnFigures, Difference, Snapshot
+
+# bounds of these are numbers in the metadata
+_TIMES: dict[type, Callable[[int], Any]] = {
+    DateType: days_to_date,
+    TimeType: micros_to_time,
+    TimestampType: micros_to_timestamp,
+    TimestamptzType: micros_to_timestamptz,
+}
 
 
 def difference(table: Table, before: Snapshot, after: Snapshot) -> Difference:
@@ -36,6 +47,25 @@ def difference(table: Table, before: Snapshot, after: Snapshot) -> Difference:
         gained=tuple(reversed([s for id_, s in new_way.items() if id_ not in old_way])),
         lost=tuple(reversed([s for id_, s in old_way.items() if id_ not in new_way])),
         figures=_figures(old_schema, list(old.values()), new_schema, list(new.values())),
+    )
+
+
+def rows_apart(
+    table: Table, before: Snapshot, after: Snapshot
+) -> tuple[pa.RecordBatchReader, pa.RecordBatchReader]:
+    """Rows of the data files that only one of the states has, in the columns of both by name.
+
+    Raises:
+        LookupError: a state has expired.
+    """
+    states = [resolve(table, snapshot_id=each.snapshot_id) for each in (before, after)]
+    files = [{file.file_path for file in data_files(table, state)} for state in states]
+    old, new = (table.scan(snapshot_id=state.snapshot_id) for state in states)
+    names = {field.name for field in old.projection().fields}
+    shared = tuple(f.name for f in new.projection().fields if f.name in names)
+    return (
+        batches(old.select(*shared), files[0] - files[1]),
+        batches(new.select(*shared), files[1] - files[0]),
     )
 
 
@@ -75,11 +105,16 @@ def _figures_of(id_: int, kind: PrimitiveType, files: list[DataFile]) -> ColumnF
     nulls = [_nulls(file, id_) for file in files]
     low = [from_bytes(kind, file.lower_bounds[id_]) for file in files if id_ in (file.lower_bounds or {})]
     high = [from_bytes(kind, file.upper_bounds[id_]) for file in files if id_ in (file.upper_bounds or {})]
+    read: Callable[[Any], Any] = _TIMES.get(type(kind), _as_it_is)
     return ColumnFigures(
         nulls=None if None in nulls else sum(each or 0 for each in nulls),
-        minimum=min(low, default=None),
-        maximum=max(high, default=None),
+        minimum=read(min(low)) if low else None,
+        maximum=read(max(high)) if high else None,
     )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _nulls(file: DataFile, field_id: int) -> int | None:

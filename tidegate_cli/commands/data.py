@@ -12,7 +12,7 @@ from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import current
-from tidegate_cli.tables import catalog_of, dumps, state_of, table_of
+from tidegate_cli.tables import catalog_of, dumps, plain, state_of, table_of
 
 if TYPE_CHECKING:
     from tidegate.snapshots import Difference, Snapshot
@@ -54,26 +54,39 @@ def log(options: Options, table: str | None, limit: int | None) -> None:
 
 @command.command("diff")
 @click.argument("before", metavar="A")
-@click.argument("after", metavar="B", default="main")
+@click.argument("after", metavar="[B]", default="main")
 @click.option("--table", help="Of which table  [default: the pipeline's dataset]")
+@click.option("--rows", is_flag=True, help="Read the files that differ, and tell which rows do")
+@click.option("--limit", default=20, show_default=True, help="How many rows of each state to print")
 @click.pass_obj
-def diff(options: Options, before: str, after: str, table: str | None) -> None:
+def diff(options: Options, before: str, after: str, **asked: Any) -> None:
     """Tell what leads from state A to state B: rows, columns, drops and figures of columns
 
     A state is a tag, a snapshot id, the first 7 digits of a version or drop id, or a time. Without B it is
-    the newest. No row is read: bounds of texts are cut to 16 characters, and an updated row counts twice.
+    the newest. Without --rows no row is read: rows count by whole files, bounds of texts are cut.
 
     Example: tidegate data diff 2026-03-01 run-20260314
     """
     place = current(options)
     Narrator(quiet=options.quiet).say("place", place.name)
-    catalog, name = catalog_of(place), table_of(place, table)
+    catalog, name = catalog_of(place), table_of(place, asked["table"])
+    from tidegate_cli.row_diff import differing  # after it is known that pyarrow is there
+
     found = catalog.diff(name, state_of(catalog, name, before), state_of(catalog, name, after))
+    apart = None
+    if asked["rows"]:
+        apart = differing(*catalog.rows_apart(name, found.before, found.after), asked["limit"])
     if options.as_json:
-        click.echo(dumps({"ok": True, "table": name, **found.to_json()}))
+        told = {"rows": apart.to_json()} if apart else {}
+        click.echo(dumps({"ok": True, "table": name, **found.to_json(), **told}))
         return
     for line in _told(found):
         click.echo(line)
+    if apart:
+        click.echo(f"differ    +{apart.gained:,} -{apart.lost:,} rows")
+        for sign, examples in (("-", apart.lost_rows), ("+", apart.gained_rows)):
+            for row in examples:
+                click.echo(f"row     {sign} {dumps(row)}")
 
 
 @command.command("read")
@@ -217,4 +230,4 @@ def _when(state: "Snapshot") -> str:
 
 
 def _text(value: Any) -> str:
-    return "unknown" if value is None else str(value)
+    return "unknown" if value is None else str(plain(value))
