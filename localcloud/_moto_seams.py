@@ -97,6 +97,7 @@ SEAMS: dict[tuple[str, str], str | None] = {
     ("moto.logs.models", "utcnow"): "()",
     ("moto.sqs.models", "unix_time"): "(dt=None)",
     ("moto.sqs.models", "unix_time_millis"): "(dt=None)",
+    ("moto.glue.responses", "GlueResponse.create_table"): "(self)",
     ("moto.glue.responses", "GlueResponse.update_table"): "(self)",
 }
 

@@ -1,4 +1,4 @@
-"""Glue's UpdateTable as the compare and swap it is in AWS: without it concurrent Iceberg commits are lost.
+"""Glue's CreateTable and UpdateTable, one at a time and checked, as in AWS: else Iceberg loses commits.
 
 Limit: UpdatePartition, which Iceberg does not use, is as moto has it.
 """
@@ -11,12 +11,20 @@ from moto.glue.responses import GlueResponse
 
 from localcloud import _moto_seams
 
-_stock = GlueResponse.update_table
+_stock_create = GlueResponse.create_table
+_stock_update = GlueResponse.update_table
 _lock = threading.RLock()
 
 
 def install() -> None:
+    _moto_seams.replace("moto.glue.responses", "GlueResponse.create_table", create_table)
     _moto_seams.replace("moto.glue.responses", "GlueResponse.update_table", update_table)
+
+
+def create_table(self: GlueResponse) -> ActionResult:
+    """Of two that create the same table at once, one is told that it exists already."""
+    with _lock:
+        return _stock_create(self)
 
 
 def update_table(self: GlueResponse) -> ActionResult:
@@ -32,4 +40,4 @@ def update_table(self: GlueResponse) -> ActionResult:
                     f"Update table failed due to concurrent modifications: {name} is at version "
                     f"{table._current_version}, the request expects {expected}.",
                 )
-        return _stock(self)
+        return _stock_update(self)

@@ -1,11 +1,13 @@
-"""Glue's UpdateTable is a compare and swap: of commits that race, none that was acknowledged is lost."""
+"""Glue creates a table once and swaps it only unchanged: no acknowledged commit of a race is lost."""
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
 from botocore.config import Config
+from moto.glue import models
 
 from localcloud import server
 
@@ -57,6 +59,32 @@ def test_four_writers_of_eight_commits_each_lose_nothing(glue, table):
     assert sorted(kept) == sorted(
         f"{writer}.{number}" for writer in range(WRITERS) for number in range(COMMITS)
     )
+
+
+def test_of_many_that_create_the_same_table_at_once_one_does(glue, table, monkeypatch):
+    plain, inside = models.FakeTable.__init__, []
+
+    def slow(self, *arguments, **options):  # between moto's look whether it exists and its putting it there
+        inside.append(self)
+        time.sleep(0.05)
+        plain(self, *arguments, **options)
+
+    monkeypatch.setattr(models.FakeTable, "__init__", slow)
+
+    def create(number):
+        try:
+            glue.create_table(
+                DatabaseName=table["DatabaseName"],
+                TableInput={"Name": "new", "Parameters": {"by": str(number)}},
+            )
+        except glue.exceptions.AlreadyExistsException:
+            return None
+        return str(number)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        [winner] = [name for name in pool.map(create, range(WRITERS)) if name is not None]
+    kept = glue.get_table(DatabaseName=table["DatabaseName"], Name="new")["Table"]
+    assert (kept["Parameters"]["by"], len(inside)) == (winner, 1)
 
 
 def test_an_update_from_an_old_version_is_refused_and_changes_nothing(glue, table):
