@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tidegate.arrow_types import arrow_schema, column_of
@@ -24,7 +25,6 @@ from tidegate.formats import FileFormat, format_of
 from tidegate.profile import ProfileBuilder
 from tidegate.profile.distinct import hash_text
 from tidegate.readers.batch import Batch
-from tidegate.readers.parquet import open_parquet
 
 _KEY_TYPES = ("string", "integer", "date", "timestamp")  # floats differ by accident
 _OTHER_SEPARATOR = re.compile(r"[;\t|]")
@@ -109,8 +109,7 @@ def _declared_types(path: Path, file_format: FileFormat) -> dict[str, pa.DataTyp
     next(iter(read_file(path, _plan([]))), None)  # refuses what is no such file
     if file_format.name == "jsonl":
         return json_types(path, file_format)
-    with path.open("rb") as file:
-        schema = open_parquet(file).schema_arrow
+    schema = pq.read_schema(path)
     return {field.name: field.type for field in schema}
 
 

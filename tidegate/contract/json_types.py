@@ -1,18 +1,18 @@
 """The types of the members of JSON Lines, told by every line of the file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.json
 
 from tidegate.contract.local_file import MAXIMUM_BYTES
 from tidegate.formats import FileFormat
-from tidegate.readers.text import pieces
 from tidegate.readers.unpack import open_text
 
+_PIECE_BYTES = 4 << 20
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -25,7 +25,7 @@ def json_types(path: Path, file_format: FileFormat) -> dict[str, pa.DataType]:
     found: dict[str, pa.DataType] = {}
     with path.open("rb") as file:
         stream = open_text(file, file_format.compression, MAXIMUM_BYTES)
-        for piece in pieces(stream, None, quoted=False):
+        for piece in _pieces(stream):
             if piece.strip():
                 for name, type_ in _of_piece(piece).items():
                     found[name] = united(found.get(name, pa.null()), type_)
@@ -48,6 +48,19 @@ def united(one: pa.DataType, other: pa.DataType) -> pa.DataType:
             members[field.name] = united(members.get(field.name, pa.null()), field.type)
         return pa.struct(list(members.items()))
     return pa.string()
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, some megabytes at a time."""
+    rest = b""
+    while piece := stream.read(_PIECE_BYTES):
+        head, newline, tail = piece.rpartition(b"\n")
+        if newline:
+            yield rest + head
+            rest = tail
+        else:
+            rest += piece
+    yield rest
 
 
 def _of_piece(piece: bytes) -> dict[str, pa.DataType]:
