@@ -53,6 +53,8 @@ def rules(plan, column):
         (["9223372036854775808", "0"], "integer", "decimal(38,0)"),
         (["9223372036854775808", "0.5"], "number", None),
         (["007", "123"], "string", None),
+        (["0x1f", "0x20"], "string", None),
+        (["07", "12"], "string", None),
         (["0.5", "0"], "number", None),
         (["+4722334455", "+4711223344"], "string", None),
         (["true", "False", "NA"], "boolean", None),

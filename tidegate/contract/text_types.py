@@ -17,7 +17,9 @@ _TIMES = ((Column(name="", type="date"), Column(name="", type="timestamp")), (Co
 CSV_CHAINS = (_NUMBERS, _BOOLEANS, *_TIMES)
 JSON_CHAINS = _TIMES  # numbers and booleans have words of their own there
 _FIRST = 64  # values that rule most types out
-_IDENTIFIER = r"^\s*([+-]?0\d|\+\d{5,})"  # 007 is an agent and +4722334455 a telephone: no numbers
+_IDENTIFIER = r"^\s*([+-]?0[\dxX]|\+\d{5,})"  # 007 is an agent and +4722334455 a telephone: no numbers
+_DIGITS = r"^\s*\d+\s*$"  # 07 is a month or a code sooner than an hour
+_UNLIKE = {"integer": _IDENTIFIER, "number": _IDENTIFIER, "time": _DIGITS}
 _BOOLEAN_WORD = r"(?i)^\s*(true|false)\s*$"
 
 
@@ -57,7 +59,8 @@ class TextType:
                 return
 
     def _fits(self, chain: int, column: Column, texts: pa.Array) -> bool:
-        if self.chains[chain] is _NUMBERS and pc.any(pc.match_substring_regex(texts, _IDENTIFIER)).as_py():
+        unlike = _UNLIKE.get(column.type)
+        if unlike and pc.any(pc.match_substring_regex(texts, unlike)).as_py():
             return False
         typed = from_text(column, texts)
         if typed.failed is not None:
