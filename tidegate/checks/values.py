@@ -75,7 +75,7 @@ def _held(column: Column, type_: pa.DataType, value: Any) -> Any:
         return value if isinstance(value, bool) else None
     if pa.types.is_temporal(type_):
         return from_text(column, pa.array([str(value)])).values[0].as_py()
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):  # text: a decimal of many digits
         return None
     try:
         if pa.types.is_floating(type_):

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -37,21 +38,14 @@ def decoded(column: pa.Array) -> pa.Array:
 
 
 def numbers_of(column: pa.Array) -> NDArray[Any]:
-    """The values as integers of their own width or as floats, in the rows' order.
+    """The values that are there as integers of their own width or as floats, in the rows' order.
 
-    Nulls are left out of integers and are NaN among floats. Timestamps and times are microseconds, dates
-    days. Decimals are rounded to floats.
+    Timestamps and times are microseconds, dates days. Decimals are rounded to floats.
     """
     type_ = column.type
-    if pa.types.is_floating(type_):
-        if pa.types.is_float16(type_):
-            column = column.cast(pa.float32())
-        return _floats(column)
     if pa.types.is_decimal(type_):
-        return _floats(column.cast(pa.float64(), safe=False))
-    if column.null_count:
-        column = column.drop_null()
-    if pa.types.is_timestamp(type_):
+        column = column.cast(pa.float64(), safe=False)
+    elif pa.types.is_timestamp(type_):
         column = _in_microseconds(column, pa.timestamp("us", tz=type_.tz))
     elif pa.types.is_time(type_):
         column = _in_microseconds(column, pa.time64("us"))
@@ -61,20 +55,26 @@ def numbers_of(column: pa.Array) -> NDArray[Any]:
         column = (column if pa.types.is_date32(type_) else column.cast(pa.date32())).view(pa.int32())
     elif pa.types.is_boolean(type_):
         column = column.cast(pa.int8())
-    numbers: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return numbers
+    return without_nulls(column)
+
+
+def without_nulls(column: pa.Array) -> NDArray[Any]:
+    """The values of an array of plain numbers that are there; `drop_null` would cost several times as much."""
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    if not len(column):
+        return np.zeros(0, dtype)
+    validity, data = column.buffers()
+    end = column.offset + len(column)
+    values: NDArray[Any] = np.frombuffer(data, dtype, end)[column.offset :]
+    if not column.null_count:
+        return values
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8, -(-end // 8)), count=end, bitorder="little")
+    return values[bits.view(np.bool_)[column.offset :]]
 
 
 def texts_of(column: pa.Array) -> pa.Array:
     """In a layout with one buffer of bytes."""
     return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
-
-
-def _floats(column: pa.Array) -> NDArray[Any]:
-    if column.null_count:
-        column = column.fill_null(float("nan"))
-    numbers: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return numbers
 
 
 def _in_microseconds(column: pa.Array, type_: pa.DataType) -> pa.Array:

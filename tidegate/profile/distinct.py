@@ -9,6 +9,7 @@ Source:
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ Registers = NDArray[np.uint8]
 
 _BITS = 12
 REGISTERS = 1 << _BITS
-BLOCK = 15_360  # values hashed at a time: temporaries of 120 KB, which malloc reuses instead of mapping anew
+BLOCK = 8192  # values hashed at a time: temporaries of 64 KB stay in the cache, and malloc reuses their pages
+_SETTLED = 2  # zeros that all registers have seen, from which hashes are worth sifting
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
 _WORD = 8  # bytes read of every string at a time
@@ -32,7 +34,10 @@ def empty_registers() -> Registers:
 
 
 def hash_numbers(values: NDArray[Any]) -> Hashes:
-    """Hashes of integers or floats without NaN, whatever their width; -0.0 hashes as 0.0."""
+    """Hashes of integers or floats without NaN, whatever their width; -0.0 hashes as 0.0.
+
+    Their high bits are good enough to choose a register and its rank, and for nothing else.
+    """
     if values.dtype.kind == "f":
         hashes: Hashes = np.add(values, 0.0, dtype=np.float64).view(np.uint64)
     else:
@@ -110,7 +115,7 @@ def _absorb(hashes: Hashes, words: Hashes) -> Hashes:
 
 
 def _mix(hashes: Hashes) -> Hashes:
-    """In place. The high bits are as good as splitmix64's; only those say a register and its rank."""
+    """In place; the high bits are done, the low ones need one more shift."""
     hashes ^= hashes >> np.uint64(30)
     hashes *= np.uint64(0xBF58476D1CE4E5B9)
     hashes ^= hashes >> np.uint64(27)
@@ -119,32 +124,49 @@ def _mix(hashes: Hashes) -> Hashes:
 
 
 def fold_numbers(registers: Registers, values: NDArray[Any]) -> None:
-    for start in range(0, len(values), BLOCK):
-        fold(registers, hash_numbers(values[start : start + BLOCK]))
+    fold(registers, (hash_numbers(values[start : start + BLOCK]) for start in range(0, len(values), BLOCK)))
 
 
 def fold_texts(registers: Registers, values: pa.Array) -> int:
     """The most of the values that chose one register: no value occurs more often."""
     chosen = np.zeros(REGISTERS, np.int64)
-    for start in range(0, len(values), BLOCK):
-        hashes = _hash_texts(values.slice(start, BLOCK))
-        chosen += np.bincount((hashes >> np.uint64(64 - _BITS)).view(np.int64), minlength=REGISTERS)
-        fold(registers, hashes)
+
+    def hashed() -> Iterator[Hashes]:
+        for start in range(0, len(values), BLOCK):
+            hashes = _hash_texts(values.slice(start, BLOCK))
+            np.add(chosen, np.bincount(_register_of(hashes), minlength=REGISTERS), out=chosen)
+            yield hashes
+
+    fold(registers, hashed())
     return int(chosen.max())
 
 
-def fold(registers: Registers, hashes: Hashes) -> None:
+def fold(registers: Registers, blocks: Iterable[Hashes]) -> None:
     """Fold hashes into the registers, in place: 12 bits choose one, the zeros that follow fill it."""
-    rest = hashes << np.uint64(_BITS)
     lowest = int(registers.min())
-    if lowest:  # as many zeros as every register has seen already can raise none: most hashes end here
-        rising = rest < np.uint64(1 << (64 - lowest))
-        hashes, rest = hashes[rising], rest[rising]
-    index = (hashes >> np.uint64(64 - _BITS)).view(np.int64)
+    if lowest < _SETTLED:
+        for hashes in blocks:
+            _raise(registers, hashes)
+        return
+    # A hash with no more zeros than every register has seen can raise none, and most end here.
+    limit = np.uint64(1 << (64 - lowest))
+    rising = [hashes.compress(hashes << np.uint64(_BITS) < limit) for hashes in blocks]
+    _raise(registers, np.concatenate([np.zeros(0, np.uint64), *rising]))
+
+
+def _raise(registers: Registers, hashes: Hashes) -> None:
+    rest = hashes << np.uint64(_BITS)
+    rest >>= np.uint64(_BITS)
     # The 52 bits fit a float64 exactly, whose exponent tells the position of the highest one bit.
-    exponent = (rest >> np.uint64(_BITS)).astype(np.float64).view(np.int64) >> 52
-    rank = np.minimum(1075 - exponent, 64 - _BITS + 1)
-    np.maximum.at(registers, index, rank.astype(np.uint8))
+    rank = rest.astype(np.float64).view(np.int64)
+    rank >>= 52
+    np.subtract(1075, rank, out=rank)
+    np.minimum(rank, 64 - _BITS + 1, out=rank)
+    np.maximum.at(registers, _register_of(hashes), rank.astype(np.uint8))
+
+
+def _register_of(hashes: Hashes) -> NDArray[np.int64]:
+    return (hashes >> np.uint64(64 - _BITS)).view(np.int64)
 
 
 def estimate(registers: Registers) -> float:

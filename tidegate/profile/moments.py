@@ -29,14 +29,14 @@ class Moments:
 
 def of_values(values: NDArray[Any]) -> Moments:
     """Of at least one value. What lies beyond a float becomes infinite, never an error."""
-    count = len(values)
+    count, floats = len(values), values.astype(np.float64, copy=False)
     with np.errstate(over="ignore"):
-        mean = float(values.mean(dtype=np.float64))
+        mean = float(floats.mean())
         if not np.isfinite(mean):  # the sum is beyond a float, the mean is not
-            mean = float((values / count).sum(dtype=np.float64))
+            mean = float((floats / count).sum())
         m2 = 0.0
         for start in range(0, count, BLOCK):
-            deviations = values[start : start + BLOCK] - np.float64(mean)
+            deviations = floats[start : start + BLOCK] - mean
             m2 += float(np.square(deviations, out=deviations).sum())
     return Moments(count, mean, m2)
 

@@ -53,7 +53,7 @@ class NumberBuilder:
             self._bound(low, high)
             self._keep_order(numbers, len(numbers))
             if high - low <= min(_SPAN, 4 * len(numbers)):
-                self._add_tally(*_tally(numbers, low))
+                self._add_tally(*_tally(numbers, low, high))
             else:
                 self._add_ordered(_sorted(numbers))
 
@@ -89,7 +89,7 @@ class NumberBuilder:
         there = len(ordered)
         if there and np.isnan(ordered[-1]):  # NaN sorts last
             there = int(np.searchsorted(ordered, np.nan))
-        self.nan += len(ordered) - there - column.null_count  # a null is NaN among the numbers
+        self.nan += len(ordered) - there
         ordered = ordered[:there]
         if there and (np.isinf(ordered[0]) or np.isinf(ordered[-1])):
             low, high = np.searchsorted(ordered, -np.inf, "right"), np.searchsorted(ordered, np.inf)
@@ -174,7 +174,10 @@ class NumberBuilder:
         distinct.fold_numbers(self.registers, np.array(list(self.frequencies.values), dtype))
 
 
-def _tally(numbers: Numbers, low: int) -> Tally:
+def _tally(numbers: Numbers, low: int, high: int) -> Tally:
+    if high - low == 1:  # as flags and labels are: counting into two bins would wait for itself
+        count = np.count_nonzero(numbers == high)
+        return np.array([low, high]), np.array([len(numbers) - count, count])
     wide = numbers if numbers.dtype.itemsize == 8 else numbers.astype(np.int64)  # noqa: PLR2004  # bytes
     counts = np.bincount((wide - wide.dtype.type(low)).view(np.int64))
     offsets = np.flatnonzero(counts)

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidegate.profile import distinct
-from tidegate.profile.arrays import decoded, texts_of
+from tidegate.profile.arrays import decoded, texts_of, without_nulls
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.frequencies import EXACT_VALUES, STRETCHES, FrequencyBuilder
 from tidegate.profile.lengths import Lengths
@@ -69,9 +69,7 @@ class TextBuilder:
         if not _is_same(dictionary, self.dictionary):
             self._use_up_dictionary()
             self.dictionary, self.uses = dictionary, np.zeros(len(dictionary), np.int64)
-        if codes.null_count:
-            codes = codes.drop_null()
-        self.uses += np.bincount(codes.to_numpy(), minlength=len(dictionary))
+        self.uses += np.bincount(without_nulls(codes), minlength=len(dictionary))
 
     def _use_up_dictionary(self) -> None:
         """Take over what was counted of the dictionary."""

@@ -2,5 +2,6 @@
 
 from tidegate.readers.batch import Batch, Failed
 from tidegate.readers.read import plan_shards, read_batches
+from tidegate.readers.shards import join as join_plans
 
-__all__ = ["Batch", "Failed", "plan_shards", "read_batches"]
+__all__ = ["Batch", "Failed", "join_plans", "plan_shards", "read_batches"]
