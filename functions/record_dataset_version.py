@@ -6,13 +6,14 @@ Returns     messages.DatasetVersion
 Raises      DatasetConflictError (retried by the state machine), SchemaConflictError (the drop is quarantined)
 Needs       s3:GetObject on staging/, profiles/ and warehouse/ of the lake; s3:PutObject on warehouse/ and
             quarantine/ of the lake, s3:DeleteObject on its tables' metadata; glue:GetDatabase, glue:GetTable,
-            glue:CreateTable and glue:UpdateTable on the database and its tables; dynamodb:UpdateItem on the ledger;
-            PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, LEDGER_TABLE
+            glue:CreateTable and glue:UpdateTable on the database and its tables;
+            dynamodb:UpdateItem on the ledger; PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, LEDGER_TABLE
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def _ignore(drop: Drop, newer: str) -> DatasetVersion:
     ledger.finish(
         drop.drop_id, "ignored", f"a newer version of the object, drop {newer[:12]}, was recorded before"
     )
+    metrics.add_metric("DropsSuperseded", MetricUnit.Count, 1)
     logger.info("ignored a drop that is superseded", extra={"drop_id": drop.drop_id, "superseded_by": newer})
     return DatasetVersion(
         dataset=drop.dataset,
@@ -172,7 +174,7 @@ def _events(verdict: Verdict) -> tuple[str, str]:
     return _iso(column.minimum), _iso(column.maximum)
 
 
-def _iso(microseconds: float | None) -> str:
+def _iso(microseconds: float | Decimal | None) -> str:
     """ISO 8601 UTC; empty for a drop without rows."""
     if microseconds is None:
         return ""

@@ -53,11 +53,6 @@ class FileFormat:
         return found or f"not {expected}"
 
 
-def is_manifest(key: str) -> bool:
-    """Whether an object lists the objects that together are one drop."""
-    return key.lower().endswith((".manifest", ".manifest.json"))
-
-
 def format_of(key: str) -> FileFormat | None:
     """The format of an object by its key; None when no reader takes it."""
     name = key.rpartition("/")[2].lower()

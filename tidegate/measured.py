@@ -1,18 +1,20 @@
 """The value of a statistic that a rule asks for, read off a profile."""
 
 import datetime as dt
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
 from tidegate.contract.plan import Rule
 from tidegate.moments import seconds
-from tidegate.profile import ColumnProfile, Profile
+from tidegate.profile import ColumnProfile
 
 _MICROSECONDS = 1_000_000
 _EPOCH = dt.date(1970, 1, 1)
 
 
-def measure(rule: Rule, profile: Profile) -> float | None:
+def measure(rule: Rule, column: ColumnProfile | None) -> float | None:
     """What a rule of kind `statistic` measures; None where these rows do not tell.
 
     Of the finite numbers; moments in time are numbers as in the profile (timestamps and times of day in
@@ -21,11 +23,11 @@ def measure(rule: Rule, profile: Profile) -> float | None:
     listed value occurs is not known: None. Of more than 1,024 such numbers, a quantile lies within the rank
     error of the profile.
     """
-    column = profile.columns.get(rule.columns[0])
+    if rule.statistic == "values_missing":
+        missing = missing_values(rule, column)
+        return None if missing is None else float(len(missing))
     if column is None:
         return None
-    if rule.statistic == "values_missing":
-        return _values_missing(column, rule)
     if rule.statistic == "distinct_count":
         return min(column.distinct, column.count)
     if not column.count:
@@ -35,23 +37,34 @@ def measure(rule: Rule, profile: Profile) -> float | None:
     return _of_numbers(column, rule) if column.kind == "number" else None
 
 
+def missing_values(rule: Rule, column: ColumnProfile | None) -> list[Any] | None:
+    """The values of a rule that occur in no row; None where too many are remembered to tell."""
+    if column is None:
+        return list(rule.values)
+    known = column.counts if column.counts is not None else column.heavy
+    missing = [value for value in dict.fromkeys(rule.values) if _profiled(value, column) not in known]
+    return None if missing and column.counts is None else missing
+
+
 def _of_numbers(column: ColumnProfile, rule: Rule) -> float | None:
     if rule.statistic == "quantile":
         return _quantile(column, 0.5 if rule.share is None else rule.share)
+    if rule.statistic == "sum":
+        return _sum(column)
     figures = {
         "mean": column.mean,
         "standard_deviation": column.standard_deviation,
         "minimum": column.minimum,
         "maximum": column.maximum,
-        "sum": column.mean * column.count,
     }
-    return figures[rule.statistic] if rule.statistic else None
+    found = figures[rule.statistic] if rule.statistic else None
+    return float(found) if isinstance(found, Decimal) else found
 
 
-def _values_missing(column: ColumnProfile, rule: Rule) -> float | None:
-    if column.counts is None:
-        return None
-    return float(sum(_profiled(value, column) not in column.counts for value in set(rule.values)))
+def _sum(column: ColumnProfile) -> float:
+    if column.counts:
+        return float(sum(v * count for v, count in column.counts.items() if not isinstance(v, str)))
+    return column.mean * column.count
 
 
 def _profiled(value: float | str, column: ColumnProfile) -> float | str:

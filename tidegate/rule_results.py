@@ -119,7 +119,7 @@ def _of_values(plan: ContractPlan, rule: Rule, profile: Profile, arrived_at: str
             measured = age_seconds(rule, values, arrived_at)
             message = age_message(rule, measured)
         else:
-            measured = statistic(rule, column, values)
+            measured = statistic(rule, values)
             message = statistic_message(rule, column, values, measured)
     except NotJudgedError as cause:
         return _not_judged(rule, f"{statistic_subject(rule)} was not judged: {cause}")

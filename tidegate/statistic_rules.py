@@ -1,15 +1,11 @@
 """Rules on a statistic of a column's values and on how old its newest is: read off the drop's profile."""
 
 import math
-from datetime import UTC, date, datetime
-from typing import Any
-
-import numpy as np
 
 from tidegate.contract.plan import Column, Rule
+from tidegate.measured import measure, missing_values
 from tidegate.moments import seconds
 from tidegate.profile import ColumnProfile
-from tidegate.profile.column import Value
 
 _DAY_SECONDS = 86_400
 _MICROSECONDS = 1_000_000
@@ -29,41 +25,24 @@ class NotJudgedError(Exception):
     """The rule cannot be decided; `str()` says why."""
 
 
-def statistic(rule: Rule, column: Column, profile: ColumnProfile | None) -> float:
+def statistic(rule: Rule, profile: ColumnProfile | None) -> float:
     """The statistic that `rule` names.
 
     Raises:
         NotJudgedError: the column has no values, or more different ones than are remembered.
     """
-    if rule.statistic == "values_missing":
-        return float(len(missing_values(rule, column, profile)))
-    if profile is None or not profile.count:
-        raise NotJudgedError("it has no values")
-    if rule.statistic == "distinct_count":
-        return profile.distinct
-    if rule.statistic == "distinct_share":
-        return min(profile.distinct / profile.count, 1.0)
-    if profile.kind != "number":
-        raise NotJudgedError("its values are no numbers")
-    found = _of_numbers(rule, profile)
+    found = measure(rule, profile)
+    if found is None:
+        raise NotJudgedError(_why_unknown(rule, profile))
     if not math.isfinite(found):
         raise NotJudgedError("it is too large a number")
     return found
 
 
-def missing_values(rule: Rule, column: Column, profile: ColumnProfile | None) -> list[Any]:
-    """The values of `rule` that occur in no row.
-
-    Raises:
-        NotJudgedError: there are more different values than are remembered.
-    """
-    if profile is None:
-        return list(rule.values)
-    known = profile.counts if profile.counts is not None else profile.heavy
-    missing = [value for value in rule.values if _stored(value, column) not in known]
-    if missing and profile.counts is None:
-        raise NotJudgedError("it has too many different values to remember each")
-    return missing
+def _why_unknown(rule: Rule, profile: ColumnProfile | None) -> str:
+    if rule.statistic == "values_missing":
+        return "it has too many different values to remember each"
+    return "it has no values" if profile is None or not profile.count else "its values are no numbers"
 
 
 def age_seconds(rule: Rule, profile: ColumnProfile | None, arrived_at: str) -> float:
@@ -86,15 +65,15 @@ def newest_seconds(profile: ColumnProfile | None) -> float | None:
     if profile is None or profile.maximum is None:
         return None
     if profile.type.startswith("timestamp"):
-        return profile.maximum / _MICROSECONDS
-    return profile.maximum * _DAY_SECONDS if profile.type.startswith("date") else None
+        return float(profile.maximum) / _MICROSECONDS
+    return float(profile.maximum) * _DAY_SECONDS if profile.type.startswith("date") else None
 
 
 def statistic_message(rule: Rule, column: Column, profile: ColumnProfile | None, measured: float) -> str:
     """What was found, as a sentence."""
     name = f"`{column.name}`"
     if rule.statistic == "values_missing":
-        absent = ", ".join(str(value) for value in missing_values(rule, column, profile)[:10])
+        absent = ", ".join(str(value) for value in (missing_values(rule, profile) or ())[:10])
         found = f"{name} lacks {absent}" if measured else f"{name} has all values it must contain"
         is_usual = rule.condition.operator == "mustBe" and rule.condition.values == (0,)
         return found if is_usual else f"{found}; the number of values lacking must be {rule.condition}"
@@ -138,40 +117,6 @@ def _name(rule: Rule) -> str:
     return _NAMES[str(rule.statistic)]
 
 
-def _of_numbers(rule: Rule, profile: ColumnProfile) -> float:
-    if rule.statistic == "mean":
-        return profile.mean
-    if rule.statistic == "standard_deviation":
-        return profile.standard_deviation
-    if rule.statistic == "sum":
-        return _sum(profile)
-    if rule.statistic == "quantile":
-        return float(profile.quantile(np.array([rule.share]))[0])
-    bound = profile.minimum if rule.statistic == "minimum" else profile.maximum
-    return bound if bound is not None else math.nan
-
-
-def _sum(profile: ColumnProfile) -> float:
-    if profile.counts:
-        total = sum(value * count for value, count in profile.counts.items() if not isinstance(value, str))
-        return float(total)
-    return profile.mean * profile.count
-
-
 def _is_estimate(rule: Rule, profile: ColumnProfile | None) -> bool:
     is_sketched = rule.statistic in ("quantile", "distinct_count", "distinct_share")
     return is_sketched and profile is not None and profile.counts is None
-
-
-def _stored(value: Any, column: Column) -> Value:
-    """A value of the contract as a profile counts it: times are numbers there, truth is 1."""
-    if column.type == "boolean":
-        return int(value)
-    if column.type == "date" and isinstance(value, str):
-        return (date.fromisoformat(value) - date(1970, 1, 1)).days
-    if column.type == "timestamp" and isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-        return (since.days * _DAY_SECONDS + since.seconds) * _MICROSECONDS + since.microseconds
-    stored: Value = value
-    return stored

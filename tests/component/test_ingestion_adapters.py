@@ -51,14 +51,14 @@ def drop(number=1, *, bucket="drops", version_id="v", etag="", size=1):
 
 
 def test_a_drop_is_claimed_once(ledger):
-    assert ledger.claim(drop(), sequencer="01") is True
-    assert ledger.claim(drop(), sequencer="02") is False
+    assert ledger.claim(drop()) is True
+    assert ledger.claim(drop()) is False
     row = ledger.get("id1")
     assert (row["state"], row["sequencer"], row["size_bytes"]) == ("received", "01", 1)
 
 
 def test_a_machine_that_is_quicker_than_its_starter_keeps_its_last_state(ledger):
-    ledger.claim(drop(), sequencer="01")
+    ledger.claim(drop())
     ledger.finish("id1", "recorded", "accepted", rows=5)
     ledger.mark_running("id1", "arn")
     row = ledger.get("id1")
@@ -67,7 +67,7 @@ def test_a_machine_that_is_quicker_than_its_starter_keeps_its_last_state(ledger)
 
 def test_the_recorded_drops_come_newest_first_without_the_others(ledger):
     for number in range(6):
-        ledger.claim(drop(number), sequencer="01")
+        ledger.claim(drop(number))
         ledger.finish(f"id{number}", "quarantined" if number == 4 else "recorded", "")
     assert [row["drop_id"] for row in ledger.recorded("flights", 3)] == ["id5", "id3", "id2"]
     assert ledger.recorded("trains", 3) == []
@@ -83,7 +83,7 @@ def test_the_reader_gives_every_byte_of_its_version_from_anywhere(aws, s3, monke
     version = s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=content)["VersionId"]
     s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=b"newer")
 
-    reader = objects.open_drop(s3, drop(bucket=bucket, version_id=version, size=len(content)))
+    reader = objects.open_version(s3, drop(bucket=bucket, version_id=version, size=len(content)))
     assert reader.read() == content
     for _ in range(50):
         start, length = seed.randrange(10_500), seed.randrange(3000)
@@ -96,6 +96,6 @@ def test_without_versions_an_object_that_changed_meanwhile_is_not_read(aws, s3):
     s3.create_bucket(Bucket=bucket)
     etag = s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=b"first")["ETag"].strip('"')
     s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=b"other")
-    reader = objects.open_drop(s3, drop(bucket=bucket, version_id="", etag=etag, size=5))
+    reader = objects.open_version(s3, drop(bucket=bucket, version_id="", etag=etag, size=5))
     with pytest.raises(s3.exceptions.ClientError, match="PreconditionFailed"):
         reader.read()

@@ -1,4 +1,4 @@
-"""What may be chosen in ingestion: several objects at once, bad rows apart, overwrites, a person's last word."""
+"""What may be chosen: several objects at once, bad rows apart, overwrites, a person's last word."""
 
 import io
 import json

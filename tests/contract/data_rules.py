@@ -104,7 +104,7 @@ def judged(data: Data, *rules: Rule, columns: tuple[Column, ...] | None = None) 
     held = []
     for rule, count in zip(rules, checks.counts, strict=True):
         if rule.kind == "statistic":
-            value = measure(rule, profile)
+            value = measure(rule, profile.columns.get(rule.columns[0]))
             held.append(value is not None and rule.condition.allows(value))
         else:
             held.append(rule.condition.holds(count.failed, checks.rows))

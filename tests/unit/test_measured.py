@@ -18,7 +18,7 @@ NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 def measured(values, statistic, /, *, type_=None, **asked):
     batch = pa.RecordBatch.from_arrays([pa.array(values, type_)], names=["x"])
     rule = Rule(kind="statistic", columns=("x",), statistic=statistic, **asked)
-    return measure(rule, profile_batches([batch]))
+    return measure(rule, profile_batches([batch]).columns.get(rule.columns[0]))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_quantile_of_many_values_is_within_the_rank_error():
     for share in (0.0, 0.01, 0.5, 0.99, 1.0):
         rule = Rule(kind="statistic", columns=("x",), statistic="quantile", share=share)
         # Values are ranks here; batch, shard and merge each round by half a step of 1 / 1024.
-        assert abs(measure(rule, profile) - share * 199_999) <= 200_000 * 3 / 2048
+        assert abs(measure(rule, profile.columns["x"]) - share * 199_999) <= 200_000 * 3 / 2048
 
 
 def test_listed_values_that_occur_in_no_row_are_counted():
@@ -91,5 +91,5 @@ def test_what_the_profile_cannot_tell_is_not_made_up():
     many = [str(number) for number in range(1500)]
     assert measured(many, "values_missing", values=("7",)) is None
     assert measured(["a"], "mean") is None
-    assert measure(Rule(kind="statistic", columns=("y",), statistic="mean"), profile_batches([])) is None
+    assert measure(Rule(kind="statistic", columns=("y",), statistic="mean"), None) is None
     assert measured(many, "distinct_count") == pytest.approx(1500, rel=0.08)  # five standard errors

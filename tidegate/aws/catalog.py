@@ -118,7 +118,7 @@ class Catalog:
             else:
                 transaction.append(schema.empty_table(), snapshot_properties=summary)
 
-        return self._commit(table, schema, key, describe, write, replaces)
+        return self._commit(table, schema, key, describe, write, replaces=replaces)
 
     def read(
         self,
@@ -242,6 +242,7 @@ class Catalog:
         key: str,
         describe: Describe,
         write: "Callable[[iceberg.Table, iceberg.Transaction, dict[str, str]], None]",
+        *,
         replaces: Replaces | None = None,
     ) -> Snapshot:
         def attempt() -> Snapshot:

@@ -4,7 +4,7 @@ import itertools
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -76,11 +76,11 @@ class Shards:
                 bad = pq.ParquetFile(self._local(files, report, "bad-rows.parquet"))
             return read_keys(good, columns, rows, bad)
 
-    def _local(self, files: ExitStack, report: ShardReport, what: str) -> IO[bytes]:
+    def _local(self, files: ExitStack, report: ShardReport, what: str) -> BinaryIO:
         file = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
         self.s3.download_fileobj(self.bucket, self._key(report, what), file)
         file.seek(0)
-        return file
+        return cast("BinaryIO", file)
 
     def _key(self, report: ShardReport, what: str) -> str:
         return lake_keys.staged(self.drop, report.index, what)

@@ -104,7 +104,7 @@ def _rule_checks(
         count = checks.counts[index]
         holds = None
         if rule.kind == "statistic":
-            measured = measure(rule, profile)
+            measured = measure(rule, profile.columns.get(rule.columns[0]))
             holds = None if measured is None else rule.condition.allows(measured)
         elif rule.kind != "freshness":
             failed = checks.rows if rule.kind == "row_count" else count.failed

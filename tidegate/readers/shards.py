@@ -72,7 +72,7 @@ def join(plans: Sequence[ShardPlan], *, objects_key: str) -> ShardPlan:
     parts = [(place, shard) for place, plan in enumerate(plans) for shard in plan.shards]
     if len(parts) > MAXIMUM_SHARDS:
         raise DropUnreadableError(
-            f"the manifest's objects have {len(parts)} shards; at most {MAXIMUM_SHARDS} are validated at once",
+            f"the manifest's objects have {len(parts)} shards; at most {MAXIMUM_SHARDS} are validated",
             hint="raise `shard_mebibytes` of [ingestion] in pipeline.toml, or drop them in several manifests",
         )
     shards = [replace(shard, index=index, object=place) for index, (place, shard) in enumerate(parts)]
