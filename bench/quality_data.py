@@ -99,7 +99,7 @@ _TYPES: Mapping[str, ColumnType] = {
 
 
 def contract() -> ContractPlan:
-    """31 rules: 6 not null, 4 null shares, 1 unique, 10 ranges, 3 sets, 2 patterns, 3 means, 2 of all."""
+    """6 required, 4 null shares, 1 unique, 10 ranges, 3 sets, 2 patterns, 3 means, 2 others: 31 rules."""
     rules = [
         *(Rule(kind="required", columns=(c,)) for c in ("id", "event_ts", "amount", "age", "plan", "label")),
         *(

@@ -1,14 +1,16 @@
 """A drop or a window of traffic in the file formats of SageMaker Model Monitor.
 
-Pure: profiles, contracts and verdicts in, JSON documents out. What differs from AWS's own container: times
-are of type Unknown, and rules that Model Monitor does not know are violations under their own names.
+Pure: profiles, contracts and verdicts in, JSON documents out. A column of up to 1,024 rows gets what AWS's own
+container would write, to the last bit: the sketch then holds the rows in their order. Beyond, it holds the
+profile's ranks, where AWS's has its own compactions. Times are of type Unknown, and rules that Model Monitor
+does not know are violations under their own names.
 
 Source:
     AWS, "Schema for Statistics", "Schema for Constraints" and "Schema for Violations" of the SageMaker guide;
-    its arithmetic as in the files of aws/sagemaker-python-sdk, tests/data/pipeline/model_step. The sketch of
-    few rows holds them in the order in which they came, for so does AWS's.
+    its arithmetic as in the files of aws/sagemaker-python-sdk, tests/data/pipeline/model_step.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,7 +130,7 @@ def _statistics(column: ColumnProfile) -> dict[str, Any]:
             "common": common,
             "mean": column.mean,
             "sum": column.mean * column.count,
-            "std_dev": column.standard_deviation,
+            "std_dev": _standard_deviation(column),
             "min": float(column.minimum or 0),
             "max": float(column.maximum or 0),
             "distribution": {
@@ -146,14 +148,27 @@ def _statistics(column: ColumnProfile) -> dict[str, Any]:
     return feature
 
 
+def _standard_deviation(column: ColumnProfile) -> float:
+    """Row by row as Spark does while the rows are there, which tells in the last digit."""
+    if not column.ranks.are_all(column.count):
+        return column.standard_deviation
+    mean = m2 = 0.0
+    for count, value in enumerate(column.ranks.values.tolist(), 1):
+        delta = value - mean
+        mean += delta / count
+        m2 += delta * (delta - delta / count)
+    return math.sqrt(m2 / column.count)
+
+
 def _buckets(column: ColumnProfile) -> list[dict[str, float]]:
     """As numpy.histogram: half-open but for the last, which holds the maximum."""
-    edges = np.linspace(float(column.minimum or 0), float(column.maximum or 0), _BUCKETS + 1)
+    low, high = float(column.minimum or 0), float(column.maximum or 0)
+    edges = low + (high - low) * np.arange(_BUCKETS + 1) / _BUCKETS
     below = column.share_at_or_below(np.nextafter(edges[1:-1], -np.inf))
     counts = np.diff(below, prepend=0, append=1) * column.count
     return [
-        {"lower_bound": low, "upper_bound": high, "count": round(count, 6)}
-        for low, high, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
+        {"lower_bound": lower, "upper_bound": upper, "count": round(count, 6)}
+        for lower, upper, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
     ]
 
 

@@ -59,7 +59,7 @@ def numbers_of(column: pa.Array) -> NDArray[Any]:
 
 
 def without_nulls(column: pa.Array) -> NDArray[Any]:
-    """The values of an array of plain numbers that are there; `drop_null` would cost several times as much."""
+    """The values of an array of plain numbers that are there; `drop_null` costs several times as much."""
     dtype = np.dtype(column.type.to_pandas_dtype())
     if not len(column):
         return np.zeros(0, dtype)

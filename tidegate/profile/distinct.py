@@ -65,32 +65,39 @@ def text_bytes(column: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
 
 def _hash_texts(column: pa.Array) -> Hashes:
     offsets, data = text_bytes(column)
-    starts = offsets[:-1].astype(np.int64)
-    lengths = np.diff(offsets).astype(np.int64)
-    if len(data) < offsets[-1] + _WORD:  # the last window would reach beyond the buffer
-        data = np.concatenate([data[offsets[0] : offsets[-1]], np.zeros(_WORD, np.uint8)])
-        starts -= int(offsets[0])
-    hashes = _hash_short(data, starts, np.minimum(lengths, _LONG))
+    lengths = np.diff(offsets)
+    first, end = int(offsets[0]), int(offsets[-1])
+    if len(data) < end + _WORD:  # the last window would reach beyond the buffer
+        data = np.concatenate([data[first:end], np.zeros(_WORD, np.uint8)])
+        offsets, first = offsets - offsets[0], 0
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if shortest == longest <= _LONG:
+        return _finished(_hash_even(data[first:], len(lengths), longest))
+    starts, lengths = offsets[:-1].astype(np.int64), lengths.astype(np.int64)
+    hashes = _finished(_hash_uneven(data, starts, np.minimum(lengths, _LONG)))
     for row in np.flatnonzero(lengths > _LONG).tolist():
         digest = hashlib.blake2b(data[starts[row] : starts[row] + lengths[row]].tobytes(), digest_size=8)
         hashes[row] = int.from_bytes(digest.digest(), "little")
     return hashes
 
 
-def _hash_short(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Hashes:
+def _hash_even(data: NDArray[np.uint8], rows: int, length: int) -> Hashes:
+    """Of strings of one length, which lie evenly spaced: what `_hash_uneven` gives, five times as fast."""
+    hashes = np.full(rows, length, np.uint64) * _GOLDEN
+    for position in range(0, length, _WORD):
+        words: Hashes = np.ndarray((rows,), "<u8", data, position, (length,)).copy()
+        if length - position < _WORD:
+            words &= np.uint64(2 ** (8 * (length - position)) - 1)
+        hashes = _absorb(hashes, words)
+    return hashes
+
+
+def _hash_uneven(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Hashes:
     """One unaligned 8-byte window of every string at a time; rounds end with the longest string."""
+    windows: Hashes = np.ndarray((len(data) - _WORD + 1,), "<u8", data, 0, (1,))
     hashes = lengths.astype(np.uint64) * _GOLDEN
     shortest, longest = int(lengths.min()), int(lengths.max())
-    are_evenly_spaced = shortest == longest and int(starts[-1] - starts[0]) == shortest * (len(starts) - 1)
     for position in range(0, longest, _WORD):
-        left = longest - position
-        if are_evenly_spaced:
-            words = np.ndarray((len(starts),), "<u8", data, int(starts[0]) + position, (longest,)).copy()
-            if left < _WORD:
-                words &= _low_bytes(left)
-            hashes = _absorb(hashes, words)
-            continue
-        windows: Hashes = np.ndarray((len(data) - _WORD + 1,), "<u8", data, 0, (1,))
         if position + _WORD <= shortest:
             hashes = _absorb(hashes, windows[starts + position])
             continue
@@ -99,18 +106,20 @@ def _hash_short(data: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDA
         unused = np.maximum(_WORD - (lengths[rows] - position), 0).astype(np.uint64)
         mask = np.uint64(2**64 - 1) >> (unused * np.uint64(8))
         hashes[rows] = _absorb(hashes[rows], windows[starts[rows] + position] & mask)
-    hashes = _mix(hashes)
-    hashes ^= hashes >> np.uint64(31)
     return hashes
 
 
-def _low_bytes(count: int) -> np.uint64:
-    return np.uint64(2 ** (8 * count) - 1)
-
-
 def _absorb(hashes: Hashes, words: Hashes) -> Hashes:
-    hashes = (hashes ^ words) * _MULTIPLIER
-    hashes ^= hashes >> np.uint64(32)
+    """In place of `words`."""
+    words ^= hashes
+    words *= _MULTIPLIER
+    words ^= words >> np.uint64(32)
+    return words
+
+
+def _finished(hashes: Hashes) -> Hashes:
+    hashes = _mix(hashes)
+    hashes ^= hashes >> np.uint64(31)
     return hashes
 
 

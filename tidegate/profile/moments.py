@@ -20,6 +20,9 @@ class Moments:
     def add(self, other: "Moments") -> None:
         if not other.count:
             return
+        if not self.count:  # what is infinite times 0 is not a number
+            self.count, self.mean, self.m2 = other.count, other.mean, other.m2
+            return
         total = self.count + other.count
         delta = other.mean - self.mean
         self.mean += delta * other.count / total
@@ -30,7 +33,7 @@ class Moments:
 def of_values(values: NDArray[Any]) -> Moments:
     """Of at least one value. What lies beyond a float becomes infinite, never an error."""
     count, floats = len(values), values.astype(np.float64, copy=False)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         mean = float(floats.mean())
         if not np.isfinite(mean):  # the sum is beyond a float, the mean is not
             mean = float((floats / count).sum())
@@ -44,7 +47,7 @@ def of_values(values: NDArray[Any]) -> Moments:
 def of_counted(values: NDArray[Any], counts: NDArray[np.int64]) -> Moments:
     """The same of values that occur `counts` times each."""
     count = int(counts.sum())
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         mean = float((values * counts).sum(dtype=np.float64)) / count
         if not np.isfinite(mean):
             mean = float((values * (counts / count)).sum(dtype=np.float64))

@@ -58,9 +58,9 @@ def _lengths_of(column: pa.Array) -> NDArray[Any] | None:
     elif any(test(column.type) for test in _LISTS):
         if pa.types.is_map(column.type):
             # Arrow does not measure maps.
-            sizes = np.diff(column.offsets.to_numpy())
-            kept: NDArray[Any] = sizes[column.is_valid().to_numpy(zero_copy_only=False)]
-            return kept
+            sizes: NDArray[Any] = np.diff(column.offsets.to_numpy())
+            is_there: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
+            return sizes.compress(is_there)
         lengths = pc.list_value_length(column)
     else:
         return None

@@ -26,6 +26,7 @@ class Ranks:
 
     values: Values
     weights: Values
+    are_counts: bool = False  # the weights are rows of exactly these values, not stretches of ranks
 
     @classmethod
     def empty(cls) -> Self:
@@ -42,7 +43,7 @@ class Ranks:
         """Of numbers and how often each occurs: nothing is lost."""
         values = np.array([float(value) for value in counts])
         order = np.argsort(values)
-        return cls(values[order], np.array(list(counts.values()), np.float64)[order])
+        return cls(values[order], np.array(list(counts.values()), np.float64)[order], are_counts=True)
 
     @classmethod
     def merge(cls, parts: Sequence["Ranks"], keep: int) -> Self:
@@ -78,12 +79,12 @@ class Ranks:
     def quantile(self, shares: Values) -> Values:
         """Values at these shares in [0, 1].
 
-        A value holds the ranks of all rows it stands for; between neighbours it is interpolated over as many
-        rows as the lightest point has.
+        A value holds the ranks of all rows it stands for; between neighbours it is interpolated over one row,
+        or over as many as the lightest point of a sample has.
         """
         values, weights = self._ascending
         ends = np.cumsum(weights)
-        margin = weights.min() / 2
+        margin = 0.5 if self.are_counts else weights.min() / 2
         # Floating point must not put the end of a stretch before its beginning.
         knots = np.maximum.accumulate(np.column_stack([ends - weights + margin, ends - margin]).ravel())
         quantiles: Values = np.interp(np.asarray(shares) * ends[-1], knots, np.repeat(values, 2))

@@ -57,12 +57,9 @@ def to_table(columns: Sequence[ColumnProfile], table_rows: int) -> pa.Table:
 
 def from_table(table: pa.Table) -> tuple[list[ColumnProfile], int]:
     """The columns, and the rows of the profile: 0 when it has no column."""
-    ranks = [
-        Ranks(values, weights)
-        for values, weights in zip(_lists(table, "rank_values"), _lists(table, "rank_weights"), strict=True)
-    ]
     rows = table.drop_columns(["rank_values", "rank_weights"]).to_pylist()
-    columns = [_column(row, points) for row, points in zip(rows, ranks, strict=True)]
+    points = zip(_lists(table, "rank_values"), _lists(table, "rank_weights"), strict=True)
+    columns = [_column(row, Ranks(*pair, row["counts_all"])) for row, pair in zip(rows, points, strict=True)]
     return columns, max((row["table_rows"] for row in rows), default=0)
 
 

@@ -36,7 +36,8 @@ class TextBuilder:
         if pa.types.is_dictionary(column.type):
             self._add_codes(column)
             return
-        values = texts_of(column.drop_null() if column.null_count else column)
+        values = texts_of(column)
+        values = values.drop_null() if values.null_count else values
         if not len(values):
             return
         if self.frequencies.is_exact and _may_be_few(values):
