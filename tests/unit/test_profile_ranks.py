@@ -46,15 +46,15 @@ def test_ranks_keep_their_bound_on_every_shape(shape, keep, rows_per_batch):
 def test_ranks_keep_their_bound_when_levels_of_samples_pile_up():
     rng = np.random.default_rng(4)
     builder, batches = RankBuilder(64), []
-    for index in range(1500):  # 96,000 points: squashed once on the way
+    for index in range(2500):  # 160,000 points: four times squashed to 8,192, and these four again
         values = np.sort(rng.normal(index % 7, 1, 640))
         batches.append(values)
         builder.add(values[(np.arange(64) + 0.5).astype(int) * 10 + 5], 10.0)
     ranks = builder.finish()
-    assert len(builder.levels) == 2
+    assert len(builder.levels) == 3
     values = np.sort(np.concatenate(batches))
     found = np.searchsorted(values, ranks.quantile(SHARES)) / len(values)
-    assert np.abs(found - SHARES).max() <= 3 / (2 * 64)  # batch, level, finish
+    assert np.abs(found - SHARES).max() <= 3 / (2 * 64)  # batch, finish, and both levels together far less
     assert ranks.weights.sum() == pytest.approx(len(values))
 
 

@@ -16,7 +16,7 @@ Values = NDArray[np.float64]
 
 DROP_RANKS = 1024
 BASELINE_RANKS = 4096  # a reference is compared with often, so its error is worth 24 KB more a column
-_SQUASH_ABOVE = 1 << 16  # points of a level, half a megabyte
+_SQUASH_ABOVE = 1 << 15  # points of a level, a quarter of a megabyte
 _SQUASH_TO = 8192
 
 
@@ -59,7 +59,7 @@ class Ranks:
         cumulative = np.cumsum(weights)
         total = cumulative[-1]
         chosen = np.searchsorted(cumulative, (np.arange(keep) + 0.5) * total / keep)
-        return cls(values[chosen], np.full(keep, total / keep))
+        return cls(values[chosen], _constant(total / keep, keep))
 
     @property
     def rows(self) -> float:
@@ -102,10 +102,15 @@ def positions(count: int, keep: int) -> NDArray[np.int64]:
     return chosen
 
 
+def _constant(weight: float, count: int) -> Values:
+    """Read-only, in the memory of one number."""
+    return np.broadcast_to(np.float64(weight), (count,))
+
+
 class RankBuilder:
     """Collects the samples of batches.
 
-    Memory and error stay flat however many there are: 65,536 points of one level become a sample of 8,192 on
+    Memory and error stay flat however many there are: 32,768 points of one level become a sample of 8,192 on
     the next, so L grows with the logarithm of the rows.
     """
 
@@ -116,7 +121,7 @@ class RankBuilder:
 
     def add(self, values: Values, weight: float) -> None:
         """Ascending points of one batch that stand for `weight` rows each."""
-        self.add_ranks(Ranks(values, np.broadcast_to(np.float64(weight), values.shape)))
+        self.add_ranks(Ranks(values, _constant(weight, len(values))))
 
     def add_ranks(self, ranks: Ranks, level: int = 0) -> None:
         if level == len(self.levels):
@@ -124,7 +129,7 @@ class RankBuilder:
             self.points.append(0)
         self.levels[level].append(ranks)
         self.points[level] += len(ranks.values)
-        if self.points[level] >= max(_SQUASH_ABOVE, 8 * self.keep):
+        if self.points[level] >= max(_SQUASH_ABOVE, 4 * self.keep):
             full, self.levels[level], self.points[level] = self.levels[level], [], 0
             self.add_ranks(Ranks.merge(full, max(_SQUASH_TO, self.keep)), level + 1)
 
