@@ -21,7 +21,7 @@ Registers = NDArray[np.uint8]
 
 _BITS = 12
 REGISTERS = 1 << _BITS
-BLOCK = 8192  # values hashed at a time: temporaries of 64 KB stay in the cache, and malloc reuses their pages
+BLOCK = 16_384  # values hashed at a time: temporaries stay in the cache, and malloc reuses their pages
 _SETTLED = 2  # zeros that all registers have seen, from which hashes are worth sifting
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER = np.uint64(0xFF51AFD7ED558CCD)
