@@ -15,9 +15,9 @@ from tidegate.figures import OF_ROWS
 from tidegate.messages import Acceptance, Reason
 from tidegate.rule_results import RuleResult, missing_columns
 from tidegate.statistic_rules import duration, number
+from tidegate.usual import WEEKDAYS
 
 _SMALLEST_SHOWN = 1e-9
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def column_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
@@ -93,13 +93,13 @@ def anomaly_reason(anomaly: Anomaly) -> Reason:
         subject = "the drop's number of rows"
     else:
         subject = f"the drop's {anomaly.figure}"
-    drops = "accepted drops" if anomaly.weekday is None else f"{_DAYS[anomaly.weekday]} drops"
+    day = "" if anomaly.weekday is None else f"{WEEKDAYS[anomaly.weekday]} "
     return Reason(
         rule="anomaly",
         column=anomaly.column,
         severity="error" if anomaly.is_certain else "warning",
         message=f"{subject} is {_shown(anomaly, anomaly.value)}, usually about "
-        f"{_shown(anomaly, anomaly.usual)} (median of the last {anomaly.drops} {drops}, "
+        f"{_shown(anomaly, anomaly.usual)} (median of the last {anomaly.drops} accepted {day}drops, "
         f"{probability(anomaly.adjusted_p)})",
     )
 

@@ -12,7 +12,6 @@ from tidegate.profile import BASELINE_RANKS, Profile, merge
 from tidegate.usual import MINIMUM_HISTORY, SEASONS, WEEKDAYS, weekday
 
 ROLLING_DROPS = 8  # accepted drops that together are the recent reference
-_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
 def reference_drops(history: Sequence[PastDrop], arrived_at: str) -> list[PastDrop]:
@@ -40,10 +39,10 @@ def recent_reference(drops: Sequence[tuple[PastDrop, Profile]], arrived_at: str)
         levelled |= {column for column, _ in past.shifted if column is not None}
     days = {weekday(past.arrived_at) for past, _ in drops}
     today = weekday(arrived_at)
-    are_of_one_day = len(drops) >= SEASONS and days == {today} and today is not None
-    against = f"the last {len(drops)} accepted drops"
-    if are_of_one_day and today is not None:
-        against += f" of {_DAYS[today]}"
+    day = ""
+    if today is not None and len(drops) > 1 and days == {today}:
+        day = f"{WEEKDAYS[today]} "
+    against = f"the last {len(drops)} accepted {day}drops"
     return Reference(against=against, profile=merge(kept, ranks=BASELINE_RANKS), kind="recent")
 
 
@@ -55,7 +54,7 @@ def _of_weekday(history: Sequence[PastDrop], arrived_at: str) -> list[PastDrop]:
             break
     level = history[:since]
     days = Counter(weekday(past.arrived_at) for past in level)
-    if any(days[day] < SEASONS for day in range(WEEKDAYS)):
+    if any(days[day] < SEASONS for day in range(len(WEEKDAYS))):
         return []
     today = weekday(arrived_at)
     return [past for past in level if weekday(past.arrived_at) == today][:ROLLING_DROPS]

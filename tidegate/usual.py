@@ -14,7 +14,7 @@ from tidegate.significance import t_quantile, t_two_sided
 
 MINIMUM_HISTORY = 5  # drops; below it a figure is not judged
 SEASON_HISTORY = 28  # drops from which a weekly season is looked for
-WEEKDAYS = 7
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SEASONS = 4  # values of every weekday that a season needs
 _ALPHA = 0.0026  # chance of a usual figure outside the interval shown: both tails of three sigma
 _NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
@@ -87,7 +87,7 @@ def _season(values: Sequence[float], weekdays: Sequence[int | None], today: int 
     days: dict[int | None, list[float]] = defaultdict(list)
     for day, value in zip(weekdays, values, strict=True):
         days[day].append(value)
-    fewest = min((len(days[day]) for day in range(WEEKDAYS)), default=0)
+    fewest = min((len(days[day]) for day in range(len(WEEKDAYS))), default=0)
     if fewest < SEASONS or None in days:
         return None
     middles = {day: median(of_day) for day, of_day in days.items()}
@@ -98,7 +98,7 @@ def _season(values: Sequence[float], weekdays: Sequence[int | None], today: int 
     if left > _GATE * _mad([value - middle for value in values]):
         return None
     spread = max(left, _without_outliers(residuals) * inflation, _FLOOR * abs(middles[today]))
-    return Usual(middle=middles[today], scale=spread, degrees=len(values) - WEEKDAYS, weekday=today)
+    return Usual(middle=middles[today], scale=spread, degrees=len(values) - len(WEEKDAYS), weekday=today)
 
 
 def _mad(deviations: Sequence[float]) -> float:

@@ -56,4 +56,4 @@ def test_a_column_is_known_only_from_the_drop_whose_level_was_accepted():
 def test_a_reference_of_one_weekday_says_so():
     past = [replace(drop) for drop in reference_drops(history(28), TODAY)]
     found = recent_reference([(drop, profiled({"x": [1.0]})) for drop in past], TODAY)
-    assert found.against == "the last 4 accepted drops of Fridays"
+    assert found.against == "the last 4 accepted Friday drops"
