@@ -43,7 +43,8 @@ def _stored(rows: pa.Table, ranks: int) -> Profile:
 def _rows(seed: int, shift: float) -> pa.Table:
     rng = np.random.default_rng(seed)
     columns = {f"number {n}": rng.normal(shift, 1, ROWS) for n in range(11)}
-    columns |= {"age": rng.integers(18, 95, ROWS), "label": (rng.random(ROWS) < 0.1 + shift / 10).astype(int)}  # noqa: PLR2004
+    columns["age"] = rng.integers(18, 95, ROWS)
+    columns["label"] = (rng.random(ROWS) < 0.1 + shift / 10).astype(int)
     columns |= {f"text {n}": _words(rng, 5 * (n + 1)) for n in range(5)}
     columns |= {"region": _words(rng, 50), "sku": _words(rng, 1000)}
     return pa.table(columns)

@@ -125,7 +125,7 @@ def _by_chance(
     past_rows = max(median(sizes), 1.0) if sizes else float(max(profile.rows, 1))
     rows = float(max(profile.rows, 1))
     if figure not in EXTREMES:
-        column = profile.columns[name] if name is not None else None
+        column = profile.columns.get(name) if name is not None else None
         return sampling_p_value(figure, now, alike, column=column, rows=rows, past_rows=past_rows)
     middle, tail = (
         [drop.figures[name, place] for drop in past if (name, place) in drop.figures]

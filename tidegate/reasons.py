@@ -5,11 +5,10 @@ warning. Drift is never an error: a world that moved is news, not a broken deliv
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tidegate.anomaly import Anomaly
 from tidegate.checks import Checks
-from tidegate.contract.plan import ContractPlan
+from tidegate.contract.plan import ContractPlan, Severity
 from tidegate.drift import ColumnDrift, ReferenceDrift
 from tidegate.figures import OF_ROWS
 from tidegate.messages import Acceptance, Reason
@@ -44,41 +43,40 @@ def column_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
 
 def rule_reasons(plan: ContractPlan, checks: Checks, results: Sequence[RuleResult]) -> list[Reason]:
     """Broken rules, rules that could not be judged, and bad rows that are set aside."""
-    broken = [_broken(result) for result in results if not result.holds and result.rule.kind != "columns"]
+    bad, is_few = _bad_rows(plan, checks)
+    reasons = [] if bad is None else [bad]
+    for result in results:
+        if not result.holds and result.rule.kind != "columns":
+            is_excused = is_few and result.rule.names_bad_rows
+            reasons.append(_reason(result, "warning" if is_excused else result.rule.severity))
     if checks.rows:
-        broken += [
-            replace(_broken(result), severity="warning")
+        reasons += [
+            _reason(result, "warning")
             for result in results
             if not result.is_judged and set(result.rule.columns) <= set(checks.present)
         ]
+    return reasons
+
+
+def _bad_rows(plan: ContractPlan, checks: Checks) -> tuple[Reason | None, bool]:
+    """What is said of bad rows, if any, and whether they are few enough to be set aside."""
     if plan.bad_rows.action != "set-aside" or not checks.bad_rows:
-        return broken
-    return _with_bad_rows(plan, checks, results, broken)
-
-
-def _with_bad_rows(
-    plan: ContractPlan, checks: Checks, results: Sequence[RuleResult], broken: list[Reason]
-) -> list[Reason]:
-    """While few rows are bad they are set aside, and the rules that name them only warn."""
+        return None, False
     share = 100 * checks.bad_rows / checks.rows
     bad = f"{checks.bad_rows} of {checks.rows} rows"
     most = f"at most {plan.bad_rows.maximum_percent:g} percent may be"
-    if share > plan.bad_rows.maximum_percent or checks.bad_rows >= checks.rows:
-        message = f"{bad} are bad ({share:.2f} percent), too many to set aside: {most}"
-        return [Reason(rule="bad_rows", column=None, severity="error", message=message), *broken]
-    named = {result.message for result in results if result.rule.names_bad_rows}
-    message = f"{bad} set aside ({share:.2f} percent; {most})"
-    return [
-        Reason(rule="bad_rows", column=None, severity="warning", message=message),
-        *(replace(item, severity="warning") if item.message in named else item for item in broken),
-    ]
+    if share <= plan.bad_rows.maximum_percent and checks.bad_rows < checks.rows:
+        message = f"{bad} set aside ({share:.2f} percent; {most})"
+        return Reason(rule="bad_rows", column=None, severity="warning", message=message), True
+    message = f"{bad} are bad ({share:.2f} percent), too many to set aside: {most}"
+    return Reason(rule="bad_rows", column=None, severity="error", message=message), False
 
 
-def _broken(result: RuleResult) -> Reason:
+def _reason(result: RuleResult, severity: Severity) -> Reason:
     return Reason(
         rule=result.rule.kind,
         column=result.rule.column,
-        severity=result.rule.severity,
+        severity=severity,
         message=result.message,
         failed_rows=result.failed_rows,
         first_rows=result.first_rows,

@@ -162,10 +162,13 @@ def _figures(
     figures = figures_of(
         profile, size_bytes=drop.size_bytes, lag_seconds=_lag(plan, profile, drop, event_column)
     )
+    repeated: dict[str | None, int] = {}  # by column; of keys of several columns the worst counts
     for rule, count in zip(plan.rules, checks.counts, strict=True):
-        if rule.kind == "unique" and checks.rows:
-            share = count.failed / checks.rows
-            figures[rule.column, "duplicate share"] = figure("duplicate share", share, rows=checks.rows)
+        if rule.kind == "unique" and set(rule.columns) <= set(checks.present):
+            repeated[rule.column] = max(count.failed, repeated.get(rule.column, 0))
+    for column, rows in repeated.items():
+        share = rows / max(checks.rows, 1)
+        figures[column, "duplicate share"] = figure("duplicate share", share, rows=checks.rows)
     return figures
 
 

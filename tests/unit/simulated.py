@@ -1,4 +1,4 @@
-"""Drops made up from known distributions, and simulated rates told so that a reader of the output sees them."""
+"""Drops made up from known distributions, and simulated rates told to the reader of the output."""
 
 import numpy as np
 import pyarrow as pa

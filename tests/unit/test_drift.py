@@ -189,7 +189,7 @@ def test_without_a_shift_hardly_a_drop_of_twenty_columns_drifts(rows, capsys):
             drops += 1
         tell(
             capsys,
-            f"{drifted / drops:.1%} of {drops} drops of {rows:,} rows drift against {reference_rows:,} alike; "
+            f"{drifted / drops:.1%} of {drops} drops of {rows:,} rows drift against {reference_rows:,}; "
             f"{below / (20 * drops):.2%} of p-values are below 1%",
         )
         assert drifted / drops <= 0.01

@@ -75,7 +75,7 @@ def test_texts_truth_and_nothing_have_the_figures_that_they_can_have():
 
 def test_the_mean_length_of_a_text_has_at_most_the_error_its_bounds_allow():
     column = profiled({"t": ["x"] * 100}).columns["t"]
-    lengths = dict(min_length=1, max_length=5, total_length=200)
+    lengths = {"min_length": 1, "max_length": 5, "total_length": 200}
     profile = profiled({"t": ["x"] * 100})
     profile.columns["t"] = type(column)(**{**vars(column), **lengths})
     found = figures_of(profile)["t", "mean length"]

@@ -11,7 +11,7 @@ TODAY = "2026-11-27T06:00:00Z"  # a Friday
 
 
 def history(drops, *, shifted=()):
-    """Daily drops, the newest of yesterday; those whose age in days is in `shifted` began a new level of `x`."""
+    """Daily drops, the newest of yesterday; those of an age in `shifted` began a new level of `x`."""
     return [
         PastDrop(
             drop_id=str(age),

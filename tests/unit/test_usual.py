@@ -12,7 +12,7 @@ WEEK = np.array([0, 0.2, 0.3, 0.3, 0.2, -0.6, -0.8])
 
 
 def test_the_interval_is_the_one_worked_by_hand():
-    # Median 10; deviations -2 -1 0 1 2: MAD 1; 1.4826 (1 + 2/5) = 2.07564 exceeds the standard deviation 1.58.
+    # Median 10; deviations -2 -1 0 1 2: MAD 1; 1.4826 (1 + 2/5) = 2.07564 exceeds the sd, 1.58.
     found = usual([8.0, 9.0, 10.0, 11.0, 12.0])
     scale = 1.4826 * 1.4 * np.sqrt(1.2)
     assert (found.middle, found.degrees, found.weekday) == (10.0, 4, None)
