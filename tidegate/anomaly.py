@@ -85,7 +85,10 @@ def anomalies(
 
 
 def expected(key: FigureKey, history: Sequence[PastDrop], arrived_at: str = "") -> Usual | None:
-    """Where a figure should lie on the scale it is tested on; None while it is still being learned."""
+    """Where a figure should lie, by its history, on the scale it is tested on; `figures.shown` turns it back.
+
+    None while it is still being learned.
+    """
     past = since_shift(history[:_JUDGING_DROPS], key)
     return _expected(key, past, arrived_at) if len(past) >= MINIMUM_HISTORY else None
 

@@ -23,6 +23,7 @@ RECENT_PSI = f"{PSI} recent"
 _NORMAL_IQR = 1.349  # interquartile range of a normal distribution over its standard deviation
 _SKETCH_ERROR = 0.0163  # standard error of an estimated number of different values, as a share
 _SMALLEST_PSI = 1e-9
+_LARGEST_EXPONENT = 700.0  # whose power is a float
 _QUARTILES = np.array([0.25, 0.75])
 
 
@@ -57,6 +58,15 @@ def figure(name: str, value: float, *, rows: float, error: float = 0.0, scale: f
     if name.startswith(PSI):
         return Figure(value=value, tested=math.log(max(value, _SMALLEST_PSI)), error=error, scale=scale)
     return Figure(value=value, tested=value, error=error, scale=scale)
+
+
+def shown(name: str, tested: float) -> float:
+    """The value of a figure that is tested as `tested`; of shares without the half row."""
+    if name in OF_ROWS:
+        return 1 / (1 + math.exp(-tested)) if tested > -_LARGEST_EXPONENT else 0.0
+    if name in LOGARITHMIC or name.startswith(PSI):
+        return math.exp(min(tested, _LARGEST_EXPONENT))
+    return tested
 
 
 def figures_of(

@@ -143,7 +143,7 @@ def false_alarms(series, rows, *, wander=0.0, first=5, last=14):
 
 
 def test_small_drops_that_are_all_alike_hardly_ever_alarm(capsys):
-    rate, drops, figures = false_alarms(25, 300)
+    rate, drops, figures = false_alarms(15, 300)
     tell(
         capsys,
         f"{rate:.2%} of {drops} drops of 300 rows with {figures} figures and 5 to 14 drops before alarm",

@@ -9,7 +9,7 @@ from scipy import stats
 from simulated import mixed_rows, profiled
 
 from tidegate.figure_file import pack_figures, unpack_figures
-from tidegate.figures import PastDrop, figure, figures_of, since_shift
+from tidegate.figures import PastDrop, figure, figures_of, shown, since_shift
 
 NAMES = st.sampled_from(["rows", "lag", "missing share", "mean", "p50", "psi recent", "unseen share"])
 FLOATS = st.floats(0, 1) | st.integers(0, 10**6).map(float)
@@ -80,6 +80,15 @@ def test_the_mean_length_of_a_text_has_at_most_the_error_its_bounds_allow():
     profile.columns["t"] = type(column)(**{**vars(column), **lengths})
     found = figures_of(profile)["t", "mean length"]
     assert (found.value, found.error) == (2.0, pytest.approx(math.sqrt((5 - 2) * (2 - 1) / 100)))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("rows", 1234.0), ("lag", 60.0), ("missing share", 0.25), ("mean", -3.5), ("psi recent", 0.2)],
+)
+def test_what_is_tested_turns_back_into_what_is_shown(name, value):
+    assert shown(name, figure(name, value, rows=1e9).tested) == pytest.approx(value, rel=1e-6)
+    assert shown(name, 1e6) >= shown(name, -1e6)  # no interval is too wide to be shown
 
 
 def test_infinite_moments_are_no_figures():
