@@ -37,6 +37,7 @@ class Anomaly:
     drops: int
     adjusted_p: float
     weekday: int | None = None  # 0 is Monday; None when there is no season
+    is_far: bool = True  # farther beyond all earlier values than these lie apart
 
     @property
     def key(self) -> FigureKey:
@@ -44,7 +45,8 @@ class Anomaly:
 
     @property
     def is_certain(self) -> bool:
-        return self.adjusted_p < CERTAIN and self.figure not in _HARMLESS
+        """Beyond doubt. A p-value alone is not: no history is quite normal, and a storm is no broken drop."""
+        return self.adjusted_p < CERTAIN and self.is_far and self.figure not in _HARMLESS
 
 
 def anomalies(
@@ -116,8 +118,14 @@ def _tested(
         drops=len(alike),
         adjusted_p=max(prediction.p_value(now.tested), _by_chance(key, now, past, alike, profile)),
         weekday=prediction.weekday,
+        is_far=_is_far(now.tested, [item.tested for item in alike]),
     )
     return anomaly, median(item.scale for item in known)
+
+
+def _is_far(value: float, earlier: Sequence[float]) -> bool:
+    low, high = min(earlier), max(earlier)
+    return max(low - value, value - high) > high - low
 
 
 def _by_chance(

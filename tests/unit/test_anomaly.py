@@ -57,6 +57,15 @@ def test_fahrenheit_that_became_celsius_is_a_certain_one():
     assert anomalous == sorted(anomalous, key=lambda anomaly: anomaly.adjusted_p)
 
 
+def test_what_is_hardly_farther_than_earlier_drops_went_is_unusual_and_not_certain():
+    stormy = past([drop(seed, mean=80.0 if seed == 4 else 50.0) for seed in range(1, 20)])
+    named = {anomaly.key: anomaly for anomaly in found(stormy, drop(30, mean=85.0))}
+    assert named["temp", "mean"].adjusted_p < 1e-4
+    assert not named["temp", "mean"].is_certain
+    named = {anomaly.key: anomaly for anomaly in found(stormy, drop(30, mean=150.0))}
+    assert named["temp", "mean"].is_certain
+
+
 def test_half_the_rows_more_missing_values_and_fewer_words_are_each_named():
     assert (None, "rows") in keys(found(HISTORY, drop(20, rows=500)))
     assert ("temp", "missing share") in keys(found(HISTORY, drop(20, missing=0.3)))
