@@ -118,7 +118,7 @@ def _tested(
         drops=len(alike),
         adjusted_p=max(prediction.p_value(now.tested), _by_chance(key, now, past, alike, profile)),
         weekday=prediction.weekday,
-        is_far=_is_far(now.tested, [item.tested for item in alike]),
+        is_far=_is_far(now.tested, [item.tested for item in known]),
     )
     return anomaly, median(item.scale for item in known)
 
