@@ -13,7 +13,7 @@ from reading import PLAN, as_parquet, batches_of, contract, outcome, rows_of
 from tidegate.contract.plan import Column
 from tidegate.errors import DropUnreadableError
 from tidegate.messages import Shard
-from tidegate.readers import plan_shards
+from tidegate.readers import plan_shards, read_batches
 from tidegate.readers.records import field_quotes, first_record_end, last_record_end
 
 SHARD_BYTES = st.sampled_from([32, 64, 100, 257, 1000])
@@ -28,9 +28,16 @@ members = st.sampled_from(["", "true", "FALSE", "yes", "0", "perhaps"])
 days = st.sampled_from(["", "2013-01-01", "2013-02-30", "0000-01-01", "9999-12-31", "1.1.2013"])
 times = st.sampled_from(
     [
-        *("", "2013-01-01T10:00:00Z", "2013-07-01 12:00:00", "2013-01-01", "2013-01-01 10", "soon"),
-        *("2013-01-01T10:00:00.1234567Z", "2013-03-31 02:30:00", "0000-01-01 00:00:00"),
+        "",
+        "2013-01-01T10:00:00Z",
+        "2013-07-01 12:00:00",
+        "2013-01-01",
+        "2013-01-01 10",
         "2013-01-01T10:00+01",
+        "2013-01-01T10:00:00.1234567Z",
+        "2013-03-31 02:30:00",
+        "0000-01-01 00:00:00",
+        "soon",
     ]
 )
 
@@ -168,8 +175,6 @@ def test_batches_are_never_longer_than_the_profile_wants():
 
 def test_a_group_that_was_planned_and_is_gone_is_refused():
     body = as_parquet({"age": [1, 2]})
-    from tidegate.readers import read_batches
-
     with pytest.raises(DropUnreadableError, match="does not fit the file"):
         list(
             read_batches(

@@ -9,6 +9,7 @@ from tidegate.errors import DropUnreadableError
 from tidegate.readers.json_values import MAXIMUM_DEPTH, depth_of, loads
 
 _NEWLINE, _RETURN, _OPEN, _CLOSE, _ARRAY = b"\n\r{}["
+_MAXIMUM_MEMBERS = 10_000
 _SAMPLE_BYTES = 1 << 16
 
 
@@ -54,14 +55,18 @@ class Lines:
 
         Which these are depends on the file alone, not on the piece of it that begins at `offset`.
         """
+        for index in self._sampled_places(offset):
+            line = self.body[self.starts[index] : self.stops[index]].strip()
+            if line:
+                yield line
+
+    def _sampled_places(self, offset: int) -> list[int]:
         first = np.arange(np.searchsorted(self.starts, max(0, _SAMPLE_BYTES - offset)))
         marks = np.arange(-offset % _SAMPLE_BYTES, len(self.body), _SAMPLE_BYTES)
         marked = np.searchsorted(self.starts, marks, side="right") - 1
         marked = marked[(marked >= 0) & (marks < self.stops[marked])]
-        for index in np.union1d(first, marked).tolist():
-            line = self.body[self.starts[index] : self.stops[index]].strip()
-            if line:
-                yield line
+        places: list[int] = np.union1d(first, marked).tolist()
+        return places
 
     def refuse_depth(self, rows: int) -> None:
         """Refuse values nested too deep: a parser that recurses would run out of stack.
@@ -80,4 +85,23 @@ class Lines:
                 raise DropUnreadableError(
                     f"line {rows + index + 1} is nested more than {MAXIMUM_DEPTH} deep",
                     hint="flatten it, or leave the member out",
+                )
+
+    def refuse_members(self, offset: int, rows: int) -> None:
+        """Refuse a line that has as many members as no table has columns.
+
+        Raises:
+            DropUnreadableError: names the line.
+        """
+        for index in self._sampled_places(offset):
+            start, stop = int(self.starts[index]), int(self.stops[index])
+            if self.body.count(b":", start, stop) <= _MAXIMUM_MEMBERS:
+                continue
+            try:
+                record = loads(self.body[start:stop])
+            except ValueError:
+                continue  # whoever reads it will say so
+            if isinstance(record, dict) and len(record) > _MAXIMUM_MEMBERS:
+                raise DropUnreadableError(
+                    f"line {rows + index + 1} has {len(record)} members; at most {_MAXIMUM_MEMBERS} are read"
                 )

@@ -61,6 +61,7 @@ def _parse(
     """Columns, number of rows, and the names that were seen."""
     lines = json_lines.Lines(body)
     lines.refuse_depth(rows)
+    lines.refuse_members(offset, rows)
     if lines.are_objects:
         try:
             return _parse_fast(lines, columns, offset)

@@ -12,7 +12,7 @@ from tidegate.formats import Compression
 
 PEEK_BYTES = 1 << 20
 _RATIO = 1000  # unpacked bytes for a stored one; gzip reaches 1,032 with zeros, data 20
-_RATIO_SLACK = 256 << 20
+_RATIO_SLACK = 64 << 20
 
 
 def open_text(file: BinaryIO, compression: Compression | None, maximum_bytes: int) -> io.BufferedReader:
