@@ -103,15 +103,19 @@ def _from_record(record: dict[str, Any]) -> ObjectNotification:
         found = record["s3"]["object"]
         return ObjectNotification(
             event=str(record["eventName"]).removeprefix("s3:"),
-            bucket=record["s3"]["bucket"]["name"],
-            key=unquote_plus(found["key"]),  # S3 encodes it as a form does
-            version_id=found.get("versionId", ""),
-            etag=found.get("eTag", ""),
+            bucket=_text(record["s3"]["bucket"]["name"]),
+            key=unquote_plus(_text(found["key"])),  # S3 encodes it as a form does
+            version_id=_text(found.get("versionId", "")),
+            etag=_text(found.get("eTag", "")),
             size_bytes=int(found.get("size", 0)),
+<<<<<<< HEAD
             sequencer=found.get("sequencer", ""),
             occurred_at=str(record.get("eventTime") or ""),
+=======
+            sequencer=_text(found.get("sequencer", "")),
+>>>>>>> 61dc5ce (Fuzz the readers and parsers; refuse a notification whose texts are none)
         )
-    except (KeyError, TypeError, ValueError) as cause:
+    except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an S3 record without {cause}") from cause
 
 
@@ -119,16 +123,26 @@ def _from_eventbridge(payload: dict[str, Any]) -> ObjectNotification:
     try:
         detail = payload["detail"]
         found = detail["object"]
-        created = payload["detail-type"] == "Object Created"
+        created = _text(payload["detail-type"]) == "Object Created"
         return ObjectNotification(
             event=f"ObjectCreated:{detail.get('reason', '')}" if created else payload["detail-type"],
-            bucket=detail["bucket"]["name"],
-            key=found["key"],  # not encoded here
-            version_id=found.get("version-id", ""),
-            etag=found.get("etag", ""),
+            bucket=_text(detail["bucket"]["name"]),
+            key=_text(found["key"]),  # not encoded here
+            version_id=_text(found.get("version-id", "")),
+            etag=_text(found.get("etag", "")),
             size_bytes=int(found.get("size", 0)),
+<<<<<<< HEAD
             sequencer=found.get("sequencer", ""),
             occurred_at=str(payload.get("time") or ""),
+=======
+            sequencer=_text(found.get("sequencer", "")),
+>>>>>>> 61dc5ce (Fuzz the readers and parsers; refuse a notification whose texts are none)
         )
-    except (KeyError, TypeError, ValueError) as cause:
+    except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an EventBridge event of S3 without {cause}") from cause
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text where it has {type(value).__name__}")
+    return value

@@ -87,3 +87,16 @@ def test_only_creations_are_created():
 def test_anything_else_is_refused_by_its_type(payload):
     with pytest.raises(UnknownNotificationError):
         parse(payload)
+
+
+@pytest.mark.parametrize("member", ["name", "key", "versionId", "eTag", "sequencer"])
+def test_a_record_whose_texts_are_none_is_no_notification(member):
+    bucket, found = {"name": "raw"}, {"key": "drops/a.csv", "size": 1}
+    (bucket if member == "name" else found)[member] = 7
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": bucket, "object": found},
+    }
+    with pytest.raises(UnknownNotificationError, match="text where it has int"):
+        parse({"Records": [record]})

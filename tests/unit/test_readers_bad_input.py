@@ -55,9 +55,9 @@ def test_a_csv_file_nobody_can_parse_is_refused_in_words(body, told):
     assert told in refusal(body, "p.csv")
 
 
-def test_a_million_members_of_a_json_line_are_refused():
-    body = json.dumps({"name": "Ada", **{f"c{i}": i for i in range(1_000_000)}})
-    assert "line 1 has 1000001 members; at most 10000 are read" in refusal(body, "p.jsonl")
+def test_a_hundred_thousand_members_of_a_json_line_are_refused():
+    body = json.dumps({"name": "Ada", **{f"c{i}": i for i in range(100_000)}})
+    assert "line 1 has 100001 members; at most 10000 are read" in refusal(body, "p.jsonl")
 
 
 def test_a_field_of_ten_megabytes_is_a_value():

@@ -71,9 +71,11 @@ def _decoded(
         )
     for run in _runs({index: _stored(group) for index, group in chunks.items()}):
         if is_held:
-            pages.hold([(chunk.start, chunk.stored) for index in run for chunk in chunks[index]])
+            pages.hold(
+                [(chunk.start, chunk.stored) for index in run for chunk in chunks[index] if chunk.values]
+            )
         for index in run:
-            check_pages(pages, chunks[index], maximum_bytes)
+            check_pages(pages, [chunk for chunk in chunks[index] if chunk.values], maximum_bytes)
         batches = parquet.iter_batches(BATCH_ROWS, row_groups=run, columns=names, use_threads=False)
         while True:
             with readable():

@@ -58,7 +58,8 @@ def check_groups(footer: Metadata, size: int, maximum_bytes: int) -> None:
         _check_columns(footer, group)
         for chunk in group.chunks:
             end = chunk.start + chunk.stored
-            if chunk.start < len(_MAGIC) or min(chunk.stored, chunk.unpacked) < 0 or end > size - _TAIL:
+            is_inside = chunk.start >= len(_MAGIC) and end <= size - _TAIL
+            if min(chunk.stored, chunk.unpacked) < 0 or (chunk.values and not is_inside):
                 raise lie(f"column `{chunk.column}` at bytes {chunk.start} to {end}")
             stored += chunk.stored
             unpacked += chunk.unpacked
