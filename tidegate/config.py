@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from tidegate import collect_section
+from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.toml_reader import Lines, Problem, build, merge
 
@@ -149,6 +151,7 @@ class PipelineConfig:
     pipeline: PipelineSection
     training: TrainingSection
     deployment: DeploymentSection
+    collect: tuple[CollectSection, ...] = ()
     ingestion: IngestionSection = field(default_factory=IngestionSection)
     features: FeaturesSection = field(default_factory=FeaturesSection)
     gate: GateSection = field(default_factory=GateSection)
@@ -215,7 +218,7 @@ class PipelineConfig:
 
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
-    problems = list(_search_problems(config.training))
+    problems = [*_search_problems(config.training), *collect_section.problems(config.collect)]
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
     if not re.fullmatch(r"[\w./-]+\.py:\w+", config.pipeline.features):

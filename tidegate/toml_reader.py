@@ -9,6 +9,7 @@ import difflib
 import re
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -92,10 +93,13 @@ class Lines:
 
     def __init__(self, text: str, environment: str) -> None:
         self.found: dict[str, int] = {}
-        table = ""
+        table, members = "", Counter[str]()
         for number, line in enumerate(text.splitlines(), 1):
             if header := re.match(r"\s*\[+([^\]]+)\]+", line):
                 table = header[1].strip().removeprefix(f"environments.{environment}").strip(".")
+                if line.lstrip().startswith("[["):  # an array's tables are told apart by their number
+                    table, name = f"{table}.{members[header[1]]}", header[1]
+                    members[name] += 1
                 self.found[table] = number
             elif key := re.match(r"\s*([\w.-]+)\s*=", line):
                 self.found[f"{table}.{key[1]}".lstrip(".")] = number

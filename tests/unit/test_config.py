@@ -99,11 +99,12 @@ def test_a_file_that_is_not_toml_says_where(edited):
         PipelineConfig.from_toml(edited(("[gate]", "[gate")), "dev")
 
 
-def keys(section, prefix=""):
-    hints = typing.get_type_hints(section)
-    for field in dataclasses.fields(section):
-        if dataclasses.is_dataclass(hints[field.name]):
-            yield from keys(hints[field.name], f"{prefix}{field.name}.")
+def keys(table, prefix=""):
+    hints = typing.get_type_hints(table)
+    for field in dataclasses.fields(table):
+        tables = typing.get_args(hints[field.name])[:1] if not prefix else ()  # an array of tables
+        if section := next(filter(dataclasses.is_dataclass, (hints[field.name], *tables)), None):
+            yield from keys(section, f"{prefix}{field.name}.")
         elif field.name != "environment":
             yield f"{prefix}{field.name}"
 

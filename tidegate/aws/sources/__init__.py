@@ -1,0 +1,1 @@
+"""Source systems, each as what Collect asks of it."""
