@@ -43,6 +43,7 @@ class Store:
     def environment(self, *variables: str) -> dict[str, str]:
         """These of the environment variables that name something kept."""
         named = {
+            "DROPS_BUCKET": self.drops_bucket,
             "LAKE_BUCKET": self.lake_bucket,
             "LEDGER_TABLE": self.ledger_table,
             "ONLINE_TABLE": self.online_table,

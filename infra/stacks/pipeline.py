@@ -14,6 +14,7 @@ from infra.constructs.alarms import (
     machine_failure_alarm,
     monitor_prefix,
 )
+from infra.constructs.collection import Collection
 from infra.constructs.dashboard import dashboard
 from infra.constructs.features import Features
 from infra.constructs.function import Shared
@@ -53,6 +54,14 @@ class PipelineStack(Stack):
         self.undelivered = queue(self, "Undelivered", store=store)
 
         self.ingestion = Ingestion(self, "Ingestion", shared=shared, undelivered=self.undelivered)
+        self.collection = Collection(
+            self,
+            "Collection",
+            shared=shared,
+            config=config,
+            dataset=sources.plan.contract.dataset,
+            undelivered=self.undelivered,
+        )
         self.features = Features(
             self,
             "Features",
@@ -147,6 +156,7 @@ class PipelineStack(Stack):
         told = [
             self.monitoring.alarm,
             *self.serving.alarms,
+            *self.collection.alarms,
             dead_letter_alarm(self, dead_queues, self.config),
             function_error_alarm(
                 self, [self.ingestion.receive_drop.function], self.config, name="receive-drop-errors"

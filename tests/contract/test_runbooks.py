@@ -2,6 +2,8 @@ import json
 import re
 from pathlib import Path
 
+# only of a pipeline that collects: tests/contract/test_infra_collection.py
+OF_SOURCES = {"collect-failures"}
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "guides" / "runbooks.md"
 
 
@@ -18,4 +20,4 @@ def alarms(assembly):
 
 def test_every_alarm_has_a_runbook_and_every_runbook_an_alarm(assembly):
     headings = re.findall(r"^## (.+)$", RUNBOOKS.read_text(), re.MULTILINE)
-    assert {name for heading in headings for name in heading.split(", ")} == alarms(assembly)
+    assert {name for heading in headings for name in heading.split(", ")} == alarms(assembly) | OF_SOURCES

@@ -85,7 +85,7 @@ class Run:
         name = self.section.name
         before = self.watermarks.progress(name)
         last: dict[str, Any] = json.loads(before.watermark or "{}")
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile(buffering=0) as file:
             site = Website(self.section, secret)
             page = site.fetch(file, etag=last.get("etag", ""), last_modified=last.get("last_modified", ""))
             if page is None:

@@ -5,6 +5,7 @@ goes to the host it was meant for.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,6 +56,9 @@ class Website:
 
     def fetch(self, into: BinaryIO, *, etag: str, last_modified: str) -> Fetched | None:
         """The page as it is now; None when it is still the one of `etag` or `last_modified`.
+
+        Args:
+            into: an empty file without a buffer: Arrow reads it through a descriptor of its own.
 
         Raises:
             SourceUnavailableError: it did not come, not in time or not whole, or changed while it came.
@@ -181,13 +185,16 @@ class Website:
         packed = next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
         if packed:
             into.seek(0)
-            try:
-                stream = pa.CompressedInputStream(pa.PythonFile(into, "r"), packed)
-                while stream.read(_CHUNK_BYTES):
-                    if time.monotonic() > self.end:
-                        self._fail(f"it was not unpacked after {self.section.timeout_seconds} s", _NEXT)
-            except OSError as cause:
-                self._fail(f"its {packed} is not whole: {cause}", _NEXT)
+            with open(os.dup(into.fileno()), "rb") as again:  # noqa: PTH123 - Arrow closes what it reads
+                try:
+                    self._unpack(pa.CompressedInputStream(pa.PythonFile(again, "r"), packed))
+                except OSError as cause:
+                    self._fail(f"its {packed} is not whole: {cause}", _NEXT)
+
+    def _unpack(self, stream: pa.CompressedInputStream) -> None:
+        while stream.read(_CHUNK_BYTES):
+            if time.monotonic() > self.end:
+                self._fail(f"it was not unpacked after {self.section.timeout_seconds} s", _NEXT)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
