@@ -4,8 +4,9 @@ Invoked by  state RecordProfile of step_functions/ingestion.asl.json
 Takes       {drop: messages.Drop, verdict: messages.Verdict}
 Returns     {table, partition}
 Raises      nothing on purpose
-Needs       s3:GetObject on profiles/ of the lake; glue:GetTable, glue:CreateTable, glue:UpdateTable and
-            glue:BatchCreatePartition on the database and its tables; LAKE_BUCKET, GLUE_DATABASE
+Needs       s3:GetObject and s3:ListBucket on profiles/ of the lake; glue:GetTable, glue:CreateTable,
+            glue:UpdateTable and glue:BatchCreatePartition on the database and its tables;
+            LAKE_BUCKET, GLUE_DATABASE
 """
 
 import os

@@ -31,7 +31,9 @@ _ALLOWED: dict[SourceKind, set[str]] = {
     "s3": {*_OF_ALL, "uri", "overlap_seconds"},
     "https": {*_OF_ALL, "url", "secret", "content_types", "maximum_mebibytes"},
 }
-_SCHEDULE = re.compile(r"rate\((1 (minute|hour|day)|[1-9]\d* (minutes|hours|days))\)|cron\((\S+ ){5}\S+\)")
+_SCHEDULE = re.compile(
+    r"rate\((1 (minute|hour|day)|(?!1 )[1-9]\d* (minutes|hours|days))\)|cron\((\S+ ){5}\S+\)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

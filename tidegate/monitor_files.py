@@ -1,8 +1,8 @@
 """A drop or a window of traffic in the file formats of SageMaker Model Monitor.
 
 Pure: profiles, contracts and verdicts in, JSON documents out. A column of up to 1,024 rows gets what AWS's
-own container would write, to the last bit: its sketch then holds the rows in their order. Beyond, it holds the
-ranks of the profile, where AWS's has its own compactions. Times are of type Unknown, and rules that Model
+own container would write, to the last bit: its sketch then holds the rows in their order. Beyond, it holds
+the ranks of the profile, where AWS's has its own compactions. Times are of type Unknown, and rules that Model
 Monitor does not know are violations under their own names.
 
 Source:

@@ -108,12 +108,8 @@ def _from_record(record: dict[str, Any]) -> ObjectNotification:
             version_id=_text(found.get("versionId", "")),
             etag=_text(found.get("eTag", "")),
             size_bytes=int(found.get("size", 0)),
-<<<<<<< HEAD
-            sequencer=found.get("sequencer", ""),
-            occurred_at=str(record.get("eventTime") or ""),
-=======
             sequencer=_text(found.get("sequencer", "")),
->>>>>>> 61dc5ce (Fuzz the readers and parsers; refuse a notification whose texts are none)
+            occurred_at=_text(record.get("eventTime") or ""),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an S3 record without {cause}") from cause
@@ -131,12 +127,8 @@ def _from_eventbridge(payload: dict[str, Any]) -> ObjectNotification:
             version_id=_text(found.get("version-id", "")),
             etag=_text(found.get("etag", "")),
             size_bytes=int(found.get("size", 0)),
-<<<<<<< HEAD
-            sequencer=found.get("sequencer", ""),
-            occurred_at=str(payload.get("time") or ""),
-=======
             sequencer=_text(found.get("sequencer", "")),
->>>>>>> 61dc5ce (Fuzz the readers and parsers; refuse a notification whose texts are none)
+            occurred_at=_text(payload.get("time") or ""),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise UnknownNotificationError(f"an EventBridge event of S3 without {cause}") from cause

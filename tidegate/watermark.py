@@ -40,8 +40,10 @@ def coerce(value: object, kind: MarkType) -> Mark:
         return value.astimezone(UTC) if value.tzinfo else value
     if kind == "date" and isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if kind == "integer" and isinstance(value, int | Decimal) and value == int(value):
-        return int(value)
+    if kind == "integer" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        whole = int(value)
+        if whole == value:
+            return whole
     raise ValueError(f"{value!r} is a {type(value).__name__}")
 
 

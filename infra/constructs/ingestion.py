@@ -155,7 +155,11 @@ class Ingestion(Construct):
                 self,
                 "RecordProfile",
                 shared=shared,
-                statements=[store.read_lake("profiles/"), store.index_profiles()],
+                statements=[
+                    store.read_lake("profiles/"),
+                    store.list_lake("profiles/"),
+                    store.index_profiles(),
+                ],
                 environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE"),
                 data=True,
                 memory_mebibytes=ONE_VCPU_MEBIBYTES,

@@ -14,7 +14,7 @@ CONTROL = {
     *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),
 }
 DATA = {
-    *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion"),
+    *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
     *("PlanFeatures", "ComputeFeatures", "RecordFeatures", "BuildTrainingSet"),
 }
 STEPS = sorted(CONTROL | DATA)

@@ -22,7 +22,7 @@ _LOGIN = ("28", "3D")  # authorization, no such database
 _TROUBLE = ("08", "40", "53", "57", "58", "XX")  # connection, conflicts, resources, shutdown, system
 # the same for MySQL
 _MYSQL_SLOW = (3024, 1969)
-_MYSQL_LOGIN = (1044, 1045, 1049, 1698)
+_MYSQL_LOGIN = (1044, 1045, 1049, 1698, 1820, 3118, 3162)
 _MYSQL_QUERY = (1046, 1054, 1064, 1142, 1143, 1146, 1305)
 
 Trouble = Literal["slow", "login", "trouble", "query", "value"]
