@@ -203,6 +203,12 @@ def test_pages_that_expand_hugely_are_refused_by_what_is_declared_and_by_what_th
     assert "unpacks to more than 8 MiB" in refusal(modest, "p.parquet", **limit)
 
 
+def test_one_long_text_in_every_row_is_refused_before_it_is_written_out():
+    body = as_parquet({"plan": pa.array(["x" * 500_000] * 20_000).dictionary_encode()})
+    assert len(body) < 100_000
+    assert "unpack to 9536 MiB" in refusal(body, "p.parquet", plan=PLAN, maximum_bytes=1 << 40)
+
+
 def test_values_that_take_no_bytes_are_bounded_by_the_bytes_there_are():
     assert "no honest data" in refusal(forge(SOUND, rows_to(10**12)), "p.parquet")
 

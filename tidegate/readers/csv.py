@@ -12,13 +12,13 @@ import pyarrow.csv
 from tidegate.arrow_types import arrow_type
 from tidegate.contract.plan import ContractPlan
 from tidegate.errors import DropUnreadableError
-from tidegate.readers.batch import BATCH_ROWS, Batch, Typed, columns_by_name
+from tidegate.readers.batch import Batch, Typed, columns_by_name
 from tidegate.readers.csv_forms import Forms
 from tidegate.readers.csv_header import read_header
-from tidegate.readers.text import Piece, check_text, pieces
+from tidegate.readers.text import Piece, batch_bytes, check_text, pieces
 
+_LARGEST_PIECE = 12 << 20
 _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-_SMALLEST_PIECE, _LARGEST_PIECE = 1 << 20, 12 << 20
 
 
 class _RaggedRow(Exception):  # noqa: N818  # becomes a DropUnreadableError once the row's number is known
@@ -57,9 +57,7 @@ def read(
     length = None if stop is None else max(0, stop - first)
 
     def piece_bytes() -> int:
-        """As much as holds the rows of a batch, going by the rows so far."""
-        full = (offset - first) * BATCH_ROWS // rows if rows else _SMALLEST_PIECE
-        return min(max(full, _SMALLEST_PIECE), _LARGEST_PIECE)
+        return batch_bytes(offset - first, rows, _LARGEST_PIECE)
 
     for piece in pieces(source, length, quoted=True, piece_bytes=piece_bytes):
         try:

@@ -20,10 +20,10 @@ from tidegate.readers.json_values import (
     loads,
     readable,
 )
-from tidegate.readers.text import check_text, pieces
+from tidegate.readers.text import batch_bytes, check_text, pieces
 
+_LARGEST_PIECE = 6 << 20
 _BOM = b"\xef\xbb\xbf"
-_PIECE_BYTES = 4 << 20
 
 
 def read(
@@ -41,7 +41,11 @@ def read(
         source = file
     offset, rows = start, 0
     length = None if stop is None else stop - start
-    for piece in pieces(source, length, quoted=False, piece_bytes=lambda: _PIECE_BYTES):
+
+    def piece_bytes() -> int:
+        return batch_bytes(offset - start, rows, _LARGEST_PIECE)
+
+    for piece in pieces(source, length, quoted=False, piece_bytes=piece_bytes):
         mark = len(_BOM) if offset == 0 and bytes(piece.view[:3]) == _BOM else 0
         body = bytes(piece.view[mark:])
         if body.strip():

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tidegate.arrow_types import arrow_type
@@ -16,8 +17,10 @@ from tidegate.readers.nested import from_nested
 from tidegate.readers.parquet_footer import check_groups, read_footer, readable
 from tidegate.readers.parquet_metadata import Chunk, Metadata
 from tidegate.readers.parquet_pages import HELD_BYTES, PageFile, check_pages
+from tidegate.readers.unpack import refuse_expansion
 
 _LENGTH_BYTES = 4  # what a text costs at least where it is written out
+_LITTLE_BYTES = 16 << 20
 _RUN_BYTES = 16 << 20
 _BUFFERS_BYTES = 64 << 20  # of all columns together, where a row group is too large to hold
 
@@ -34,10 +37,13 @@ def read(
     check_groups(footer, size, maximum_bytes)
     known = [name for name in footer.names if name in columns]
     extra = tuple(name for name in footer.names if name not in columns)
-    rows = 0
+    rows = written_out = 0
+    stored = sum(group.stored for group in footer.groups)
     wanted = [columns[name] for name in known]
     for batch in _decoded(file, size, start, footer, wanted, maximum_bytes=maximum_bytes):
         rows += batch.num_rows
+        written_out += sum(_text_bytes(column) for column in batch.columns)
+        refuse_expansion(stored, written_out, maximum_bytes)
         typed = {name: _typed(columns[name], batch.column(name)) for name in known}
         yield from Batch.of(plan, typed, batch.num_rows, extra).cut()
     expected = sum(group.rows for group in footer.groups)
@@ -96,6 +102,16 @@ def _runs(stored: dict[int, int]) -> list[list[int]]:
         runs[-1].append(index)
         total += size
     return runs
+
+
+def _text_bytes(values: pa.Array) -> int:
+    """Of a dictionary, its texts written out, unless that is little: one long text may stand in every row."""
+    if not pa.types.is_dictionary(values.type) or not len(values.dictionary):
+        return 0
+    lengths = pc.binary_length(values.dictionary)
+    if pc.max(lengths).as_py() * len(values) < _LITTLE_BYTES:
+        return 0
+    return pc.sum(lengths.take(values.indices)).as_py() or 0
 
 
 def _typed(column: Column, values: pa.Array) -> Typed:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from tidegate.errors import DropUnreadableError
+from tidegate.readers.batch import BATCH_ROWS
 from tidegate.readers.records import is_open, last_record_end
 
-PIECE_BYTES = 4 << 20
+_SMALLEST_PIECE = 1 << 20
 _MAXIMUM_RECORD_BYTES = 64 << 20
+_BLANK = b" \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,13 @@ class Piece:
 
     @property
     def is_blank(self) -> bool:
-        return self.stop < PIECE_BYTES and not bytes(self).strip()
+        return self.view[0] in _BLANK and not bytes(self).strip()
+
+
+def batch_bytes(read: int, rows: int, largest: int) -> int:
+    """Bytes of a piece that holds about as many rows as a batch, when `read` bytes have held `rows`."""
+    full = read * BATCH_ROWS // rows if rows else _SMALLEST_PIECE
+    return min(max(full, _SMALLEST_PIECE), largest)
 
 
 def pieces(
@@ -38,7 +46,7 @@ def pieces(
     length: int | None,
     *,
     quoted: bool,
-    piece_bytes: Callable[[], int] = lambda: PIECE_BYTES,
+    piece_bytes: Callable[[], int],
 ) -> Iterator[Piece]:
     """`length` bytes of `stream` (None: all) in pieces, each cut behind the last record that is complete.
 
