@@ -134,6 +134,20 @@ def test_a_damaged_file_gives_rows_or_a_refusal(key, data):
     assert read_to_the_end(data.draw(damaged(SOUND[key])), key) != b""
 
 
+def test_a_byte_changed_anywhere_in_parquet_gives_rows_or_a_refusal():
+    body = SOUND["zstd.parquet"]
+    for place in range(4, len(body), 7):
+        for value in (0, 255, body[place] ^ 1):
+            changed = bytearray(body)
+            changed[place] = value
+            assert read_to_the_end(bytes(changed), "zstd.parquet") != b"", place
+
+
+def test_quotes_without_end_are_no_hang():
+    body = b'name,age\na"b,"' + (b'""' * 100_000 + b"\n") * 40
+    assert b"never closed" in read_to_the_end(body, "p.csv")
+
+
 @settings(max_examples=200, deadline=None)
 @given(body=damaged(json.dumps(EVENT).encode()))
 def test_a_damaged_notification_is_understood_or_refused(body):

@@ -63,7 +63,10 @@ def pieces(
     """
     buffer, filled = bytearray(), 0
     while True:
-        wanted = piece_bytes() if length is None else min(piece_bytes(), length)
+        # A record without end doubles what is looked at, or looking again and again would take for ever.
+        wanted = max(piece_bytes(), filled)
+        if length is not None:
+            wanted = min(wanted, length)
         if len(buffer) < filled + wanted:  # a new one, for the last piece may still be looked at
             buffer = buffer[:filled] + bytearray(filled + wanted)
         read = _read_into(stream, buffer, filled, wanted)
