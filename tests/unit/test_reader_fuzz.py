@@ -136,7 +136,7 @@ def test_a_damaged_file_gives_rows_or_a_refusal(key, data):
 
 def test_a_byte_changed_anywhere_in_parquet_gives_rows_or_a_refusal():
     body = SOUND["zstd.parquet"]
-    for place in range(4, len(body), 7):
+    for place in range(4, len(body), 23):
         for value in (0, 255, body[place] ^ 1):
             changed = bytearray(body)
             changed[place] = value
@@ -144,7 +144,7 @@ def test_a_byte_changed_anywhere_in_parquet_gives_rows_or_a_refusal():
 
 
 def test_quotes_without_end_are_no_hang():
-    body = b'name,age\na"b,"' + (b'""' * 100_000 + b"\n") * 40
+    body = b'name,age\na"b,"' + (b'""' * 100_000 + b"\n") * 10
     assert b"never closed" in read_to_the_end(body, "p.csv")
 
 
