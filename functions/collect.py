@@ -53,6 +53,7 @@ LEASE_MARGIN_SECONDS = 60  # clocks differ, and the source should not be taken b
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     section = sections[event["source"]]
+    metrics.add_metric("CollectRuns", MetricUnit.Count, 1)
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     run_id = context.aws_request_id
     lease = end - time.monotonic() + LEASE_MARGIN_SECONDS

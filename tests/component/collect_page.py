@@ -1,11 +1,18 @@
 """A web server of the test's, over real HTTP, that can be as bad as servers are."""
 
 import contextlib
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 CSV = b"id,amount,changed_at\n1,9.50,2024-03-01T00:00:00Z\n"
 
@@ -28,6 +35,16 @@ class Page:
         self.host = f"127.0.0.1:{self.server.server_port}"
         self.url = f"http://{self.host}/files/orders"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def encrypt(self, folder):
+        """Answer by TLS from now on, under a certificate of its own: the file returned."""
+        file = folder / "page.pem"
+        file.write_bytes(self_signed("127.0.0.1"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
+        return file
 
     def close(self):
         self.server.shutdown()
@@ -88,6 +105,29 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def self_signed(address):
+    """Key and certificate of a server, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.fixture

@@ -267,6 +267,24 @@ def test_a_redirect_that_is_not_followed_is_told(refused, page, location, senten
     assert sentence in refused(SourceRefusedError)
 
 
+def test_a_page_by_https_never_leads_to_http(account, collect, page, tmp_path, monkeypatch):
+    # a wrong scheme, not a wrong host: the same server would answer
+    monkeypatch.setenv("SSL_CERT_FILE", str(page.encrypt(tmp_path)))
+    page.location = {"/files/orders": f"http://{page.host}/a.csv"}
+    with pytest.raises(SourceRefusedError, match="only https is followed"):
+        collect()
+    page.location = {"/files/orders": "/a.csv"}
+    secret = account.secret({"Authorization": "Bearer s3cret"})
+    assert len(collect(secret=secret)["drops"]) == 1
+    assert page.requests[-1][1]["Authorization"] == "Bearer s3cret"
+
+
+def test_a_page_whose_certificate_nobody_knows_is_not_read(refused, page, tmp_path):
+    page.encrypt(tmp_path)
+    assert "CERTIFICATE_VERIFY_FAILED" in refused(SourceUnavailableError)
+    assert page.requests == []
+
+
 def test_a_secret_goes_to_its_own_host_only_and_into_no_log(account, collect, page, caplog, capsys):
     secret = account.secret({"Authorization": "Bearer s3cret"})
     # another name of the same server is another host
@@ -281,6 +299,20 @@ def test_a_secret_goes_to_its_own_host_only_and_into_no_log(account, collect, pa
         if not record.name.startswith(("botocore", "urllib3"))
     )
     assert "collected" in said and "s3cret" not in said and "t0ken" not in said
+
+
+def test_a_page_taken_up_at_another_host_gets_no_secret_there_either(account, collect, page):
+    secret = account.secret({"Authorization": "Bearer s3cret"})
+    page.location = {"/files/orders": f"http://localhost:{page.server.server_port}/elsewhere"}
+    page.cut_after = [20]
+    [key] = collect(secret=secret)["drops"]
+    assert account.body(key) == CSV
+    told = [(path, headers.get("Range"), headers.get("Authorization")) for path, headers in page.requests]
+    assert told == [
+        ("/files/orders", None, "Bearer s3cret"),
+        ("/elsewhere", None, None),
+        ("/elsewhere", "bytes=20-", None),
+    ]
 
 
 def test_a_failure_names_the_page_without_its_query(refused, page):

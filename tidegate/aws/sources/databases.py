@@ -159,6 +159,8 @@ class PostgreSql(Database):
         return [types.of_postgres(each["type_oid"], each["type_modifier"]) for each in described]
 
     def _tables(self, statement: Statement) -> Iterator[pa.Table]:
+        # awswrangler's chunks come from such a cursor too, but it closes it after a failure: PostgreSQL then
+        # says that the transaction is aborted, and no longer why
         with self.connection.cursor() as cursor:
             sql = f"declare collected_rows no scroll cursor for {statement.sql}"
             _numbered(cursor).execute(sql, statement.values)

@@ -80,7 +80,7 @@ class Website:
         return self._checked(url, answer.headers, into, length_known=length_known)
 
     def _ask(self, url: str, headers: Mapping[str, str]) -> tuple[str, urllib3.BaseHTTPResponse]:
-        origin = urlsplit(url)
+        origin = urlsplit(self.section.url or "")
         for _ in range(_REDIRECTS + 1):
             here = urlsplit(url)
             same = (here.scheme, here.netloc) == (origin.scheme, origin.netloc)
