@@ -198,7 +198,8 @@ class FeatureSet:
 
     def _check_names(self, known: Sequence[str], where: str) -> None:
         source = self.label.source
-        if source.known_ts in self.request:
+        # One time for both says that rows are known as they happen: no later moment can leak.
+        if source.known_ts in self.request and source.known_ts != source.event_ts:
             raise ConfigError(
                 f"{where}: `{source.known_ts}` is in `request`", cause="it is only known after the outcome"
             )

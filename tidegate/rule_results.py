@@ -19,6 +19,7 @@ from tidegate.statistic_rules import (
     statistic_subject,
 )
 
+_COMPARED = 100  # names of either side; more are another file, not a renaming
 _SIMILAR = 0.5  # of two column names, for "did you mean"
 _LISTED = 10  # values of an enumeration that a message names
 _TYPE_NAMES = {
@@ -61,24 +62,29 @@ def rule_results(
 
 def missing_columns(plan: ContractPlan, checks: Checks) -> list[tuple[str, str | None]]:
     """Columns of the contract that are not there; with each the extra column that may be it renamed."""
-    extra = list(checks.extra)
     missing = [name for name in plan.names if name not in checks.present]
-    found = []
-    for name in missing:
-        near = _similar(name, extra)
-        if near is None and len(missing) == len(checks.extra) == 1:
-            near = checks.extra[0]
-        if near is not None:
-            extra.remove(near)
-        found.append((name, near))
-    return found
+    if len(missing) == len(checks.extra) == 1:
+        return [(missing[0], checks.extra[0])]
+    pairs = _similar(missing, checks.extra)
+    return [(name, pairs.get(name)) for name in missing]
 
 
-def _similar(name: str, candidates: Sequence[str]) -> str | None:
-    lowered = {candidate.lower(): candidate for candidate in candidates}
-    if near := difflib.get_close_matches(name.lower(), lowered, 1, _SIMILAR):
-        return lowered[near[0]]
-    return None
+def _similar(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:
+    """Names that look alike, the likest first; each is taken once."""
+    likeness = [
+        (difflib.SequenceMatcher(None, _letters(name), _letters(other)).ratio(), name, other)
+        for name in missing[:_COMPARED]
+        for other in extra[:_COMPARED]
+    ]
+    pairs: dict[str, str] = {}
+    for ratio, name, other in sorted(likeness, reverse=True):
+        if ratio >= _SIMILAR and name not in pairs and other not in pairs.values():
+            pairs[name] = other
+    return pairs
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _result(

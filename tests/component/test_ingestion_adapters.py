@@ -1,6 +1,7 @@
 """The adapters of ingestion on a moto server: the ledger, versions of objects."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -51,8 +52,8 @@ def drop(number=1, *, bucket="drops", version_id="v", etag="", size=1):
 
 
 def test_a_drop_is_claimed_once(ledger):
-    assert ledger.claim(drop()) is True
-    assert ledger.claim(drop()) is False
+    assert ledger.claim(replace(drop(), sequencer="01")) is True
+    assert ledger.claim(replace(drop(), sequencer="02")) is False
     row = ledger.get("id1")
     assert (row["state"], row["sequencer"], row["size_bytes"]) == ("received", "01", 1)
 
@@ -74,7 +75,8 @@ def test_the_recorded_drops_come_newest_first_without_the_others(ledger):
 
 
 def test_the_reader_gives_every_byte_of_its_version_from_anywhere(aws, s3, monkeypatch):
-    monkeypatch.setattr(objects, "_READ_AHEAD_BYTES", 1000)
+    for name, size in {"_READ_AHEAD_BYTES": 1000, "_APART_BYTES": 300, "_HELD_BYTES": 2500}.items():
+        monkeypatch.setattr(objects, name, size)
     bucket = aws.name("drops")
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -89,6 +91,23 @@ def test_the_reader_gives_every_byte_of_its_version_from_anywhere(aws, s3, monke
         start, length = seed.randrange(10_500), seed.randrange(3000)
         reader.seek(start)
         assert reader.read(length) == content[start : start + length]
+
+
+def test_columns_read_in_turns_are_not_fetched_again_each_time(aws, s3, monkeypatch):
+    monkeypatch.setattr(objects, "_APART_BYTES", 1000)
+    bucket = aws.name("drops")
+    s3.create_bucket(Bucket=bucket)
+    content = random.Random(6).randbytes(40_000)  # noqa: S311  # content, not a secret
+    s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=content)
+    asked = []
+    s3.meta.events.register("before-call.s3.GetObject", lambda params, **_: asked.append(params))
+    monkeypatch.setattr(objects, "_READ_AHEAD_BYTES", 1000)
+    reader = objects.open_version(s3, drop(bucket=bucket, version_id="", size=len(content))).raw
+    for step in range(100):  # five columns of 1,000 bytes each, fifty at a time
+        start = step % 5 * 8000 + step // 5 * 50
+        reader.seek(start)
+        assert reader.read(50) == content[start : start + 50]
+    assert len(asked) == 5
 
 
 def test_without_versions_an_object_that_changed_meanwhile_is_not_read(aws, s3):

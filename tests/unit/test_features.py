@@ -266,3 +266,10 @@ def test_a_file_that_gives_no_feature_set_says_why(tmp_path, text, attribute, se
     with pytest.raises(ConfigError) as refused:
         load(file, attribute)
     assert sentence in refused.value.what and cause in refused.value.cause
+
+
+def test_rows_known_as_they_happen_may_name_their_one_time_in_the_request():
+    source = Source("sales", event_ts="at", known_ts="at")
+    FeatureSet(
+        name="s", label=Label("y", source=source, sql="y"), request=["at", "price"], features=["price"]
+    )

@@ -9,7 +9,7 @@ from simulated import profiled
 
 from tidegate.checks import Checks, RuleCount
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
-from tidegate.rule_results import rule_results
+from tidegate.rule_results import missing_columns, rule_results
 
 COLUMNS = (
     Column(name="n", type="number"),
@@ -174,3 +174,11 @@ def test_a_date_is_as_old_as_its_beginning():
 def test_every_kind_of_rule_complains_in_words(rule, sentence):
     result = result_of(rule, count=RuleCount(failed=3))
     assert (result.message, result.holds, result.failed_rows) == (sentence, False, 3)
+
+
+def test_renamed_columns_are_paired_the_likest_first():
+    names = ("mean_texture", "mean_area", "age")
+    columns = tuple(Column(name=name, type="number") for name in names)
+    plan = ContractPlan(id="p", version="1", dataset="p", hash="", columns=columns, rules=())
+    checks = Checks(rows=1, present=("age",), extra=("Mean Area", "other", "MeanTexture"), counts=())
+    assert missing_columns(plan, checks) == [("mean_texture", "MeanTexture"), ("mean_area", "Mean Area")]

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
+_APART_BYTES = 1 << 20  # of a read that does not go on where one ended: Parquet's columns are read in turns
+_HELD_BYTES = 32 << 20
 _ABSENT = (403, 404)
 
 
@@ -38,14 +41,13 @@ def newest_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | Non
 
 
 class _VersionReader(io.RawIOBase):
-    """Reads in ranges; at most 8 MiB are held."""
+    """Reads in ranges, far ahead where reading goes on; the newest 32 MiB are held."""
 
     def __init__(self, s3: "S3Client", drop: ObjectVersion) -> None:
         self.s3 = s3
         self.size = drop.size_bytes
         self.position = 0
-        self.block_start = 0
-        self.block = b""
+        self.blocks: OrderedDict[int, bytes] = OrderedDict()  # by where they start, least used first
         self.request: dict[str, Any] = {"Bucket": drop.bucket, "Key": drop.key}
         if drop.version_id not in ("", "null"):
             self.request["VersionId"] = drop.version_id
@@ -80,12 +82,21 @@ class _VersionReader(io.RawIOBase):
         return max(0, filled)
 
     def _at(self, position: int, wanted: int) -> bytes:
-        inside = position - self.block_start
-        if not 0 <= inside < len(self.block):
-            stop = min(self.size, position + max(wanted, _READ_AHEAD_BYTES))
-            answer = self.s3.get_object(**self.request, Range=f"bytes={position}-{stop - 1}")
-            self.block_start, self.block, inside = position, answer["Body"].read(), 0
-        return self.block[inside : inside + wanted]
+        start = next((s for s, block in self.blocks.items() if s <= position < s + len(block)), None)
+        if start is None:
+            start = position
+            self.blocks[start] = self._fetch(position, wanted)
+            while len(self.blocks) > 1 and sum(map(len, self.blocks.values())) > _HELD_BYTES:
+                self.blocks.popitem(last=False)
+        self.blocks.move_to_end(start)
+        inside = position - start
+        return self.blocks[start][inside : inside + wanted]
+
+    def _fetch(self, position: int, wanted: int) -> bytes:
+        goes_on = not self.blocks or any(s + len(block) == position for s, block in self.blocks.items())
+        ahead = _READ_AHEAD_BYTES if goes_on else _APART_BYTES
+        stop = min(self.size, position + max(wanted, ahead))
+        return self.s3.get_object(**self.request, Range=f"bytes={position}-{stop - 1}")["Body"].read()
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, document: Any) -> None:

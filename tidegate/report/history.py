@@ -43,7 +43,8 @@ def _track(
     having = [drop for drop in past if key in drop.figures][:_DROPS]
     shift = next((age for age, drop in enumerate(having) if key in drop.shifted), None)
     tell, low, middle, high = _teller(name), None, None, None
-    usual = f"{len(since_shift(past, key))} drops known, {MINIMUM_HISTORY} needed"
+    known = len(since_shift(past, key))
+    usual = f"{known} {'drop' if known == 1 else 'drops'} known, {MINIMUM_HISTORY} needed"
     if (prediction := expected(key, past, arrived_at)) is not None:
         shown = _scale(having[0].figures[key])
         low, high = map(shown, prediction.interval)
