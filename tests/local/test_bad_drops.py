@@ -50,7 +50,7 @@ def bodies(flights, some_flights):
         "good": csv,
         "any letters in a key": flights.to_csv(some_flights(1)),
         "row of other length": b"".join([*lines[:2], b"2013-01-01,too,few\n", *lines[3:]]),
-        "quote left open": b"".join([*lines[:2], b'"20130101T1015Z-UA1545-EWR,UA\n', *lines[3:]]),
+        "quote left open": b"".join([*lines[:-1], b'"20130101T1015Z-UA1545-EWR,UA\n']),
         "header only": lines[0],
         "nothing at all": b"",
         "Latin-1": csv.replace(b"EWR", b"\xcbWR"),
