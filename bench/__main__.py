@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("pipeline",)
+NAMES = ("pipeline", "quality", "ingestion")
 
 if __name__ == "__main__":
     missed = False

@@ -1,71 +1,107 @@
-"""What validating a drop costs, as ratios to reading it: `python -m bench.quality [--json] [--check]`.
+"""What validating a drop costs: `python -m bench.quality [--json] [--check]`.
 
-Made-up files of 200 thousand, 2 million and 20 million rows by 20 columns are written once, to the system's
-folder for temporary files. All ratios are of CPU seconds of one process, in turns.
+Ratios are of CPU seconds. Those to plain reading are of one process, in turns; those to other validators are
+of fresh processes, without their imports. Other validators are installed on first use, each in an
+environment of its own; one that cannot be is printed as skipped, and its target is not met.
 """
 
+import json
 import os
-import tempfile
+import statistics
 from pathlib import Path
 
-from bench import quality_engine
-from bench.quality_data import write_parquet
+from bench import drift_profiles, drop_report, quality_engine, quality_peers
+from bench.quality_data import csv_file, parquet_file, plan_file
 from bench.report import Figure, main
+from tidegate.contract.plan import ContractPlan
 
-_FILES = {200_000: 3, 2_000_000: 1, 20_000_000: 5}  # rows: seed
-_MAIN = 2_000_000
+SMALL, MAIN, LARGE = 200_000, 2_000_000, 20_000_000
+AHEAD = {"Great Expectations": 10, "pandera-pandas": 3.5, "pandera-polars": 1, "Evidently": 80}
+FRESH_RUNS = 3
 
 
 def measure() -> list[Figure]:
-    files = {rows: made_up_file(rows, seed) for rows, seed in _FILES.items()}
-    return [*speed(files[_MAIN]), *memory(files), *merging(files[_MAIN]), *importing()]
-
-
-def made_up_file(rows: int, seed: int) -> Path:
-    """Written beside its name first, so that a file that is there is whole."""
-    folder = Path(tempfile.gettempdir()) / "tidegate-bench"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"quality-{rows}-{seed}.parquet"
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        write_parquet(unfinished, rows, seed)
-        unfinished.rename(path)
-    return path
-
-
-def speed(path: Path) -> list[Figure]:
-    seconds = quality_engine.cpu_seconds(path)
-    plain = seconds["plain decode"]
+    os.environ |= quality_engine.ONE_THREAD
     return [
-        Figure("plain decode, 2M x 20 Parquet: the limit", plain, "CPU s"),
-        Figure("dictionary decode", seconds["dictionary decode"] / plain, "x limit"),
-        Figure("profile alone, on dictionary decode", seconds["profile alone"] / plain, "x limit"),
-        Figure("profile and 31 rules", seconds["profile and rules"] / plain, "x limit", 2.2, "most"),
+        *speed(),
+        *memory(),
+        *others(),
+        *merging(),
+        *importing(),
+        *drift_profiles.measure(),
+        *drop_report.measure(),
     ]
 
 
-def memory(files: dict[int, Path]) -> list[Figure]:
-    peaks = {rows: quality_engine.peak_megabytes(path) for rows, path in files.items()}
-    smallest, largest = peaks[min(peaks)], peaks[max(peaks)]
+def speed() -> list[Figure]:
+    plan = ContractPlan.from_json(json.loads(plan_file().read_text()))
+    parquet = quality_engine.cpu_seconds(quality_engine.PARQUET_WORK, parquet_file(MAIN), plan, rounds=7)
+    csv = quality_engine.cpu_seconds(quality_engine.CSV_WORK, csv_file(MAIN), plan, rounds=3)
+    limit = parquet["plain decode"]
     return [
-        *(Figure(f"peak memory, {rows:,} rows", peak, "MB", 300, "most") for rows, peak in peaks.items()),
-        Figure("growth of peak memory, 200k to 20M rows", largest / smallest, "x", 1.1, "most"),
+        Figure("plain decode, 2M x 20 Parquet: the limit", limit, "CPU s"),
+        Figure("dictionary decode", parquet["dictionary decode"] / limit, "x limit"),
+        Figure("our reader alone", parquet["reading"] / limit, "x limit"),
+        Figure("profile and 31 rules", parquet["validation"] / limit, "x limit", 2.2),
+        Figure("the same", parquet["validation"] / parquet["dictionary decode"], "x dictionary decode"),
+        Figure("streamed CSV, 2M x 20: the limit of CSV", csv["decode"], "CPU s"),
+        Figure("profile and 31 rules of CSV", csv["validation"] / csv["decode"], "x limit of CSV", 1.6),
     ]
 
 
-def merging(path: Path) -> list[Figure]:
-    slowest = max(quality_engine.merge_milliseconds(path).values())
-    return [Figure("merging 1,000 profiles, slowest column", slowest, "CPU ms", 100, "most")]
+def memory() -> list[Figure]:
+    peaks = {
+        rows: quality_engine.fresh(plan_file(), parquet_file(rows))["megabytes"]
+        for rows in (SMALL, MAIN, LARGE)
+    }
+    csv = quality_engine.fresh(plan_file(), csv_file(MAIN))["megabytes"]
+    return [
+        *(Figure(f"peak memory, {rows:,} rows", peak, "MB", 300) for rows, peak in peaks.items()),
+        Figure("growth of peak memory, 200k to 20M rows", peaks[LARGE] / peaks[SMALL], "x", 1.1),
+        Figure("peak memory, 2M rows of CSV", csv, "MB"),
+    ]
+
+
+def others() -> list[Figure]:
+    """What other validators take, in multiples of ours on the same files."""
+    alone, pair = (parquet_file(MAIN),), (parquet_file(SMALL, 0.2), parquet_file(SMALL))
+    ours = {files: _ours(files) for files in (alone, pair)}
+    figures = []
+    for peer in quality_peers.PEERS:
+        files = pair if peer.compares else alone
+        found = quality_peers.measure(peer, *files, *(() if peer.compares else (plan_file(),)))
+        least = AHEAD.get(peer.name)
+        if isinstance(found, quality_peers.Skipped):
+            figures.append(Figure(peer.name, None, "x our CPU", least, "least", skipped=found.why))
+            continue
+        seconds = sum(taken for phase, taken in found["seconds"].items() if phase != "import")
+        figures += [
+            Figure(peer.name, seconds / ours[files]["seconds"], "x our CPU", least, "least"),
+            Figure(f"{peer.name}, memory", found["peak_bytes"] / 2**20 / ours[files]["megabytes"], "x ours"),
+            Figure(f"{peer.name}, import", found["seconds"]["import"], "CPU s"),
+        ]
+    return figures
+
+
+def _ours(files: tuple[Path, ...]) -> dict[str, float]:
+    runs = [quality_engine.fresh(plan_file(), *files) for _ in range(FRESH_RUNS)]
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def merging() -> list[Figure]:
+    slowest = max(quality_engine.merge_milliseconds(parquet_file(MAIN)).values())
+    return [Figure("merging 1,000 profiles, slowest column", slowest, "CPU ms", 100)]
 
 
 def importing() -> list[Figure]:
     seconds, heavy = quality_engine.import_cost()
+    ran = quality_engine.fresh(plan_file(), parquet_file(SMALL))["heavy packages"]
     return [
-        Figure("importing reader, rules and profile", seconds, "CPU s", 0.35, "most"),
-        Figure("of pandas, scipy and scikit-learn imported", len(heavy), "packages", 0, "most"),
+        Figure("importing reader, rules and profile", seconds, "CPU s", 0.35),
+        Figure("of pandas, scipy and scikit-learn imported", len(heavy), "packages", 0),
+        Figure("of them imported once a drop is validated", ran, "packages", 0),
     ]
 
 
 if __name__ == "__main__":
-    os.environ |= quality_engine.ONE_THREAD
     main("quality", measure)

@@ -1,21 +1,65 @@
-"""The made-up customers that the quality bench reads, and the 31 rules they must keep."""
+"""The made-up customers that the quality bench reads, and the contract they must keep.
 
-from collections.abc import Iterator, Mapping
+Files are written once, to the system's folder for temporary files, each under another name first: a file
+that is there is whole.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.contract.plan import Column, ColumnType, Condition, ContractPlan, Rule
+from tidegate.contract.compile import compile_contract
 
+CONTRACT = Path(__file__).parent / "customers" / "contract.yaml"
 _PIECE_ROWS = 2_000_000  # made at a time, so that 20 million rows need no more memory than two
 _ROW_GROUP_ROWS = 128 * 1024
 _ACTIVE_SHARE = 0.7
-PLANS = tuple(f"plan_{number:04d}" for number in range(5))
-REGIONS = tuple(f"region_{number:04d}" for number in range(50))
+_SEEDS = {200_000: 3, 2_000_000: 1, 20_000_000: 5}  # by rows
+
+
+def parquet_file(rows: int, shift: float = 0.0) -> Path:
+    """Made-up rows, Snappy-packed, in row groups of 131,072; shifted ones are of another seed."""
+    seed = _SEEDS[rows] + bool(shift)
+    return _once(f"quality-{rows}-{seed}.parquet", lambda path: _write_parquet(path, rows, seed, shift))
+
+
+def csv_file(rows: int) -> Path:
+    """The rows of `parquet_file` as pyarrow writes CSV: timestamps without a zone, text in quotes."""
+    return _once(
+        f"quality-{rows}-{_SEEDS[rows]}.csv",
+        lambda path: pyarrow.csv.write_csv(pq.read_table(parquet_file(rows)), path),
+    )
+
+
+def plan_file() -> Path:
+    """The plan of the contract as JSON: 31 rules, and one of the type of each column."""
+    path = _folder() / "quality-plan.json"
+    path.write_text(json.dumps(compile_contract(CONTRACT)))
+    return path
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / "tidegate-bench"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _once(name: str, write: Callable[[Path], None]) -> Path:
+    path = _folder() / name
+    if not path.exists():
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        write(unfinished)
+        unfinished.rename(path)
+    return path
 
 
 def made_up(rows: int, seed: int, shift: float = 0.0, *, first: int = 0) -> pa.Table:
@@ -43,17 +87,15 @@ def made_up(rows: int, seed: int, shift: float = 0.0, *, first: int = 0) -> pa.T
         "tenure": _with_nulls(rng, rng.integers(0, 400, rows), 0.01),
     }
     shares = np.array([0.4 - shift * 0.3, 0.3, 0.2, 0.05, 0.05 + shift * 0.3])
-    skus = np.array([f"sku_{number:04d}" for number in range(1000)], object)
-    table["plan"] = pa.array(np.array(PLANS, object)[rng.choice(5, rows, p=shares)])
-    table["region"] = pa.array(np.array(REGIONS, object)[rng.integers(0, 50, rows)])
-    table["sku"] = _with_nulls(rng, skus[np.minimum(rng.zipf(1.5, rows) - 1, 999)], 0.01)
+    table["plan"] = pa.array(_levels("plan", 5)[rng.choice(5, rows, p=shares)])
+    table["region"] = pa.array(_levels("region", 50)[rng.integers(0, 50, rows)])
+    table["sku"] = _with_nulls(rng, _levels("sku", 1000)[np.minimum(rng.zipf(1.5, rows) - 1, 999)], 0.01)
     table["active"] = pa.array(rng.random(rows) < _ACTIVE_SHARE)
     table["label"] = pa.array((rng.random(rows) < 0.1 + shift * 0.1).astype("int64"))
     return pa.table(table)
 
 
-def write_parquet(path: Path, rows: int, seed: int, shift: float = 0.0) -> None:
-    """A file of made-up rows, Snappy-packed, in row groups of 131,072."""
+def _write_parquet(path: Path, rows: int, seed: int, shift: float) -> None:
     pieces = _pieces(rows, seed, shift)
     first = next(pieces)
     with pq.ParquetWriter(path, first.schema, compression="snappy") as writer:
@@ -71,74 +113,5 @@ def _with_nulls(rng: np.random.Generator, values: NDArray[Any], share: float) ->
     return pa.array(values, mask=rng.random(len(values)) < share)
 
 
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "amount": (0, 1_000_000),
-    "balance": (-5000, 10_000),
-    "score": (0, 1),
-    "lat": (-90, 90),
-    "lon": (-180, 180),
-    "age": (18, 100),
-    "count": (0, 100),
-    "zip": (10_000, 99_999),
-    "tenure": (0, 500),
-    "f1": (-10, 10),
-}
-_TOLERATED_PERCENT = {"balance": 1.0, "f1": 0.1}  # outside the range
-_NULL_PERCENT = {"balance": 5.0, "f2": 15.0, "sku": 5.0, "tenure": 5.0}
-_MEANS = {"amount": (20.0, 60.0), "score": (0.2, 0.4), "age": (40.0, 70.0)}
-_TYPES: Mapping[str, ColumnType] = {
-    "id": "string",
-    "event_ts": "timestamp",
-    "birth": "date",
-    **dict.fromkeys(("amount", "balance", "score", "lat", "lon", "f1", "f2", "f3"), "number"),
-    **dict.fromkeys(("age", "count", "zip", "tenure"), "integer"),
-    **dict.fromkeys(("plan", "region", "sku"), "string"),
-    "active": "boolean",
-    "label": "integer",
-}
-
-
-def contract() -> ContractPlan:
-    """6 required, 4 null shares, 1 unique, 10 ranges, 3 sets, 2 patterns, 3 means, 2 others: 31 rules."""
-    rules = [
-        *(Rule(kind="required", columns=(c,)) for c in ("id", "event_ts", "amount", "age", "plan", "label")),
-        *(
-            Rule(kind="null_values", columns=(name,), condition=_at_most(percent))
-            for name, percent in _NULL_PERCENT.items()
-        ),
-        Rule(kind="unique", columns=("id",)),
-        *(_range(name, *bounds) for name, bounds in _RANGES.items()),
-        Rule(kind="enum", columns=("plan",), values=PLANS),
-        Rule(kind="enum", columns=("region",), values=REGIONS),
-        Rule(kind="enum", columns=("label",), values=(0, 1)),
-        Rule(kind="pattern", columns=("id",), pattern=r"^cust-\d{9}$"),
-        Rule(kind="pattern", columns=("sku",), pattern=r"^sku_\d{4}$"),
-        *(
-            Rule(kind="statistic", columns=(name,), statistic="mean", condition=_between(*bounds))
-            for name, bounds in _MEANS.items()
-        ),
-        Rule(kind="row_count", condition=_between(1, 1e9)),
-        Rule(kind="columns"),
-    ]
-    return ContractPlan(
-        id="customers",
-        version="1.0.0",
-        dataset="customers",
-        hash="made-up",
-        columns=tuple(Column(name=name, type=type_) for name, type_ in _TYPES.items()),
-        rules=tuple(rules),
-    )
-
-
-def _range(name: str, minimum: float, maximum: float) -> Rule:
-    tolerated = _TOLERATED_PERCENT.get(name)
-    condition = Condition() if tolerated is None else _at_most(tolerated)
-    return Rule(kind="range", columns=(name,), minimum=minimum, maximum=maximum, condition=condition)
-
-
-def _at_most(percent: float) -> Condition:
-    return Condition(operator="mustBeLessOrEqualTo", values=(percent,), unit="percent")
-
-
-def _between(low: float, high: float) -> Condition:
-    return Condition(operator="mustBeBetween", values=(low, high))
+def _levels(name: str, count: int) -> NDArray[np.object_]:
+    return np.array([f"{name}_{number:04d}" for number in range(count)], object)

@@ -7,83 +7,103 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
-from bench.quality_data import contract
 from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker
+from tidegate.contract.plan import ContractPlan
+from tidegate.drift import drift
 from tidegate.messages import Shard
-from tidegate.profile import Profile, ProfileBuilder, merge
+from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, ProfileBuilder, merge
 from tidegate.readers import read_batches
+from tidegate.readers.batch import BATCH_ROWS, Batch
 
-BATCH_ROWS = 65_536
 DICTIONARIES = ["plan", "region", "sku"]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as every function's environment has it
 HEAVY_PACKAGES = ("pandas", "scipy", "sklearn")
 _IMPORTS = "import tidegate.checks, tidegate.profile, tidegate.readers"
+_CSV_BLOCK = 4 << 20
+
+Work = Callable[[Path, ContractPlan], object]
 
 
-def plain_decode(path: Path) -> None:
+def plain_decode(path: Path, _: ContractPlan) -> None:
     """The limit: nobody can profile a file without reading it."""
-    for _ in pq.ParquetFile(path, pre_buffer=False).iter_batches(BATCH_ROWS, use_threads=False):
+    for _batch in pq.ParquetFile(path, pre_buffer=False).iter_batches(BATCH_ROWS, use_threads=False):
         pass
 
 
-def dictionary_decode(path: Path) -> None:
-    for _ in _dictionary_batches(path):
+def dictionary_decode(path: Path, _: ContractPlan) -> None:
+    file = pq.ParquetFile(path, read_dictionary=DICTIONARIES, pre_buffer=False)
+    for _batch in file.iter_batches(BATCH_ROWS, use_threads=False):
         pass
 
 
-def profile_alone(path: Path) -> Profile:
-    builder = ProfileBuilder(pq.read_schema(path))
-    for batch in _dictionary_batches(path):
-        builder.add(batch)
-    return builder.finish()
+def csv_decode(path: Path, _: ContractPlan) -> None:
+    """The limit of CSV."""
+    options = pyarrow.csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK)
+    for _batch in pyarrow.csv.open_csv(path, read_options=options):
+        pass
 
 
-def profile_and_rules(path: Path) -> Profile:
-    """What ValidateShard does with a shard, but for S3: reader, 31 rules and the profile."""
-    plan = contract()
+def reading(path: Path, plan: ContractPlan) -> None:
+    for _batch in _batches(path, plan):
+        pass
+
+
+def validation(path: Path, plan: ContractPlan) -> Profile:
+    """What ValidateShard does with a shard, but for S3: reader, rules and the profile."""
     checker, builder = Checker(plan), ProfileBuilder(arrow_schema(plan.columns))
-    groups = pq.read_metadata(path).num_row_groups
-    with path.open("rb") as file:
-        shard = Shard(index=0, start=0, stop=groups)
-        for batch in read_batches(file, path.name, path.stat().st_size, shard, plan, maximum_bytes=1 << 40):
-            checker.add(batch)
-            builder.add(batch.rows)
+    for batch in _batches(path, plan):
+        checker.add(batch)
+        builder.add(batch.rows)
     checker.finish()
     return builder.finish()
 
 
-WORK: Mapping[str, Callable[[Path], object]] = {
+def _batches(path: Path, plan: ContractPlan) -> Iterator[Batch]:
+    size = path.stat().st_size
+    stop = pq.read_metadata(path).num_row_groups if path.suffix == ".parquet" else size
+    with path.open("rb") as file:
+        shard = Shard(index=0, start=0, stop=stop)
+        yield from read_batches(file, path.name, size, shard, plan, maximum_bytes=1 << 40)
+
+
+PARQUET_WORK: Mapping[str, Work] = {
     "plain decode": plain_decode,
     "dictionary decode": dictionary_decode,
-    "profile alone": profile_alone,
-    "profile and rules": profile_and_rules,
+    "reading": reading,
+    "validation": validation,
 }
+CSV_WORK: Mapping[str, Work] = {"decode": csv_decode, "validation": validation}
 
 
-def cpu_seconds(path: Path, rounds: int = 5) -> dict[str, float]:
+def cpu_seconds(work: Mapping[str, Work], path: Path, plan: ContractPlan, *, rounds: int) -> dict[str, float]:
     """Median CPU seconds of each kind of work, in turns in this process, after one round to warm up."""
     pa.set_cpu_count(1)
-    taken: dict[str, list[float]] = {name: [] for name in WORK}
+    taken: dict[str, list[float]] = {name: [] for name in work}
     for turn in range(rounds + 1):
-        for name, work in WORK.items():
+        for name, do in work.items():
             started = time.process_time()
-            work(path)
+            do(path, plan)
             if turn:
                 taken[name].append(time.process_time() - started)
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
-def peak_megabytes(path: Path) -> float:
-    """Of a fresh process that profiles and checks the file once."""
-    return float(_in_process(f"{__name__}", str(path))["megabytes"])
+def fresh(plan: Path, *files: Path) -> dict[str, float]:
+    """CPU seconds and peak megabytes of a new process, as the peers have it, imports left out.
+
+    Of one file: that validates it. Of two: that profiles both and tells the drift of the first from the
+    second.
+    """
+    found: dict[str, float] = json.loads(_python("-m", __name__, str(plan), *map(str, files)))
+    return found
 
 
 def merge_milliseconds(path: Path, parts: int = 1000) -> dict[str, float]:
@@ -111,29 +131,9 @@ def import_cost() -> tuple[float, list[str]]:
         f"import json, sys, time; started = time.process_time(); {_IMPORTS}; "
         "print(json.dumps([time.process_time() - started, list(sys.modules)]))"
     )
-    outputs = [_python("-c", code) for _ in range(5)]
-    found = [json.loads(output) for output in outputs]
+    found = [json.loads(_python("-c", code)) for _ in range(5)]
     loaded = [name for name in HEAVY_PACKAGES if name in found[0][1]]
     return min(seconds for seconds, _ in found), loaded
-
-
-def _dictionary_batches(path: Path) -> Any:
-    file = pq.ParquetFile(path, read_dictionary=DICTIONARIES, pre_buffer=False)
-    return file.iter_batches(BATCH_ROWS, use_threads=False)
-
-
-def _own_peak_megabytes() -> float:
-    """Linux's high-water mark of this program; `ru_maxrss` would count the one that started it."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
-
-
-def _in_process(module: str, argument: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(_python("-m", module, argument))
-    return found
 
 
 def _python(*argv: str) -> str:
@@ -143,7 +143,38 @@ def _python(*argv: str) -> str:
     return done.stdout
 
 
-if __name__ == "__main__":
+def _profile(path: Path, plan: ContractPlan, ranks: int) -> Profile:
+    builder = ProfileBuilder(arrow_schema(plan.columns), ranks=ranks)
+    for batch in _batches(path, plan):
+        builder.add(batch.rows)
+    return builder.finish()
+
+
+def _peak_megabytes() -> float:
+    """Linux's high-water mark of this program; `ru_maxrss` would count the one that started it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+
+
+def _tell(plan_file: Path, files: list[Path]) -> None:
     pa.set_cpu_count(1)
-    profile_and_rules(Path(sys.argv[1]))
-    print(json.dumps({"megabytes": _own_peak_megabytes()}))
+    plan = ContractPlan.from_json(json.loads(plan_file.read_text()))
+    started = time.process_time()
+    if len(files) == 1:
+        validation(files[0], plan)
+    else:
+        current, reference = (
+            _profile(path, plan, ranks)
+            for path, ranks in zip(files, (DROP_RANKS, BASELINE_RANKS), strict=True)
+        )
+        drift(reference, current)
+    seconds = time.process_time() - started
+    heavy = sum(name in sys.modules for name in HEAVY_PACKAGES)
+    print(json.dumps({"seconds": seconds, "megabytes": _peak_megabytes(), "heavy packages": heavy}))
+
+
+if __name__ == "__main__":
+    _tell(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])

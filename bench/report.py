@@ -10,22 +10,29 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number; `target` is the most or the least it may be."""
+    """One measured number; `target` is the most or the least it may be.
+
+    A figure that could not be measured has no value but says why; its target is not met.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     target: float | None = None
     bound: Literal["most", "least"] = "most"
+    skipped: str = ""
 
     @property
     def met(self) -> bool | None:
         if self.target is None:
             return None
+        if self.value is None:
+            return False
         return self.value <= self.target if self.bound == "most" else self.value >= self.target
 
     def to_json(self) -> dict[str, Any]:
-        return {"value": self.value, "unit": self.unit, "target": self.target, "met": self.met}
+        found = {"value": self.value, "unit": self.unit, "target": self.target, "met": self.met}
+        return found | ({"skipped": self.skipped} if self.skipped else {})
 
 
 def main(name: str, measure: Callable[[], list[Figure]]) -> None:
@@ -49,4 +56,6 @@ def main(name: str, measure: Callable[[], list[Figure]]) -> None:
 def _row(figure: Figure) -> str:
     target = "" if figure.target is None else f"at {figure.bound} {figure.target:g}"
     met = {None: "", True: "met", False: "MISSED"}[figure.met]
+    if figure.value is None:
+        return f"{figure.name:<52}    skipped {target:<14} {met} {figure.skipped}".rstrip()
     return f"{figure.name:<52} {figure.value:10.3f} {figure.unit:<20} {target:<14} {met}".rstrip()

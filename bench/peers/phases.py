@@ -29,10 +29,10 @@ class Phases:
 
 
 def rules(path: str) -> list[dict[str, Any]]:
-    """The rules of a compiled contract; `condition.values` of percentages are percent of rows allowed."""
+    """The rules of a compiled contract but those of types; `condition.values` are percent of rows allowed."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123  a peer's environment, kept plain
         found: list[dict[str, Any]] = json.load(file)["rules"]
-    return found
+    return [rule for rule in found if rule["kind"] != "type"]
 
 
 def share_allowed(rule: dict[str, Any]) -> float:

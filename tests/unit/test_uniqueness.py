@@ -158,9 +158,9 @@ def test_few_keys_in_many_rows_neither_fill_memory_nor_lose_count(keys):
 
 
 def inverse_mix(hashed):
-    """The one number that `hash_numbers` turns into `hashed`: the finaliser of splitmix64, backwards."""
-    for shift, multiplier in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9)):
-        hashed = unshift(hashed, shift) * pow(multiplier, -1, WORD) % WORD
+    """The one number that `hash_numbers` turns into `hashed`: splitmix64 without its last step, backwards."""
+    hashed = hashed * pow(0x94D049BB133111EB, -1, WORD) % WORD
+    hashed = unshift(hashed, 27) * pow(0xBF58476D1CE4E5B9, -1, WORD) % WORD
     number = (unshift(hashed, 30) - 0x9E3779B97F4A7C15) % WORD
     return number - WORD if number >= WORD // 2 else number
 
