@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of, text_array, without_nulls
 from tidegate.checks.masks import Broken, Mask
 from tidegate.contract.plan import Rule
 from tidegate.readers.batch import Batch
@@ -29,10 +30,10 @@ class SetAside:
         """The good rows, and the bad ones with their number (1-based, `rows_before` added) and reasons."""
         is_good = np.ones(rows.num_rows, bool)
         is_good[self.positions] = False
-        bad = rows.take(pa.array(self.positions))
-        bad = bad.append_column(ROW, pa.array(self.positions + rows_before + 1))
-        bad = bad.append_column(REASONS, pa.array(self.reasons, pa.string()))
-        return rows.filter(pa.array(is_good)), bad
+        bad = rows.take(array_of(self.positions))
+        bad = bad.append_column(ROW, array_of(self.positions + rows_before + 1))
+        bad = bad.append_column(REASONS, text_array(self.reasons))
+        return rows.filter(array_of(is_good)), bad
 
 
 def bad_rows_schema(schema: pa.Schema) -> pa.Schema:
@@ -64,7 +65,7 @@ def _combinations(breaks: Mask) -> tuple[Mask, NDArray[np.int32]]:
     width = packed.shape[1]
     column = pa.Array.from_buffers(pa.binary(width), rows, [None, pa.py_buffer(packed)]).dictionary_encode()
     known = np.frombuffer(b"".join(column.dictionary.to_pylist()), np.uint8).reshape(-1, width)
-    return np.unpackbits(known, axis=1, count=rules).astype(bool), column.indices.to_numpy()
+    return np.unpackbits(known, axis=1, count=rules).astype(bool), without_nulls(column.indices)
 
 
 def _quote_wrong_types(

@@ -6,9 +6,9 @@ The only state beside counts is the hashes of keys that must be unique (`keys`),
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of
 from tidegate.checks.bad_rows import SetAside, set_aside
 from tidegate.checks.counts import FIRST_ROWS, Checks, RuleCount
 from tidegate.checks.key_files import KeySpill
@@ -75,7 +75,7 @@ def _shown(rule: Rule, batch: Batch, positions: NDArray[np.int64]) -> Sequence[s
     """The values at these rows as text; of two columns both."""
     failed = batch.failed.get(rule.columns[0])
     texts = dict(zip(failed.positions.tolist(), failed.texts, strict=True)) if failed else {}
-    columns = [batch.rows.column(name).take(pa.array(positions)).to_pylist() for name in rule.columns]
+    columns = [batch.rows.column(name).take(array_of(positions)).to_pylist() for name in rule.columns]
     return [
         texts[position] if position in texts else ", ".join(_text(value) for value in values)[:TEXT_LENGTH]
         for position, *values in zip(positions.tolist(), *columns, strict=True)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.arrow_types import arrow_type
-from tidegate.checks.masks import Broken, Mask, Test, flags, of_mask
+from tidegate.arrow_values import flags_of
+from tidegate.checks.masks import Broken, Mask, Test, of_mask
 from tidegate.contract.plan import Column, Comparison, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.batch import Batch
@@ -51,7 +52,7 @@ def comparison_test(first: tuple[int, Column], second: tuple[int, Column], rule:
 
     def test(batch: Batch) -> Broken:
         values = [_plain(batch.rows.column(index)) for index, _ in (first, second)]
-        counted = flags(pc.and_(*(pc.invert(_missing(array)) for array in values)))
+        counted = flags_of(pc.and_(*(pc.invert(_missing(array)) for array in values)))
         return of_mask(counted & ~_holds(comparison, *values))
 
     return test
@@ -82,7 +83,7 @@ def _holds(comparison: Comparison, one: pa.Array, other: pa.Array) -> Mask:
         mask: Mask = _OPERATORS[comparison](_signs(one, other), 0)
         return mask
     target = _shared(one.type, other.type)
-    return flags(_KERNELS[comparison](one.cast(target), other.cast(target)))
+    return flags_of(_KERNELS[comparison](one.cast(target), other.cast(target)))
 
 
 def _shared(one: pa.DataType, other: pa.DataType) -> pa.DataType:

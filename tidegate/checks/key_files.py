@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of
 from tidegate.checks.counts import FIRST_ROWS
 from tidegate.checks.keys import hashes_of
 from tidegate.contract.plan import ContractPlan
@@ -65,9 +66,9 @@ class KeySpill:
             for runs in self._runs:
                 for partition in range(PARTITIONS):
                     entries = runs.partition(partition)
-                    columns = [pa.array(np.ascontiguousarray(entries[name])) for name in ("hash", "row")]
+                    columns = [array_of(entries[name]) for name in ("hash", "row")]
                     # Nearly always zero: nulls cost no bytes.
-                    columns.append(pa.array(entries["more"], mask=entries["more"] == 0))
+                    columns.append(array_of(entries["more"], entries["more"] == 0))
                     writer.write_table(pa.table(columns, schema), row_group_size=max(1, len(entries)))
                 runs.close()
 

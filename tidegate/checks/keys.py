@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of, flags_of, without_nulls
 from tidegate.checks.bad_rows import ROW
 from tidegate.checks.masks import numbers
 from tidegate.profile.distinct import Hashes, hash_numbers, hash_text
@@ -29,7 +30,7 @@ def hashes_of(columns: Sequence[pa.Array]) -> tuple[Hashes, NDArray[np.int64]]:
     mask = partial[0]
     for other in partial[1:]:
         mask = pc.and_(mask, other)
-    positions = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+    positions = np.flatnonzero(flags_of(mask))
     return _combined([values.filter(mask) for values in columns]), positions
 
 
@@ -79,7 +80,7 @@ def _hashes(values: pa.Array) -> Hashes:
     if pa.types.is_dictionary(type_):
         entries = values.dictionary
         known = _hashes(entries.fill_null(_filler(entries.type)) if entries.null_count else entries)
-        hashes: Hashes = known[values.indices.to_numpy(zero_copy_only=False)]
+        hashes: Hashes = known[without_nulls(values.indices)]
         return hashes
     if not len(values):
         return np.zeros(0, np.uint64)
@@ -107,7 +108,7 @@ def _keys_at(file: pq.ParquetFile, columns: Sequence[str], positions: NDArray[np
     keys: list[Key] = []
     for group in np.unique(groups).tolist():
         table = file.read_row_group(group, columns=list(columns), use_threads=False)
-        keys += keys_of(table.take(pa.array(positions[groups == group] - starts[group])))
+        keys += keys_of(table.take(array_of(positions[groups == group] - starts[group])))
     return keys
 
 

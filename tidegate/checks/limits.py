@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.arrow_types import arrow_type
-from tidegate.checks.masks import Judge, Mask, flags, numbers, valid
+from tidegate.arrow_values import flags_of, is_valid, text_array
+from tidegate.checks.masks import Judge, Mask, numbers
 from tidegate.contract.plan import Column, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.convert import from_text
@@ -48,7 +49,7 @@ def number_judge(low: Bound, high: Bound) -> Judge:
         if low <= found.min().item() and found.max().item() <= high:  # False where NaN is among them
             return None
         mask: Mask = (found < low) | (found > high)
-        return mask & valid(values) if values.null_count else mask
+        return mask & is_valid(values) if values.null_count else mask
 
     return judge
 
@@ -69,9 +70,9 @@ def _text_judge(rule: Rule) -> Judge:
     def judge(values: pa.Array) -> Mask:
         mask = np.zeros(len(values), bool)
         if rule.minimum is not None:
-            mask |= flags(is_below(values, pa.scalar(str(rule.minimum), values.type)))
+            mask |= flags_of(is_below(values, pa.scalar(str(rule.minimum), values.type)))
         if rule.maximum is not None:
-            mask |= flags(is_above(values, pa.scalar(str(rule.maximum), values.type)))
+            mask |= flags_of(is_above(values, pa.scalar(str(rule.maximum), values.type)))
         return mask
 
     return judge
@@ -86,12 +87,12 @@ def _decimal_judge(rule: Rule, type_: pa.DataType) -> Judge:
 
     def judge(values: pa.Array) -> Mask | None:
         if low >= largest or high <= -largest:
-            return valid(values)
+            return is_valid(values)
         mask = np.zeros(len(values), bool)
         if low > -largest:
-            mask |= flags(pc.less(values, _unscaled(low, type_)))
+            mask |= flags_of(pc.less(values, _unscaled(low, type_)))
         if high < largest:
-            mask |= flags(pc.greater(values, _unscaled(high, type_)))
+            mask |= flags_of(pc.greater(values, _unscaled(high, type_)))
         return mask
 
     return judge
@@ -112,7 +113,7 @@ def _exact(bound: float | str | None) -> Fraction | float | None:
 def _moment(column: Column, bound: float | str | None) -> int | None:
     if bound is None:
         return None
-    moment = from_text(column, pa.array([str(bound)])).values
+    moment = from_text(column, text_array([str(bound)])).values
     if moment.null_count:
         raise ConfigError(f"column `{column.name}`: {bound!r} is no {column.type}")
     return int(numbers(moment)[0])

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of, flags_of
 from tidegate.readers.batch import Batch
 
 Mask = NDArray[np.bool_]
@@ -56,19 +57,9 @@ def of_values(index: int, judge: Judge) -> Test:
         entries = judge(values.dictionary)
         if entries is None or not entries.any():
             return NONE
-        return of_mask(flags(pa.array(entries).take(values.indices)))
+        return of_mask(flags_of(array_of(entries).take(values.indices)))
 
     return test
-
-
-def flags(mask: pa.Array) -> Mask:
-    """An Arrow mask in numpy, false where it is null."""
-    found: Mask = mask.fill_null(False).to_numpy(zero_copy_only=False)
-    return found
-
-
-def valid(values: pa.Array) -> Mask:
-    return flags(values.is_valid())
 
 
 def numbers(values: pa.Array) -> NDArray[Any]:

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.checks.masks import Broken, Mask, Test, flags, numbers, of_mask
+from tidegate.arrow_values import array_of, flags_of
+from tidegate.checks.masks import Broken, Mask, Test, numbers, of_mask
 from tidegate.checks.values import listed
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.readers.batch import Batch
@@ -21,14 +22,14 @@ def missing_test(index: int, column: Column, rule: Rule) -> Test:
 
     def find(batch: Batch) -> Mask:
         values = batch.rows.column(index)
-        mask = flags(pc.is_null(values, nan_is_null=pa.types.is_floating(values.type))).copy()
+        mask = flags_of(pc.is_null(values, nan_is_null=pa.types.is_floating(values.type))).copy()
         if failed := batch.failed.get(column.name):
             mask[failed.positions] = [text in texts for text in failed.texts]
         if pa.types.is_dictionary(values.type):
             entries = values.dictionary
             missing = pc.or_(pc.is_null(entries), _among(entries, stand_ins))
-            return mask | flags(missing.take(values.indices))
-        return mask | flags(_among(values, stand_ins))
+            return mask | flags_of(missing.take(values.indices))
+        return mask | flags_of(_among(values, stand_ins))
 
     def test(batch: Batch) -> Broken:
         values = batch.rows.column(index)
@@ -63,7 +64,7 @@ def type_test(plan: ContractPlan, column: Column) -> Test:
 
 def _among(values: pa.Array, stand_ins: pa.Array) -> pa.Array:
     if not len(stand_ins):
-        return pa.array(np.zeros(len(values), bool))
+        return array_of(np.zeros(len(values), bool))
     return pc.is_in(values, stand_ins)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.checks.masks import Judge, Mask, flags
+from tidegate.arrow_values import flags_of
+from tidegate.checks.masks import Judge, Mask
 from tidegate.contract.plan import Rule
 
 _ITEM = re.compile(
@@ -31,7 +32,7 @@ def pattern_judge(rule: Rule, *, wanted: bool) -> Judge:
         if shape is not None and _all_of_shape(values, shape):
             return None
         matched = pc.match_substring_regex(values, pattern)
-        return flags(pc.invert(matched) if wanted else matched)
+        return flags_of(pc.invert(matched) if wanted else matched)
 
     return judge
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.arrow_types import arrow_type
-from tidegate.checks.masks import Judge, Mask, flags, numbers, valid
+from tidegate.arrow_values import array_of, flags_of, is_valid, text_array
+from tidegate.checks.masks import Judge, Mask, numbers
 from tidegate.contract.plan import Column, Rule
 from tidegate.readers.convert import from_text
 
@@ -23,7 +24,15 @@ def listed(column: Column, values: tuple[Any, ...]) -> pa.Array:
     found = [held for value in values if (held := _held(column, type_, value)) is not None]
     if 0.0 in found and pa.types.is_floating(type_):
         found += [0.0, -0.0]  # equal, though Arrow looks up bits
-    return pa.array(found, type_).unique()
+    return _array(found, type_).unique()
+
+
+def _array(found: list[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_string(type_):
+        return text_array(found)
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_):
+        return array_of(np.array(found, np.float64 if pa.types.is_floating(type_) else np.int64)).cast(type_)
+    return pa.array(found, type_)
 
 
 def among_judge(column: Column, rule: Rule, *, wanted: bool) -> Judge:
@@ -36,10 +45,10 @@ def among_judge(column: Column, rule: Rule, *, wanted: bool) -> Judge:
             held = numbers(found)
             if run[0] <= held.min() and held.max() <= run[1]:
                 return None
-        mask = flags(pc.is_in(found, values))
+        mask = flags_of(pc.is_in(found, values))
         if not wanted:
             return mask
-        unlisted: Mask = ~mask & valid(found)
+        unlisted: Mask = ~mask & is_valid(found)
         if pa.types.is_floating(found.type):
             unlisted &= ~np.isnan(numbers(found))
         return unlisted
@@ -62,7 +71,7 @@ def multiple_judge(column: Column, rule: Rule) -> Judge:
         found = numbers(values)
         is_small = modulus <= np.iinfo(found.dtype).max  # of what is greater, only 0 is a multiple
         mask: Mask = (found % modulus if is_small else found) != 0
-        return mask & valid(values)
+        return mask & is_valid(values)
 
     return judge
 
@@ -74,7 +83,7 @@ def _held(column: Column, type_: pa.DataType, value: Any) -> Any:
     if pa.types.is_boolean(type_):
         return value if isinstance(value, bool) else None
     if pa.types.is_temporal(type_):
-        return from_text(column, pa.array([str(value)])).values[0].as_py()
+        return from_text(column, text_array([str(value)])).values[0].as_py()
     if isinstance(value, bool) or not isinstance(value, int | float | str):  # text: a decimal of many digits
         return None
     try:
@@ -83,7 +92,8 @@ def _held(column: Column, type_: pa.DataType, value: Any) -> Any:
             return held if isinstance(value, float) or held == value else None
         number = Decimal(str(value))
         if pa.types.is_integer(type_):
-            return pa.scalar(int(number), type_).as_py() if number == number.to_integral_value() else None
+            limit = 2 ** (type_.bit_width - 1)
+            return int(number) if number == int(number) and -limit <= int(number) < limit else None
         return pa.scalar(number, type_).as_py()
     except (ArithmeticError, ValueError):  # not a number of this type, or out of its bounds
         return None
@@ -103,7 +113,7 @@ def _float_multiple_judge(step: float) -> Judge:
         with np.errstate(invalid="ignore", over="ignore"):
             ratio = found / step
             mask = ~(np.abs(ratio - np.round(ratio)) <= _NEAR) & ~np.isnan(found)
-        return mask & valid(values)
+        return mask & is_valid(values)
 
     return judge
 
@@ -112,7 +122,7 @@ def _decimal_remainders(values: pa.Array, modulus: int) -> Mask:
     words = np.frombuffer(values.buffers()[1], np.int64, 2 * len(values), 16 * values.offset).reshape(-1, 2)
     if values.type.precision <= _WORD_DIGITS and modulus <= np.iinfo(np.int64).max:
         mask: Mask = words[:, 0] % modulus != 0  # the upper word only repeats the sign
-        return mask & valid(values)
+        return mask & is_valid(values)
     scaled = ((int(high) << 64) | (int(low) & ((1 << 64) - 1)) for low, high in words)
     mask = np.fromiter((number % modulus != 0 for number in scaled), bool, len(values))
-    return mask & valid(values)
+    return mask & is_valid(values)

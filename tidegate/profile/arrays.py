@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from tidegate.arrow_values import without_nulls
 
 Kind = Literal["number", "text", "other"]
 
@@ -56,20 +57,6 @@ def numbers_of(column: pa.Array) -> NDArray[Any]:
     elif pa.types.is_boolean(type_):
         column = column.cast(pa.int8())
     return without_nulls(column)
-
-
-def without_nulls(column: pa.Array) -> NDArray[Any]:
-    """The values of an array of plain numbers that are there; `drop_null` costs several times as much."""
-    dtype = np.dtype(column.type.to_pandas_dtype())
-    if not len(column):
-        return np.zeros(0, dtype)
-    validity, data = column.buffers()
-    end = column.offset + len(column)
-    values: NDArray[Any] = np.frombuffer(data, dtype, end)[column.offset :]
-    if not column.null_count:
-        return values
-    bits = np.unpackbits(np.frombuffer(validity, np.uint8, -(-end // 8)), count=end, bitorder="little")
-    return values[bits.view(np.bool_)[column.offset :]]
 
 
 def texts_of(column: pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import is_valid, without_nulls
 from tidegate.profile.arrays import decoded
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.lengths import Lengths
@@ -58,11 +59,9 @@ def _lengths_of(column: pa.Array) -> NDArray[Any] | None:
     elif any(test(column.type) for test in _LISTS):
         if pa.types.is_map(column.type):
             # Arrow does not measure maps.
-            sizes: NDArray[Any] = np.diff(column.offsets.to_numpy())
-            is_there: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
-            return sizes.compress(is_there)
+            sizes: NDArray[Any] = np.diff(without_nulls(column.offsets))
+            return sizes.compress(is_valid(column))
         lengths = pc.list_value_length(column)
     else:
         return None
-    there: NDArray[Any] = lengths.drop_null().to_numpy()
-    return there
+    return without_nulls(lengths)

@@ -11,11 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of, bytes_array, text_array, without_nulls
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.frequencies import Value
 from tidegate.profile.ranks import Ranks
 
 QUANTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+
+_DTYPES = {pa.int64(): np.int64, pa.float64(): np.float64, pa.bool_(): np.bool_}
 
 SCHEMA = pa.schema(
     [
@@ -51,8 +54,29 @@ SCHEMA = pa.schema(
 
 def to_table(columns: Sequence[ColumnProfile], table_rows: int) -> pa.Table:
     rows = [_row(column, table_rows) for column in columns]
-    arrays = [pa.array([row[field.name] for row in rows], field.type) for field in SCHEMA]
+    arrays = [_array([row[field.name] for row in rows], field.type) for field in SCHEMA]
     return pa.table(arrays, schema=SCHEMA)
+
+
+def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_list(type_):
+        offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        return pa.ListArray.from_arrays(array_of(offsets), _items(values, type_.value_type))
+    if pa.types.is_binary(type_):
+        return bytes_array(values)
+    nulls = np.array([value is None for value in values], bool)
+    if pa.types.is_string(type_):
+        return text_array([value or "" for value in values], nulls)
+    return array_of(np.array([value or 0 for value in values], _DTYPES[type_]), nulls)
+
+
+def _items(lists: list[Any], type_: pa.DataType) -> pa.Array:
+    if not pa.types.is_struct(type_):
+        return array_of(np.concatenate([np.zeros(0), *lists]))
+    tops = [top for listed in lists for top in listed]
+    values = text_array([top["value"] for top in tops])
+    counts = array_of(np.array([top["count"] for top in tops], np.int64))
+    return pa.StructArray.from_arrays([values, counts], fields=list(type_))
 
 
 def from_table(table: pa.Table) -> tuple[list[ColumnProfile], int]:
@@ -133,4 +157,4 @@ def _number(text: str) -> int | float:
 def _lists(table: pa.Table, name: str) -> list[NDArray[np.float64]]:
     column = table.column(name).combine_chunks()
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return [column[row].values.to_numpy() for row in range(len(column))]
+    return [without_nulls(column[row].values) for row in range(len(column))]

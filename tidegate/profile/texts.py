@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import array_of, text_array, without_nulls
 from tidegate.profile import distinct
-from tidegate.profile.arrays import decoded, texts_of, without_nulls
+from tidegate.profile.arrays import decoded, texts_of
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.frequencies import EXACT_VALUES, STRETCHES, FrequencyBuilder
 from tidegate.profile.lengths import Lengths
@@ -79,7 +80,7 @@ class TextBuilder:
             return
         counts, values = self.uses[used], texts_of(self.dictionary)
         if len(used) < len(values):
-            values = values.take(pa.array(used))
+            values = values.take(array_of(used))
         self.dictionary, self.uses = None, np.zeros(0, np.int64)
         self.lengths.add(lengths_of(values), counts)
         if self.frequencies.is_exact and _are_few(values):
@@ -100,13 +101,13 @@ class TextBuilder:
             self.frequencies.add((), (), unseen=fullest)
             return
         encoded = values.dictionary_encode()
-        counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+        counts = np.bincount(without_nulls(encoded.indices), minlength=len(encoded.dictionary))
         self._add_frequent(encoded.dictionary, counts)
 
     def _add_frequent(self, values: pa.Array, counts: NDArray[np.int64]) -> None:
         rare = int(counts.sum()) // STRETCHES
         often = np.flatnonzero(counts > rare)
-        self.frequencies.add(values.take(pa.array(often)).to_pylist(), counts[often].tolist(), unseen=rare)
+        self.frequencies.add(values.take(array_of(often)).to_pylist(), counts[often].tolist(), unseen=rare)
 
     def _leave_exact_counts(self) -> None:
         if self.frequencies.is_exact:
@@ -114,7 +115,7 @@ class TextBuilder:
             self.frequencies.is_exact = False
 
     def _hash_counted(self) -> None:
-        values = pa.array(list(self.frequencies.values), pa.large_string())
+        values = text_array([str(value) for value in self.frequencies.values])
         distinct.fold_texts(self.registers, values)
 
 
@@ -123,8 +124,7 @@ def lengths_of(values: pa.Array) -> NDArray[np.int64]:
     offsets, data = distinct.text_bytes(values)
     used = data[offsets[0] : offsets[-1]]
     if len(used) and int(used.max()) > _ASCII:
-        lengths: NDArray[np.int64] = pc.utf8_length(values).to_numpy()
-        return lengths
+        return without_nulls(pc.utf8_length(values))
     return np.diff(offsets)
 
 

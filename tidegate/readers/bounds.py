@@ -5,6 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tidegate.arrow_values import flags_of, null_of
+
 MICROSECONDS = pa.timestamp("us", tz="UTC")
 _NARROW = 32  # bits of date32 and time32
 _DAY_SECONDS = 86_400
@@ -23,8 +25,8 @@ def in_bounds(values: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
     if smallest is None or (smallest >= bounds[0] and largest <= bounds[1]):
         return values, np.zeros(0, np.int64)
     outside = pc.or_(pc.less(numbers, bounds[0]), pc.greater(numbers, bounds[1]))
-    kept = pc.if_else(outside, pa.scalar(None, values.type), values)
-    return kept, np.flatnonzero(outside.fill_null(False).to_numpy(zero_copy_only=False))
+    kept = pc.if_else(outside, null_of(values.type), values)
+    return kept, np.flatnonzero(flags_of(outside))
 
 
 def localised(naive: pa.Array, timezone: str) -> pa.Array:

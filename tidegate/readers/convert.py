@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidegate.arrow_types import arrow_type
+from tidegate.arrow_values import array_of, flags_of, is_valid, null_of, text_array
 from tidegate.contract.plan import Column
 from tidegate.readers.batch import DICTIONARY, Failed, Typed, failed
 from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised
@@ -20,9 +21,9 @@ from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised
 Cast = Callable[[pa.Array], pa.Array]
 
 # What exporters write for a missing value. In a text column they may be text: NA is Namibia.
-_MISSING = pa.array(["", "NA", "N/A", "#N/A", "NULL", "null", "None", "none", "nil", "\\N"])
-_TRUE = pa.array(["true", "1", "t", "yes", "y"])
-_BOOLEAN = pa.array(["true", "1", "t", "yes", "y", "false", "0", "f", "no", "n"])
+_MISSING = text_array(["", "NA", "N/A", "#N/A", "NULL", "null", "None", "none", "nil", "\\N"])
+_TRUE = text_array(["true", "1", "t", "yes", "y"])
+_BOOLEAN = text_array(["true", "1", "t", "yes", "y", "false", "0", "f", "no", "n"])
 _CLOCK = r"\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?"
 _ZONED = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _PATTERNS = {
@@ -41,12 +42,12 @@ def from_text(column: Column, texts: pa.Array) -> Typed:
     if column.type == "string":
         return Typed(values=texts)
     cleaned = pc.utf8_trim_whitespace(texts)
-    cleaned = pc.if_else(pc.is_in(cleaned, _MISSING), pa.scalar(None, pa.string()), cleaned)
+    cleaned = pc.if_else(pc.is_in(cleaned, _MISSING), null_of(pa.string()), cleaned)
     if column.type == "boolean":
         cleaned = pc.utf8_lower(cleaned)
         known = pc.is_in(cleaned, _BOOLEAN)
-        values = pc.if_else(known, pc.is_in(cleaned, _TRUE), pa.scalar(None, pa.bool_()))
-        bad = np.flatnonzero(pc.and_(pc.is_valid(cleaned), pc.invert(known)).to_numpy(zero_copy_only=False))
+        values = pc.if_else(known, pc.is_in(cleaned, _TRUE), null_of(pa.bool_()))
+        bad = np.flatnonzero(is_valid(cleaned) & ~flags_of(known))
         return Typed(values=values, failed=_told(texts, bad))
     cast = _text_cast(column)
     try:
@@ -65,9 +66,9 @@ def _sifted(column: Column, cleaned: pa.Array, cast: Cast) -> tuple[pa.Array, ND
         cleaned = pc.replace_substring_regex(cleaned, r"(\.\d{6})\d+", r"\1")
     is_decimal = pa.types.is_decimal(arrow_type(column))  # unsigned 64 bits are, too: 1e3 is one of them
     fits = pc.match_substring_regex(cleaned, _PATTERNS["number" if is_decimal else column.type])
-    plausible = pc.if_else(fits, cleaned, pa.scalar(None, pa.string()))
+    plausible = pc.if_else(fits, cleaned, null_of(pa.string()))
     values, bad = _cast(plausible, cast)
-    unfit = np.flatnonzero(pc.invert(fits).fill_null(False).to_numpy(zero_copy_only=False))
+    unfit = np.flatnonzero(flags_of(pc.invert(fits)))
     return values, np.union1d(bad, unfit)
 
 
@@ -79,7 +80,7 @@ def from_arrow(column: Column, values: pa.Array) -> Typed:
     if values.type in (target, DICTIONARY):
         return _sound(values)
     if not _is_family(column, values.type):
-        bad = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+        bad = np.flatnonzero(is_valid(values))
         return Typed(values=pa.nulls(len(values), target), failed=_told(values, bad))
     kept, beyond = in_bounds(values)
     converted, bad = _cast(kept, _arrow_cast(column, values.type))
@@ -109,7 +110,7 @@ _STORED = {32: pa.int32(), 64: pa.int64()}
 
 
 def _told(values: pa.Array, bad: NDArray[np.int64]) -> Failed | None:
-    return failed(bad, shown(values.take(pa.array(bad)))) if len(bad) else None
+    return failed(bad, shown(values.take(array_of(bad)))) if len(bad) else None
 
 
 def _sound(values: pa.Array) -> Typed:
@@ -158,7 +159,7 @@ def _text_cast(column: Column) -> Cast:
 def _timestamps(texts: pa.Array, timezone: str) -> pa.Array:
     """Times that carry a zone, and those that do not: the latter are local to `timezone`."""
     zoned = pc.match_substring_regex(texts, _ENDS_IN_ZONE)
-    nothing = pa.scalar(None, pa.string())
+    nothing = null_of(pa.string())
     with_zone = pc.if_else(zoned, texts, nothing).cast(MICROSECONDS)
     naive = pc.if_else(zoned, nothing, texts).cast(pa.timestamp("us"))
     return pc.coalesce(with_zone, localised(naive, timezone))

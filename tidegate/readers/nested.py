@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidegate.arrow_types import arrow_type
+from tidegate.arrow_values import array_of, is_valid, without_nulls
 from tidegate.contract.plan import NESTED, Column
 from tidegate.readers.batch import TEXT_LENGTH, Typed, failed
 
@@ -32,9 +33,9 @@ def from_nested(column: Column, values: pa.Array, leaf: Leaf) -> Typed:
     typed, bad = _typed(column, values, leaf)
     if not len(bad):
         return Typed(values=typed)
-    texts = [_shown(value)[:TEXT_LENGTH] for value in values.take(pa.array(bad))]
+    texts = [_shown(value)[:TEXT_LENGTH] for value in values.take(array_of(bad))]
     kept = np.arange(len(values))
-    rest = values.take(pa.array(kept, mask=np.isin(kept, bad)))
+    rest = values.take(array_of(kept, np.isin(kept, bad)))
     return Typed(values=_typed(column, rest, leaf)[0], failed=failed(bad, texts))
 
 
@@ -81,7 +82,7 @@ def _typed(column: Column, values: pa.Array, leaf: Leaf) -> tuple[pa.Array, Posi
     target = arrow_type(column)
     if pa.types.is_null(values.type):
         return pa.nulls(len(values), target), _NONE
-    is_valid = values.is_valid().to_numpy(zero_copy_only=False)
+    there = is_valid(values)
     type_ = values.type
     if column.type == "object" and pa.types.is_struct(type_):
         typed, bad = _struct(column, values, leaf)
@@ -91,7 +92,7 @@ def _typed(column: Column, values: pa.Array, leaf: Leaf) -> tuple[pa.Array, Posi
         typed, bad = _map(column, values, leaf)
     else:
         typed, bad = None, np.arange(len(values))
-    bad = bad[is_valid[bad]]
+    bad = bad[there[bad]]
     return (typed if typed is not None and not len(bad) else pa.nulls(len(values), target)), bad
 
 
@@ -116,8 +117,8 @@ def _struct(column: Column, values: pa.StructArray, leaf: Leaf) -> tuple[pa.Arra
 
 def _ranks(values: pa.Array) -> pa.Array:
     """For each value its place among the valid ones, null for those that are not."""
-    is_valid = values.is_valid().to_numpy(zero_copy_only=False)
-    return pa.array(np.cumsum(is_valid) - 1, mask=~is_valid)
+    there = is_valid(values)
+    return array_of(np.cumsum(there) - 1, ~there)
 
 
 def _list(column: Column, values: pa.ListArray, leaf: Leaf) -> tuple[pa.Array | None, Positions]:
@@ -134,7 +135,7 @@ def _map(column: Column, values: pa.MapArray, leaf: Leaf) -> tuple[pa.Array | No
     values, offsets = _compact(values)
     keys, wrong_keys = _typed(column.members[0], values.keys, leaf)
     items, wrong_items = _typed(column.members[1], values.items, leaf)
-    missing = np.flatnonzero(keys.is_null().to_numpy(zero_copy_only=False))
+    missing = np.flatnonzero(~is_valid(keys))
     bad = _owners(offsets, np.union1d(np.union1d(wrong_keys, wrong_items), missing))
     if len(bad):
         return None, bad
@@ -145,10 +146,10 @@ def _map(column: Column, values: pa.MapArray, leaf: Leaf) -> tuple[pa.Array | No
 def _compact(values: pa.Array) -> tuple[pa.Array, pa.Array]:
     """The same lists with no items but their own, and the offsets of these from 0."""
     if values.null_count or values.offset or values.offsets[0].as_py():
-        values = values.take(pa.array(np.arange(len(values))))
+        values = values.take(array_of(np.arange(len(values))))
     return values, values.offsets
 
 
 def _owners(offsets: pa.Array, items: Positions) -> Positions:
     """Which lists the items at these places belong to."""
-    return np.unique(np.searchsorted(offsets.to_numpy(), items, side="right") - 1)
+    return np.unique(np.searchsorted(without_nulls(offsets), items, side="right") - 1)
