@@ -89,6 +89,7 @@ SEAMS: dict[tuple[str, str], str | None] = {
     },
     ("moto.events.models", "Rule.send_to_targets"): "(self, original_event, transform_input=True)",
     ("moto.s3.models", "FakeBucket.get_permission"): "(self, action, resource)",
+    ("moto.s3.responses", "S3Response._get_key"): "(self, validate_storage_class=True)",
     ("moto.core.utils", "create_loader"): "()",
     ("moto.backends", "_import_backend"): "(module_name, backends_name)",
     ("moto.s3.notifications", "send_event"): "(account_id, event_name, bucket, key)",

@@ -35,6 +35,7 @@ class PipelineSection:
 @dataclass(frozen=True, kw_only=True)
 class IngestionSection:
     shard_mebibytes: int = field(default=64, metadata=_limits(1, 1024))
+    parallel: int = field(default=40, metadata=_limits(1, 1000))
     max_mebibytes: int = field(default=4096, metadata=_limits(1))
     drift_warning_psi: float = field(default=0.25, metadata=_limits(0))
     overwrites: Literal["append", "replace"] = "append"  # what a new version of an object does to the old

@@ -39,6 +39,7 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
+GROUPS = ("contract", "drops", "data")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ class Verbs(Group):
         while words:
             word = words.pop(0)
             if word == "--aws":
-                head.append(f"--aws={words.pop(0) if words and self._is_profile(ctx, words[0]) else ''}")
+                needs_verb = bool(rest) and rest[-1] in GROUPS
+                named = words and not needs_verb and self._is_profile(ctx, words[0])
+                head.append(f"--aws={words.pop(0) if named else ''}")
             elif word in ("--json", "-q", "--quiet") or word.startswith("--aws="):
                 head.append(word)
             else:

@@ -21,9 +21,12 @@ POLL_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes
 class Ingestion(Construct):
     """From an S3 event to a dataset version or to quarantine."""
 
-    def __init__(self, scope: Construct, id_: str, *, shared: Shared, undelivered: sqs.IQueue) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, shared: Shared, parallel: int, undelivered: sqs.IQueue
+    ) -> None:
         super().__init__(scope, id_)
         self.shared = shared
+        self.parallel = parallel
         self.machine = self._machine()
         self.dead_drops = queue(self, "DeadDrops", store=shared.store)
         # AWS: the visibility of a function's queue should be six times the function's timeout
@@ -81,7 +84,7 @@ class Ingestion(Construct):
             name="ingestion",
             shared=self.shared,
             functions=self._functions(),
-            fills={"LedgerTable": store.ledger_table},
+            fills={"LedgerTable": store.ledger_table, "Parallel": str(self.parallel)},
             grants={
                 "dynamodb:UpdateItem": [store.ledger_arn],
                 "events:PutEvents": [arn("events", "event-bus/default")],

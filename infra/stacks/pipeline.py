@@ -53,7 +53,13 @@ class PipelineStack(Stack):
         roles = SageMakerRoles(self, "Roles", store=store, image=image)
         self.undelivered = queue(self, "Undelivered", store=store)
 
-        self.ingestion = Ingestion(self, "Ingestion", shared=shared, undelivered=self.undelivered)
+        self.ingestion = Ingestion(
+            self,
+            "Ingestion",
+            shared=shared,
+            parallel=config.ingestion.parallel,
+            undelivered=self.undelivered,
+        )
         self.collection = Collection(
             self,
             "Collection",

@@ -134,6 +134,8 @@ def test_a_folder_without_a_pipeline_is_refused_before_anything_starts(typed, tm
         (["drop", "--aws", "{file}"], "", ["drop", "{file}"]),
         (["drop", "{file}", "--aws", "prod"], "prod", ["drop", "{file}"]),
         (["rollback", "--yes", "--aws", "prod"], "prod", ["rollback", "--yes"]),
+        (["data", "--aws", "log"], "", ["data", "log"]),
+        (["data", "log", "--aws", "prod"], "prod", ["data", "log"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
