@@ -85,20 +85,42 @@ class Skipped:
     why: str
 
 
-def measure(peer: Peer, *arguments: Path) -> dict[str, Any] | Skipped:
-    """What the peer's script tells: CPU seconds by phase, peak bytes, failed checks."""
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """CPU seconds with and without imports, and the most memory held."""
+
+    importing: float
+    working: float
+    megabytes: float
+
+
+def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
+    """The least of so many runs."""
     try:
-        python = _environment(peer)
-        argv = [python, str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
-        environment = {**os.environ, **ONE_THREAD}
-        done = subprocess.run(
-            argv, env=environment, capture_output=True, text=True, check=True, timeout=RUN_SECONDS
-        )
+        told = [_run(peer, arguments) for _ in range(runs)]
     except subprocess.TimeoutExpired as cause:
         return Skipped(peer.name, f"not done after {cause.timeout:.0f} s")
     except subprocess.CalledProcessError as cause:
         said = (cause.stderr or cause.stdout or "").strip().splitlines()
         return Skipped(peer.name, said[-1][:200] if said else f"exit {cause.returncode}")
+    return Cost(
+        importing=min(run["seconds"]["import"] for run in told),
+        working=min(sum(run["seconds"].values()) - run["seconds"]["import"] for run in told),
+        megabytes=min(run["peak_bytes"] for run in told) / 2**20,
+    )
+
+
+def _run(peer: Peer, arguments: tuple[Path, ...]) -> dict[str, Any]:
+    """What the peer's script tells: CPU seconds by phase, peak bytes, failed checks."""
+    argv = [_environment(peer), str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
+    done = subprocess.run(
+        argv,
+        env=os.environ | ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=RUN_SECONDS,
+    )
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 

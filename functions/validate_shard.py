@@ -57,13 +57,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
-        _upload(rows_file, lake_keys.staged(drop, shard.index, "rows.parquet"))
+        _keep(drop, shard, "rows.parquet", rows_file)
         if bad.rows:
-            _upload(bad_file, lake_keys.staged(drop, shard.index, "bad-rows.parquet"))
+            _keep(drop, shard, "bad-rows.parquet", bad_file)
         if has_keys:
             keys_file = files.enter_context(tempfile.TemporaryFile())
             checker.keys.write(keys_file)
-            _upload(keys_file, lake_keys.staged(drop, shard.index, "keys.parquet"))
+            _keep(drop, shard, "keys.parquet", keys_file)
     checks_key = lake_keys.staged(drop, shard.index, "checks.json")
     objects.put_json(s3, lake_bucket, checks_key, checker.finish().to_json())
     put_profile(s3, lake_bucket, lake_keys.staged(drop, shard.index, "profile.parquet"), profile.finish())
@@ -98,6 +98,5 @@ def _checked(
         yield aside.split(batch.rows, rows_before) if aside is not None else (batch.rows, None)
 
 
-def _upload(file: IO[bytes], key: str) -> None:
-    file.seek(0)
-    s3.upload_fileobj(file, lake_bucket, key)
+def _keep(drop: Drop, shard: Shard, what: str, file: IO[bytes]) -> None:
+    objects.put_file(s3, lake_bucket, lake_keys.staged(drop, shard.index, what), file)

@@ -36,7 +36,8 @@ def number_bins(
 ) -> tuple[Counts, Counts]:
     """Between the reference's quantiles, where ties collapse; then infinities; then missing values."""
     shares = np.arange(1, bins) / bins
-    edges = np.unique(pair[0].quantile(shares)) if pair[0] is not None else np.zeros(0)
+    edges = pair[0].quantile(shares) if pair[0] is not None else np.zeros(0)
+    edges = edges[np.diff(edges, prepend=-np.inf) > 0]  # ascending; np.unique would load masked arrays
     sides = []
     for column, points in zip((reference, current), pair, strict=True):
         finite = np.zeros(len(edges) + 1)

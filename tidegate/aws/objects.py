@@ -3,8 +3,9 @@
 import io
 import json
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from tidegate.messages import ObjectVersion
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
 _APART_BYTES = 1 << 20  # of a read that does not go on where one ended: Parquet's columns are read in turns
-_HELD_BYTES = 32 << 20
+_HELD_BYTES = 16 << 20
 _ABSENT = (403, 404)
 
 
@@ -41,7 +42,7 @@ def newest_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | Non
 
 
 class _VersionReader(io.RawIOBase):
-    """Reads in ranges, far ahead where reading goes on; the newest 32 MiB are held."""
+    """Reads in ranges, far ahead where reading goes on; the newest 16 MiB are held."""
 
     def __init__(self, s3: "S3Client", drop: ObjectVersion) -> None:
         self.s3 = s3
@@ -97,6 +98,12 @@ class _VersionReader(io.RawIOBase):
         ahead = _READ_AHEAD_BYTES if goes_on else _APART_BYTES
         stop = min(self.size, position + max(wanted, ahead))
         return self.s3.get_object(**self.request, Range=f"bytes={position}-{stop - 1}")["Body"].read()
+
+
+def put_file(s3: "S3Client", bucket: str, key: str, file: IO[bytes]) -> None:
+    """Upload a file from its beginning, part by part: parts in parallel would each be held in memory."""
+    file.seek(0)
+    s3.upload_fileobj(file, bucket, key, Config=TransferConfig(use_threads=False))
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, document: Any) -> None:

@@ -2,7 +2,7 @@
 
 A partition holds the hashes that begin with the same bits, so equal keys of all shards lie in the same one
 and partitions can be read one after the other. Nothing here grows with the number of rows: hashes are spilled
-every 262,144 rows to a temporary file of 16 bytes a row, and the file left behind has 12 bytes a row.
+every 65,536 rows to a temporary file of 16 bytes a row, and the file left behind has 12 bytes a row.
 """
 
 import tempfile
@@ -24,9 +24,9 @@ from tidegate.contract.plan import ContractPlan
 from tidegate.profile.distinct import Hashes
 
 PARTITIONS = 32
-RUN_ROWS = 1 << 18
+RUN_ROWS = 1 << 16
 _SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())  # leaves the bits that tell the partition
-_MEMORY_BYTES = 2 * RUN_ROWS * 16  # of a spill that needs no disk yet
+_MEMORY_BYTES = 1 << 20  # of a spill that needs no disk yet
 _CROWDED = 2 * RUN_ROWS // PARTITIONS  # entries of one partition in a run; only repeated keys fill it so
 _KEPT = FIRST_ROWS + 1  # rows of each key in a crowded partition: the first, and those to be shown
 
@@ -145,15 +145,15 @@ class _Runs:
         self.hashes, self.rows, self.waiting = [], [], 0
         partitions = (hashes >> _SHIFT).astype(np.uint8)
         order = np.argsort(partitions, kind="stable")
-        entries = np.zeros(len(order), ENTRY)
-        entries["hash"], entries["row"] = hashes[order], rows[order]
+        entries = np.empty(len(order), ENTRY)
+        entries["hash"], entries["row"], entries["more"] = hashes[order], rows[order], 0
         sizes = np.bincount(partitions, minlength=PARTITIONS)
         if sizes.max() > _CROWDED:
             pieces = np.split(entries, np.cumsum(sizes)[:-1])
             pieces = [thinned(piece) if len(piece) > _CROWDED else piece for piece in pieces]
             entries, sizes = np.concatenate(pieces), np.array([len(piece) for piece in pieces])
         start = self.spill.seek(0, 2) // ENTRY.itemsize
-        self.spill.write(entries.tobytes())
+        self.spill.write(entries.view(np.uint8).data)
         self.bounds.append(start + np.concatenate([[0], np.cumsum(sizes)]))
 
 

@@ -136,6 +136,8 @@ def _integer_limits(rule: Rule, bounds: list[Any]) -> tuple[Bound, Bound]:
 def _float_limits(rule: Rule, kind: type[np.floating[Any]]) -> tuple[float, float]:
     """The smallest and the largest float of a range."""
     low, high = -math.inf, math.inf
+    if (rule.exclusive_minimum and rule.minimum == high) or (rule.exclusive_maximum and rule.maximum == low):
+        return high, low  # nothing lies beyond the infinities
     if rule.minimum is not None:
         low = _smallest(_number(rule.minimum), kind, above=rule.exclusive_minimum)
     if rule.maximum is not None:

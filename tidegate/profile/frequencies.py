@@ -40,17 +40,23 @@ class FrequencyBuilder:
         self.values: dict[Value, int] = {}
         self.is_exact = True
         self.error = 0
+        self._characters = 0  # of the texts, while they are counted one by one
 
     def add(self, values: Iterable[Value], counts: Iterable[int], unseen: int = 0) -> None:
         """Values with how often they occur; others occur at most `unseen` times each."""
-        known, before = self.values, len(self.values)
+        known = self.values
         for value, count in zip(values, counts, strict=True):
-            known[value] = known.get(value, 0) + count
+            if value in known:
+                known[value] += count
+                continue
+            known[value] = count
+            if isinstance(value, str):
+                self._characters += len(value)
         if unseen:
             self.is_exact = False
             self.error += unseen
-        elif self.is_exact and len(known) > before:
-            self.is_exact = fits(known)
+        elif len(known) > EXACT_VALUES or self._characters > EXACT_CHARACTERS:
+            self.is_exact = False
         if not self.is_exact and len(known) > _CROWDED:
             self._compact()
 
@@ -80,13 +86,6 @@ def merge(parts: Sequence[Frequencies]) -> Frequencies:
         known = part.heavy if part.counts is None else part.counts
         whole.add(known.keys(), known.values())
     return whole.finish()
-
-
-def fits(values: Counts) -> bool:
-    """Whether so many values are counted one by one. Adding values never makes it true again."""
-    if len(values) > EXACT_VALUES:
-        return False
-    return sum(len(value) for value in values if isinstance(value, str)) <= EXACT_CHARACTERS
 
 
 def _is_long(value: Value) -> bool:

@@ -55,7 +55,7 @@ def from_text(column: Column, texts: pa.Array) -> Typed:
     except pa.ArrowInvalid:
         values, bad = _sifted(column, cleaned, cast)
     values, beyond = in_bounds(values)
-    bad = np.union1d(bad, beyond)
+    bad = _together(bad, beyond)
     return Typed(values=values, failed=_told(texts, bad))
 
 
@@ -69,7 +69,7 @@ def _sifted(column: Column, cleaned: pa.Array, cast: Cast) -> tuple[pa.Array, ND
     plausible = pc.if_else(fits, cleaned, null_of(pa.string()))
     values, bad = _cast(plausible, cast)
     unfit = np.flatnonzero(flags_of(pc.invert(fits)))
-    return values, np.union1d(bad, unfit)
+    return values, _together(bad, unfit)
 
 
 def from_arrow(column: Column, values: pa.Array) -> Typed:
@@ -85,7 +85,7 @@ def from_arrow(column: Column, values: pa.Array) -> Typed:
     kept, beyond = in_bounds(values)
     converted, bad = _cast(kept, _arrow_cast(column, values.type))
     converted, outside = in_bounds(converted)
-    bad = np.union1d(np.union1d(bad, beyond), outside)
+    bad = _together(bad, beyond, outside)
     return Typed(values=converted, failed=_told(values, bad))
 
 
@@ -107,6 +107,12 @@ def shown(values: pa.Array) -> list[str]:
 
 
 _STORED = {32: pa.int32(), 64: pa.int64()}
+
+
+def _together(*found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions found in any of several ways, ascending; nearly always there are none."""
+    some = [positions for positions in found if len(positions)]
+    return np.unique(np.concatenate(some)) if len(some) > 1 else some[0] if some else found[0]
 
 
 def _told(values: pa.Array, bad: NDArray[np.int64]) -> Failed | None:

@@ -21,7 +21,7 @@ from tidegate.readers.unpack import refuse_expansion
 
 _LENGTH_BYTES = 4  # what a text costs at least where it is written out
 _LITTLE_BYTES = 16 << 20
-_RUN_BYTES = 16 << 20
+_RUN_BYTES = 8 << 20
 _BUFFERS_BYTES = 64 << 20  # of all columns together, where a row group is too large to hold
 
 
@@ -61,12 +61,14 @@ def _decoded(
 ) -> Iterator[pa.RecordBatch]:
     """What the row groups from `start` on hold of `columns`, in the types of the file."""
     names = [column.name for column in columns] or list(footer.names[:1])
-    pages = PageFile(file, size)
     chunks = {
         index: [chunk for chunk in group.chunks if chunk.column in names]
         for index, group in enumerate(footer.groups, start)
     }
     is_held = all(_stored(group) <= HELD_BYTES for group in chunks.values())
+    runs = _runs({index: _stored(group) for index, group in chunks.items()})
+    room = max((sum(_stored(chunks[index]) for index in run) for run in runs), default=0)
+    pages = PageFile(file, size, room if is_held else 0)
     leaves = max((len(group) for group in chunks.values()), default=1)
     with readable():
         parquet = pq.ParquetFile(
@@ -75,7 +77,7 @@ def _decoded(
             pre_buffer=False,  # it holds all it has read until the end, and takes twice the time
             buffer_size=0 if is_held else _BUFFERS_BYTES // leaves,
         )
-    for run in _runs({index: _stored(group) for index, group in chunks.items()}):
+    for run in runs:
         if is_held:
             pages.hold(
                 [(chunk.start, chunk.stored) for index in run for chunk in chunks[index] if chunk.values]

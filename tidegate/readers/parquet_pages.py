@@ -4,6 +4,8 @@ import io
 from bisect import bisect_right
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
+
 from tidegate.readers.parquet_footer import readable, unsound
 from tidegate.readers.parquet_metadata import Chunk
 from tidegate.readers.thrift import INTEGERS, STRUCT, Compact, Malformed
@@ -25,13 +27,15 @@ class _Page(NamedTuple):
 class PageFile(io.RawIOBase):
     """A file whose wanted ranges were read ahead: each in one go, as S3 likes it."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, room: int = 0) -> None:
+        """`room`: bytes that will be held at a time, as far as is known."""
         self.file = file
         self.size = size
         self.position = 0
         self.starts: list[int] = []
         self.parts: list[memoryview] = []
-        self.buffer = memoryview(b"")  # used over and over: pyarrow copies what it decodes
+        # Used over and over: pyarrow copies what it decodes.
+        self.buffer = np.empty(room, np.uint8).data
 
     def hold(self, ranges: list[tuple[int, int]]) -> None:
         """Read these ranges, (start, length), instead of those held so far."""
@@ -43,8 +47,8 @@ class PageFile(io.RawIOBase):
                 merged.append([start, start + length])
         total = sum(stop - start for start, stop in merged)
         if len(self.buffer) < total:
-            self.starts, self.parts = [], []  # let go of the old one first
-            self.buffer = memoryview(bytearray(total * 5 // 4))
+            self.starts, self.parts, self.buffer = [], [], memoryview(b"")  # let go of the old one first
+            self.buffer = np.empty(total * 5 // 4, np.uint8).data
         self.starts, self.parts = [start for start, _ in merged], []
         used = 0
         for start, stop in merged:
