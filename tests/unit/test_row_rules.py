@@ -6,7 +6,7 @@ from decimal import Decimal as D  # noqa: N817  # the tests are full of them
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tidegate.arrow_types import arrow_type
@@ -145,6 +145,8 @@ def test_integers_are_compared_with_a_bound_as_python_compares_them(values, boun
     bound=st.integers(-(2**64), 2**64) | st.floats(allow_nan=False) | st.integers(BIG - 2, BIG + 2),
     exclusive=st.booleans(),
 )
+@example(values=[float("inf"), float("-inf"), 1.0], bound=float("inf"), exclusive=True)
+@example(values=[float("inf"), float("-inf"), 1.0], bound=float("-inf"), exclusive=True)
 def test_floats_are_compared_with_a_bound_as_python_compares_them(values, bound, exclusive):
     low = [i for i, v in enumerate(values) if v < bound or (exclusive and v == bound)]
     high = [i for i, v in enumerate(values) if v > bound or (exclusive and v == bound)]
