@@ -78,6 +78,7 @@ def others() -> list[Figure]:
             Figure(peer.name, found.working / ours[files]["seconds"], "x our CPU", least, "least"),
             Figure(f"{peer.name}, memory", found.megabytes / ours[files]["megabytes"], "x ours"),
             Figure(f"{peer.name}, import", found.importing, "CPU s"),
+            Figure(f"{peer.name}, reading alone", found.reading / ours[files]["seconds"], "x our CPU"),
         ]
     return figures
 

@@ -87,9 +87,13 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """CPU seconds with and without imports, and the most memory held."""
+    """CPU seconds of imports, of the rest and, of that, of reading into a frame, and the most memory held.
+
+    Reading a frame of gigabytes varies fivefold with how warm the machine's memory is.
+    """
 
     importing: float
+    reading: float
     working: float
     megabytes: float
 
@@ -105,6 +109,7 @@ def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
         return Skipped(peer.name, said[-1][:200] if said else f"exit {cause.returncode}")
     return Cost(
         importing=min(run["seconds"]["import"] for run in told),
+        reading=min(run["seconds"].get("read", 0.0) for run in told),
         working=min(sum(run["seconds"].values()) - run["seconds"]["import"] for run in told),
         megabytes=min(run["peak_bytes"] for run in told) / 2**20,
     )
