@@ -149,6 +149,13 @@ def _complaint(plan: ContractPlan, rule: Rule) -> str:
     names = ", ".join(f"`{name}`" for name in rule.columns)
     if rule.kind == "compare":
         return f"`{rule.columns[0]}` is not {rule.comparison} `{rule.columns[1]}`"
+    if rule.kind == "sum":
+        parts, total = (rule.columns, rule.total) if rule.total is not None else (rule.columns[:-1], None)
+        summed = " + ".join(f"`{name}`" for name in parts)
+        return f"{summed} is not {rule.comparison} {f'`{rule.columns[-1]}`' if total is None else total}"
+    if rule.kind == "pairs":
+        pairs = ", ".join(f"({', '.join(map(str, pair))})" for pair in rule.pairs[:_LISTED])
+        return f"({names}) is none of {pairs}{', ...' if len(rule.pairs) > _LISTED else ''}"
     listed = ", ".join(str(value) for value in rule.values[:_LISTED])
     if len(rule.values) > _LISTED:
         listed += ", ..."

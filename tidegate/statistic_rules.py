@@ -9,6 +9,8 @@ from tidegate.profile import ColumnProfile
 
 _DAY_SECONDS = 86_400
 _MICROSECONDS = 1_000_000
+_LISTED = 10  # values that a message names
+_SHOWN = 80  # characters of a value
 _UNITS = (("days", _DAY_SECONDS), ("hours", 3_600), ("minutes", 60))
 _NAMES = {
     "mean": "mean",
@@ -42,7 +44,11 @@ def statistic(rule: Rule, profile: ColumnProfile | None) -> float:
 def _why_unknown(rule: Rule, profile: ColumnProfile | None) -> str:
     if rule.statistic == "values_missing":
         return "it has too many different values to remember each"
-    return "it has no values" if profile is None or not profile.count else "its values are no numbers"
+    if profile is None or not profile.count:
+        return "it has no values"
+    if rule.statistic == "most_common_unlisted":
+        return "it has too many different values to tell which is the most common"
+    return "its values are no numbers"
 
 
 def age_seconds(rule: Rule, profile: ColumnProfile | None, arrived_at: str) -> float:
@@ -73,10 +79,12 @@ def statistic_message(rule: Rule, column: Column, profile: ColumnProfile | None,
     """What was found, as a sentence."""
     name = f"`{column.name}`"
     if rule.statistic == "values_missing":
-        absent = ", ".join(str(value) for value in (missing_values(rule, profile) or ())[:10])
+        absent = ", ".join(str(value) for value in (missing_values(rule, profile) or ())[:_LISTED])
         found = f"{name} lacks {absent}" if measured else f"{name} has all values it must contain"
         is_usual = rule.condition.operator == "mustBe" and rule.condition.values == (0,)
         return found if is_usual else f"{found}; the number of values lacking must be {rule.condition}"
+    if rule.statistic == "most_common_unlisted":
+        return f"the most common value of {name} is {_among(rule, column, profile, measured)}"
     about = "about " if _is_estimate(rule, profile) else ""
     return f"the {_name(rule)} of {name} is {about}{number(measured)}; must be {rule.condition}"
 
@@ -91,11 +99,24 @@ def age_message(rule: Rule, measured: float) -> str:
     return f"{newest} was {duration(measured)} old when the drop arrived; must be {bound}"
 
 
+def _among(rule: Rule, column: Column, profile: ColumnProfile | None, measured: float) -> str:
+    """Whether it is one of those listed; which it is, where the profile writes values as people do."""
+    listed = ", ".join(str(value) for value in rule.values[:_LISTED])
+    listed += ", ..." if len(rule.values) > _LISTED else ""
+    if not measured or profile is None or column.type not in ("string", "integer", "number"):
+        return f"{'none' if measured else 'one'} of {listed}"
+    [(value, count)] = profile.top(1)
+    at_least = "" if profile.counts is not None else "at least "
+    return f"{str(value)[:_SHOWN]} (in {at_least}{count} of {profile.rows} rows), none of {listed}"
+
+
 def statistic_subject(rule: Rule) -> str:
     if rule.kind == "freshness":
         return f"the age of the newest `{rule.columns[0]}`"
     if rule.statistic == "values_missing":
         return f"whether `{rule.columns[0]}` contains all its values"
+    if rule.statistic == "most_common_unlisted":
+        return f"the most common value of `{rule.columns[0]}`"
     return f"the {_name(rule)} of `{rule.columns[0]}`"
 
 

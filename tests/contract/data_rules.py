@@ -195,6 +195,23 @@ def greater(data: Data, a: Arguments) -> Outcome:
     return pairs(">=" if a.get("or_equal") else ">", data, a)
 
 
+def summed(data: Data, a: Arguments) -> Outcome:
+    columns = tuple(a["column_list"])
+    asked = {"comparison": "=", "total": a["sum_total"], "condition": tolerance(a)}
+    return judged(data, Rule(kind="sum", columns=columns, **asked))
+
+
+def listed_pairs(data: Data, a: Arguments) -> Outcome:
+    columns, listed = (a["column_A"], a["column_B"]), tuple(map(tuple, a["value_pairs_set"]))
+    return judged(data, Rule(kind="pairs", columns=columns, pairs=listed, condition=tolerance(a)))
+
+
+def most_common(data: Data, a: Arguments) -> Outcome:
+    listed = tuple(a["value_set"])
+    rule = Rule(kind="statistic", columns=(a["column"],), statistic="most_common_unlisted", values=listed)
+    return judged(data, rule)
+
+
 def statistic(name: str, data: Data, a: Arguments, *, share: float | None = None) -> Outcome:
     low, high = (_number(bound(a.get(side))) for side in ("min_value", "max_value"))
     if low is None and high is None:
@@ -274,6 +291,9 @@ EXPECTATIONS: dict[str, Callable[[Data, Arguments], Outcome]] = {
     "column_pair_values_to_be_equal": partial(pairs, "="),
     "column_pair_values_a_to_be_greater_than_b": greater,
     "select_column_values_to_be_unique_within_record": partial(pairs, "!="),
+    "multicolumn_sum_to_equal": summed,
+    "column_pair_values_to_be_in_set": listed_pairs,
+    "column_most_common_value_to_be_in_set": most_common,
     "column_mean_to_be_between": partial(statistic, "mean"),
     "column_min_to_be_between": partial(statistic, "minimum"),
     "column_max_to_be_between": partial(statistic, "maximum"),

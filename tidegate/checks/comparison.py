@@ -18,7 +18,7 @@ from tidegate.readers.batch import Batch
 _DIGITS = 76  # of a decimal256: any decimal128 fits at the scale of any other
 _EXACT_INTEGERS = 2.0**53
 _DOUBTFUL = 1e-14  # relative difference of two floats below which the numbers they came from are looked at
-_OPERATORS: dict[Comparison, Callable[[Any, Any], Any]] = {
+OPERATORS: dict[Comparison, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     "=": operator.eq,
@@ -51,8 +51,8 @@ def comparison_test(first: tuple[int, Column], second: tuple[int, Column], rule:
     comparison = rule.comparison
 
     def test(batch: Batch) -> Broken:
-        values = [_plain(batch.rows.column(index)) for index, _ in (first, second)]
-        counted = flags_of(pc.and_(*(pc.invert(_missing(array)) for array in values)))
+        values = [plain(batch.rows.column(index)) for index, _ in (first, second)]
+        counted = flags_of(pc.and_(*(pc.invert(missing(array)) for array in values)))
         return of_mask(counted & ~_holds(comparison, *values))
 
     return test
@@ -69,18 +69,18 @@ def _family(type_: pa.DataType) -> str | None:
     return next((name for name, tests in families.items() if any(test(type_) for test in tests)), None)
 
 
-def _plain(values: pa.Array) -> pa.Array:
+def plain(values: pa.Array) -> pa.Array:
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
-def _missing(values: pa.Array) -> pa.Array:
+def missing(values: pa.Array) -> pa.Array:
     return pc.is_null(values, nan_is_null=pa.types.is_floating(values.type))
 
 
 def _holds(comparison: Comparison, one: pa.Array, other: pa.Array) -> Mask:
     are_floats = pa.types.is_floating(one.type), pa.types.is_floating(other.type)
     if _family(one.type) == "number" and are_floats[0] != are_floats[1]:
-        mask: Mask = _OPERATORS[comparison](_signs(one, other), 0)
+        mask: Mask = OPERATORS[comparison](_signs(one, other), 0)
         return mask
     target = _shared(one.type, other.type)
     return flags_of(_KERNELS[comparison](one.cast(target), other.cast(target)))

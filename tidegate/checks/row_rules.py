@@ -4,7 +4,9 @@ from tidegate.checks.comparison import comparison_test
 from tidegate.checks.limits import length_judge, range_judge
 from tidegate.checks.masks import Judge, Test, of_values
 from tidegate.checks.missing import missing_test, type_test
+from tidegate.checks.pairs import pairs_test
 from tidegate.checks.patterns import pattern_judge
+from tidegate.checks.sums import sum_test
 from tidegate.checks.values import among_judge, multiple_judge
 from tidegate.contract.plan import NESTED, Column, ContractPlan, Rule
 from tidegate.errors import ConfigError
@@ -24,6 +26,10 @@ def test_of(plan: ContractPlan, rule: Rule) -> Test | None:
         return missing_test(indices[0], columns[0], rule)
     if rule.kind == "compare":
         return comparison_test((indices[0], columns[0]), (indices[1], columns[1]), rule)
+    if rule.kind == "sum":
+        return sum_test(indices, columns, rule)
+    if rule.kind == "pairs":
+        return pairs_test(indices, columns, rule)
     judge = _judge(columns[0], rule) if columns else None
     return of_values(indices[0], judge) if judge else None
 

@@ -21,7 +21,7 @@ _WORD_DIGITS = 18  # of a decimal that surely fits 64 bits
 def listed(column: Column, values: tuple[Any, ...]) -> pa.Array:
     """The listed values that a column of its type can hold, in that type; the others occur in no row."""
     type_ = arrow_type(column)
-    found = [held for value in values if (held := _held(column, type_, value)) is not None]
+    found = [held for value in values if (held := held_value(column, type_, value)) is not None]
     if 0.0 in found and pa.types.is_floating(type_):
         found += [0.0, -0.0]  # equal, though Arrow looks up bits
     return _array(found, type_).unique()
@@ -76,7 +76,7 @@ def multiple_judge(column: Column, rule: Rule) -> Judge:
     return judge
 
 
-def _held(column: Column, type_: pa.DataType, value: Any) -> Any:
+def held_value(column: Column, type_: pa.DataType, value: Any) -> Any:
     """`value` as a value of the column, None when the column cannot hold it."""
     if pa.types.is_string(type_):
         return str(value)

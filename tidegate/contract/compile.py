@@ -7,6 +7,7 @@ inside. What cannot be judged is refused, as are contracts of more than one tabl
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tidegate.contract.own_rules import bad_rows_of, settings_of
 from tidegate.contract.plan import NESTED, Column, ContractPlan, Rule
 from tidegate.contract.rules import column_rules, table_rules
 from tidegate.contract.service_levels import freshness_rules
+from tidegate.contract.values import SUM_DIGITS, PlanValue, is_float, sum_places, value_of
 
 _TABLE_NAME = "[a-z][a-z0-9_]{0,99}"  # it names a Glue table, and the folder of its drops
 
@@ -81,14 +83,13 @@ def _columns_and_rules(document: Document, table: dict[str, Any]) -> tuple[list[
     if not table.get("properties"):
         document.problem(("schema", 0), "the table has no columns: list them under `properties`")
     whole = table_rules(document, ("schema", 0), table)
-    for rule in whole:
-        _check_columns(document, ("schema", 0, "quality"), rule, columns)
+    whole = [_checked(document, ("schema", 0, "quality"), rule, columns) for rule in whole]
     # The drop's own rules first: a missing column explains what follows.
     return columns, whole + rules + freshness_rules(document, table["name"], columns)
 
 
-def _check_columns(document: Document, where: Where, rule: Rule, columns: list[Column]) -> None:
-    """A rule of the table names columns of it, and compares only what can be compared."""
+def _checked(document: Document, where: Where, rule: Rule, columns: list[Column]) -> Rule:
+    """A rule of the table names columns of it, compares what can be compared and lists what they hold."""
     types = {column.name: column.type for column in columns}
     unknown = [name for name in dict.fromkeys(rule.columns) if name not in types]
     for name in unknown:
@@ -102,3 +103,34 @@ def _check_columns(document: Document, where: Where, rule: Rule, columns: list[C
         for name in rule.columns:
             if types[name] in NESTED:
                 document.problem(where, f"a key holds `{name}`, which is nested")
+    named = [column for name in rule.columns for column in columns if column.name == name]
+    if rule.kind == "sum" and not unknown:
+        _check_sum(document, where, rule, named)
+    if rule.kind == "pairs" and not unknown:
+        return replace(rule, pairs=_pairs(document, where, rule, named))
+    return rule
+
+
+def _check_sum(document: Document, where: Where, rule: Rule, columns: list[Column]) -> None:
+    others = [column for column in columns if column.type not in ("integer", "number")]
+    for column in others:
+        document.problem(where, f"a rule sums `{column.name}` of type {column.type}, must be numbers")
+    if others or any(is_float(column) for column in columns):
+        return
+    digits, _ = sum_places(columns, rule.total)
+    if digits > SUM_DIGITS:
+        names = ", ".join(rule.columns)
+        document.problem(where, f"an exact sum of {names} has {digits} digits, may have {SUM_DIGITS}")
+
+
+def _pairs(
+    document: Document, where: Where, rule: Rule, columns: list[Column]
+) -> tuple[tuple[PlanValue, ...], ...]:
+    """The listed values as those of their columns."""
+    pairs = []
+    for listed in rule.pairs:
+        try:
+            pairs.append(tuple(value_of(column, v) for column, v in zip(columns, listed, strict=True)))
+        except ValueError as cause:
+            document.problem(where, f"a rule lists {listed!r} of {', '.join(rule.columns)}: {cause}")
+    return tuple(pairs)

@@ -270,7 +270,8 @@ def _reason(*, is_looser: bool, severity: str) -> str:
 def _alike(rule: Rule) -> Rule:
     """`required` is a count of nulls that must be 0, in other words; listed values have no order."""
     kind = "null_values" if rule.kind == "required" else rule.kind
-    return replace(rule, kind=kind, values=tuple(sorted(rule.values, key=repr)))
+    listed, pairs = (tuple(sorted(entries, key=repr)) for entries in (rule.values, rule.pairs))
+    return replace(rule, kind=kind, values=listed, pairs=pairs)
 
 
 def _without(rules: Sequence[Rule], taken: Sequence[Rule]) -> list[Rule]:

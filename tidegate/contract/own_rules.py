@@ -31,8 +31,8 @@ STATISTICS: dict[str, Statistic] = {
     "distinctShare": "distinct_share",
 }
 SETTINGS = ("drift", "anomaly")
-COLUMN_KEYS = (*STATISTICS, "mustContain", "notValues", "notPattern", *SETTINGS)
-TABLE_KEYS = ("compare", "badRows")
+COLUMN_KEYS = (*STATISTICS, "mustContain", "mostCommon", "notValues", "notPattern", *SETTINGS)
+TABLE_KEYS = ("compare", "sum", "pairs", "badRows")
 _OF_NUMBERS = ("mean", "standardDeviation", "minimum", "maximum", "sum", "quantile")
 _ACTIONS = {"setAside": "set-aside", "quarantineDrop": "quarantine-drop"}
 
@@ -50,13 +50,13 @@ def own_rules(document: Document, where: Where, check: dict[str, Any], column: C
     rules: list[Rule] = []
     for key, value in given.items():
         place = (*here, key)
-        if key in others:
+        if key in others and key not in known:
             home = "the table, not to a column" if column is not None else "a column, not to the table"
             document.problem(place, f"`{key}` belongs to {home}")
         elif key not in known:
             document.problem(place, f"unknown key `{key}` of engine {ENGINE}{meant(key, (*known, *others))}")
         elif column is None:
-            rules += _compare(document, place, value) if key == "compare" else []
+            rules += _TABLE_READERS[key](document, place, value) if key in _TABLE_READERS else []
         elif key not in SETTINGS:
             rules += _column_rule(document, place, value, column)
     return [replace(rule, severity=severity) for rule in rules]
@@ -139,6 +139,11 @@ def _must_contain(document: Document, where: Where, value: Any, column: Column) 
     return [Rule(kind="statistic", columns=(column.name,), statistic="values_missing", values=listed)]
 
 
+def _most_common(document: Document, where: Where, value: Any, column: Column) -> list[Rule]:
+    listed = _values(document, where, value, column)
+    return [Rule(kind="statistic", columns=(column.name,), statistic="most_common_unlisted", values=listed)]
+
+
 def _not_values(document: Document, where: Where, value: Any, column: Column) -> list[Rule]:
     listed = _values(document, where, value, column)
     return [Rule(kind="not_enum", columns=(column.name,), values=listed)]
@@ -154,6 +159,7 @@ def _not_pattern(document: Document, where: Where, value: Any, column: Column) -
 
 _READERS: dict[str, Callable[[Document, Where, Any, Column], list[Rule]]] = {
     "mustContain": _must_contain,
+    "mostCommon": _most_common,
     "notValues": _not_values,
     "notPattern": _not_pattern,
 }
@@ -206,11 +212,68 @@ def _compare(document: Document, where: Where, value: Any) -> list[Rule]:
     if not isinstance(columns, list) or len(columns) != 2:  # noqa: PLR2004  # a comparison has two sides
         document.problem(where, f"`columns` is {columns!r}, must be the names of two columns")
         return []
-    if operator not in get_args(Comparison):
-        allowed = ", ".join(get_args(Comparison))
-        document.problem((*where, "operator"), f"`operator` is {operator!r}, must be one of {allowed}")
+    if not _is_comparison(document, where, operator):
         return []
     return [Rule(kind="compare", columns=(str(columns[0]), str(columns[1])), comparison=operator)]
+
+
+def _is_comparison(document: Document, where: Where, operator: Any) -> bool:
+    if operator in get_args(Comparison):
+        return True
+    allowed = ", ".join(get_args(Comparison))
+    document.problem((*where, "operator"), f"`operator` is {operator!r}, must be one of {allowed}")
+    return False
+
+
+def _sum(document: Document, where: Where, value: Any) -> list[Rule]:
+    if not _has_keys(document, where, value, ("columns", "operator", "value", "column")):
+        return []
+    columns, operator = _several(document, where, value), value.get("operator")
+    if not columns or not _is_comparison(document, where, operator):
+        return []
+    if ("value" in value) == ("column" in value):
+        document.problem(where, "`sum` needs a `value` or a `column` that it is compared with, and only one")
+        return []
+    if "column" in value:
+        return [Rule(kind="sum", columns=(*columns, str(value["column"])), comparison=operator)]
+    try:
+        total = values.number_of(value["value"])
+    except ValueError as cause:
+        document.problem((*where, "value"), f"`value` of `sum`: {cause}")
+        return []
+    return [Rule(kind="sum", columns=columns, comparison=operator, total=total)]
+
+
+def _pairs(document: Document, where: Where, value: Any) -> list[Rule]:
+    """The values as they are written: their types are checked where those of the columns are known."""
+    if not _has_keys(document, where, value, ("columns", "values")):
+        return []
+    columns, listed = _several(document, where, value), value.get("values")
+    if not isinstance(listed, list) or not listed:
+        document.problem(where, f"`values` is {listed!r}, must be a list of lists of values")
+        return []
+    for entry in listed if columns else ():
+        if not isinstance(entry, list) or len(entry) != len(columns):
+            document.problem(
+                (*where, "values"), f"{entry!r} must hold a value for each of {', '.join(columns)}"
+            )
+            return []
+    return [Rule(kind="pairs", columns=columns, pairs=tuple(map(tuple, listed)))] if columns else []
+
+
+def _several(document: Document, where: Where, value: dict[str, Any]) -> tuple[str, ...]:
+    columns = value.get("columns")
+    if isinstance(columns, list) and len(columns) > 1:
+        return tuple(map(str, columns))
+    document.problem(where, f"`columns` is {columns!r}, must be the names of two or more columns")
+    return ()
+
+
+_TABLE_READERS: dict[str, Callable[[Document, Where, Any], list[Rule]]] = {
+    "compare": _compare,
+    "sum": _sum,
+    "pairs": _pairs,
+}
 
 
 def _bad_rows(document: Document, where: Where, value: Any) -> BadRows:

@@ -27,6 +27,8 @@ RowRuleKind = Literal[  # decided by one row alone
     "enum",
     "not_enum",
     "compare",  # two columns that do not stand to each other as they should
+    "sum",  # of several columns, that does not stand to a number or another column as it should
+    "pairs",  # values of several columns that are together none of `pairs`
 ]
 RuleKind = Literal[
     RowRuleKind,
@@ -46,6 +48,7 @@ Statistic = Literal[
     "distinct_count",
     "distinct_share",  # of the rows that have a value
     "values_missing",  # how many of `values` occur in no row
+    "most_common_unlisted",  # 1 when the most common value, or each of several, is none of `values`, else 0
 ]
 Comparison = Literal["<", "<=", "=", "!=", ">=", ">"]
 Operator = Literal[
@@ -111,7 +114,9 @@ class Rule(Message):
     """One rule; which of the optional members count depends on `kind`."""
 
     kind: RuleKind
-    columns: tuple[str, ...] = ()  # one, except for `unique` (a key) and rules of the whole drop (none)
+    columns: tuple[
+        str, ...
+    ] = ()  # one; several of a key or of rules between columns; none of rules of the whole drop
     severity: Severity = "error"
     condition: Condition = Condition()
     minimum: int | float | str | None = None  # dates and times as ISO 8601 text
@@ -121,7 +126,9 @@ class Rule(Message):
     multiple_of: int | float | None = None
     pattern: str | None = None  # found anywhere in the value unless anchored, as in ECMA-262
     values: tuple[Any, ...] = ()
-    comparison: Comparison | None = None  # of the first column with the second
+    comparison: Comparison | None = None  # of the first column with the second, or of a sum with its total
+    total: int | float | str | None = None  # of a sum; None: the last column has it
+    pairs: tuple[tuple[Any, ...], ...] = ()  # each as long as `columns`
     statistic: Statistic | None = None
     share: float | None = None  # of a quantile, in [0, 1]
 

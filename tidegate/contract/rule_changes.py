@@ -8,12 +8,14 @@ from tidegate.contract import values
 from tidegate.contract.plan import Column, Condition, Rule
 
 _RELATIONS = {"<": {-1}, "<=": {-1, 0}, "=": {0}, "!=": {-1, 1}, ">=": {0, 1}, ">": {1}}
+_SHOWN = 5  # listed values: enough to recognise them
 _MORE_IS_WORSE = ("mustBeLessThan", "mustBeLessOrEqualTo")
 _LISTS = {  # whether a longer list accepts more
     "enum": True,
     "not_enum": False,
     "missing_values": False,
-    "statistic": False,  # values that must occur
+    "values_missing": False,
+    "most_common_unlisted": True,
 }
 
 
@@ -62,6 +64,8 @@ def title(rule: Rule) -> str:
         "enum": f"values{_listed(rule)}",
         "not_enum": f"none of{_listed(rule)}",
         "compare": f"{f' {rule.comparison} '.join(rule.columns)}",
+        "sum": _sum(rule),
+        "pairs": f"{names} among{_pairs(rule)}",
         "columns": "the columns",
         "unique": f"unique {names}",
         "row_count": "rows",
@@ -74,8 +78,21 @@ def title(rule: Rule) -> str:
 def _statistic(rule: Rule) -> str:
     if rule.statistic == "values_missing":
         return f"must contain{_listed(rule)}"
+    if rule.statistic == "most_common_unlisted":
+        return f"most common value among{_listed(rule)}"
     name = str(rule.statistic).replace("_", " ")
     return f"{name} {rule.share:g}" if rule.share is not None else name
+
+
+def _sum(rule: Rule) -> str:
+    if rule.total is None:
+        return f"{' + '.join(rule.columns[:-1])} {rule.comparison} {rule.columns[-1]}"
+    return f"{' + '.join(rule.columns)} {rule.comparison} {rule.total}"
+
+
+def _pairs(rule: Rule) -> str:
+    shown = ", ".join(f"({', '.join(map(str, pair))})" for pair in rule.pairs[:_SHOWN])
+    return f" {shown}" + (", ..." if len(rule.pairs) > _SHOWN else "")
 
 
 def _interval(rule: Rule) -> str:
@@ -85,15 +102,16 @@ def _interval(rule: Rule) -> str:
 
 
 def _listed(rule: Rule) -> str:
-    shown = ", ".join(map(str, rule.values[:5]))
-    more = ", ..." if len(rule.values) > 5 else ""  # noqa: PLR2004  # enough to recognise it
+    shown = ", ".join(map(str, rule.values[:_SHOWN]))
+    more = ", ..." if len(rule.values) > _SHOWN else ""
     return f" {shown}{more}" if rule.values else ""
 
 
 def _rows(rule: Rule) -> tuple[Any, ...]:
     """What decides which rows fail."""
     bounds = rule.minimum, rule.maximum, rule.exclusive_minimum, rule.exclusive_maximum
-    return (*bounds, rule.multiple_of, rule.pattern, frozenset(map(repr, rule.values)), rule.comparison)
+    listed = frozenset(map(repr, rule.values)), frozenset(map(repr, rule.pairs))
+    return (*bounds, rule.multiple_of, rule.pattern, *listed, rule.comparison, rule.total)
 
 
 def _grows(condition: Condition) -> bool:
@@ -106,15 +124,30 @@ def _fails_fewer(old: Rule, new: Rule, column: Column | None) -> bool:
     """Whether every row that fails `new` failed `old`; False where nobody can tell."""
     if new.kind in ("range", "length"):
         return _is_within(old, new, None if new.kind == "length" else column)
-    if new.kind in _LISTS:
+    listed = new.statistic if new.kind == "statistic" else new.kind
+    if listed in _LISTS:
         before, after = set(map(repr, old.values)), set(map(repr, new.values))
-        return before <= after if _LISTS[new.kind] else after <= before
+        return before <= after if _LISTS[listed] else after <= before
+    if new.kind == "pairs":
+        return set(map(repr, old.pairs)) <= set(map(repr, new.pairs))
     if new.kind == "multiple_of" and old.multiple_of and new.multiple_of:
         ratio = values.exact(old.multiple_of) / values.exact(new.multiple_of)
         return ratio == ratio.to_integral_value()
     if new.kind == "compare":
         return _RELATIONS[str(old.comparison)] <= _RELATIONS[str(new.comparison)]
-    return False
+    return new.kind == "sum" and _allows_sums(old, new)
+
+
+def _allows_sums(old: Rule, new: Rule) -> bool:
+    """Whether every sum that the old rule allows is one that the new allows."""
+    before, after = _RELATIONS[str(old.comparison)], _RELATIONS[str(new.comparison)]
+    if old.total == new.total:
+        return before <= after
+    if old.total is None or new.total is None:
+        return False
+    # Where the old total lies seen from the new; sums on that side of the old lie there too.
+    place = 1 if values.exact(old.total) > values.exact(new.total) else -1
+    return place in after and before <= {place, 0}
 
 
 def _is_within(old: Rule, new: Rule, column: Column | None) -> bool:

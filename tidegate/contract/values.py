@@ -6,6 +6,7 @@ are ISO 8601 text, timestamps in UTC.
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from tidegate.contract.plan import Column
 PlanValue = int | float | str | bool
 _EXACT = Context(prec=100)
 _INT64 = 2**63
+_INT64_DIGITS = 19
+SUM_DIGITS = 75  # of an exact sum: a decimal256 has 76, and an addition of two asks for one more
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -30,6 +33,10 @@ def decimal_places(column: Column) -> tuple[int, int] | None:
         return 20, 0
     found = _DECIMAL.fullmatch(column.format or "")
     return (int(found[1]), int(found[2])) if found else None
+
+
+def is_float(column: Column) -> bool:
+    return column.type == "number" and decimal_places(column) is None
 
 
 def value_of(column: Column, value: Any) -> PlanValue:
@@ -78,6 +85,32 @@ def order_of(column: Column, value: PlanValue) -> Any:
 def exact(number: Any) -> Decimal:
     """The number as it is written: a float of 0.1 is a tenth."""
     return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
+def number_of(value: Any) -> PlanValue:
+    """A number that is of no column, as the plan carries it.
+
+    Raises:
+        ValueError: it is no finite number; the text says so.
+    """
+    if not _is_number(value) or not exact(value).is_finite():
+        raise ValueError(f"{shown(value)} is not a finite number")
+    number = exact(value)
+    if number and abs(number.adjusted()) > SUM_DIGITS:
+        raise ValueError(f"{shown(value)} has more than {SUM_DIGITS} digits")
+    return _json(number)
+
+
+def sum_places(columns: Sequence[Column], total: PlanValue | None) -> tuple[int, int]:
+    """Digits and decimal places that hold an exact sum of integers and decimals, and its total."""
+    places = [decimal_places(column) or (_INT64_DIGITS, 0) for column in columns]
+    if total is not None:
+        number = exact(total).normalize(_EXACT)
+        scale = max(0, -int(number.as_tuple().exponent))
+        places.append((max(0, number.adjusted() + 1) + scale, scale))
+    scale = max(scale for _, scale in places)
+    whole = max(digits - own_scale for digits, own_scale in places)
+    return whole + len(str(len(columns))) + scale, scale
 
 
 def pattern_mistake(pattern: Any) -> str | None:

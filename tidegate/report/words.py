@@ -133,6 +133,11 @@ def rule_words(plan: ContractPlan, rule: Rule) -> str:
         return _statistic(rule)
     if rule.kind == "compare":
         return f"{rule.columns[0]} {rule.comparison} {rule.columns[1]}"
+    if rule.kind == "sum":
+        parts, total = (
+            (rule.columns[:-1], rule.columns[-1]) if rule.total is None else (rule.columns, rule.total)
+        )
+        return f"{' + '.join(parts)} {rule.comparison} {_bound(total)}"
     return {
         "required": "has a value",
         "null_values": "has a value",
@@ -144,6 +149,7 @@ def rule_words(plan: ContractPlan, rule: Rule) -> str:
         "not_pattern": f"does not match {rule.pattern}",
         "enum": f"is one of {_listed(rule)}",
         "not_enum": f"is none of {_listed(rule)}",
+        "pairs": f"{' and '.join(rule.columns)} are one of {_pairs(rule)}",
         "columns": "the columns are those of the contract",
         "unique": "is unique" if len(rule.columns) < 2 else f"unique: {', '.join(rule.columns)}",  # noqa: PLR2004
         "row_count": "the number of rows",
@@ -186,6 +192,8 @@ def _statistic(rule: Rule) -> str:
         return f"the {percent(rule.share or 0)} quantile"
     if rule.statistic == "values_missing":
         return f"how many never occur of {_listed(rule)}"
+    if rule.statistic == "most_common_unlisted":
+        return f"1 when the most common value is none of {_listed(rule)}, else 0"
     return _STATISTICS[rule.statistic or "mean"]
 
 
@@ -205,6 +213,12 @@ def _bound(value: float | str) -> str:
 def _listed(rule: Rule) -> str:
     shown = ", ".join(str(value) for value in rule.values[:_LISTED])
     more = len(rule.values) - _LISTED
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _pairs(rule: Rule) -> str:
+    shown = ", ".join(f"({', '.join(map(str, pair))})" for pair in rule.pairs[:_LISTED])
+    more = len(rule.pairs) - _LISTED
     return f"{shown} and {more} more" if more > 0 else shown
 
 
