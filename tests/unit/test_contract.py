@@ -159,6 +159,10 @@ def test_loading_the_compiler_costs_no_yaml_no_schema_and_no_arrow():
             ("schema", 0, "properties", 0, "enum"),
             ("schema", 0, "quality"),
             ("schema", 0, "quality", 0, "implementation", "compare"),
+            ("schema", 0, "quality", 0, "implementation", "sum"),
+            ("schema", 0, "quality", 0, "implementation", "sum", "value"),
+            ("schema", 0, "quality", 0, "implementation", "pairs"),
+            ("schema", 0, "quality", 0, "implementation", "pairs", "values"),
             ("schema", 0, "quality", 0, "implementation", "badRows"),
             ("slaProperties",),
             ("slaProperties", 0, "value"),
@@ -181,7 +185,12 @@ def test_whatever_stands_where_the_contract_has_a_rule_is_taken_or_refused_in_wo
         "quality": quality,
         "enum": [{"value": 1}],
     }
-    table_own = {"compare": {"columns": ["a", "a"], "operator": "<="}, "badRows": {"action": "setAside"}}
+    table_own = {
+        "compare": {"columns": ["a", "a"], "operator": "<="},
+        "sum": {"columns": ["a", "a"], "operator": "<=", "value": 1},
+        "pairs": {"columns": ["a", "a"], "values": [[1, 1]]},
+        "badRows": {"action": "setAside"},
+    }
     table = {
         "name": "people",
         "properties": [column],

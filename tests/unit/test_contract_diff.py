@@ -290,3 +290,31 @@ def test_a_rule_is_looser_exactly_when_it_refuses_no_value_that_the_other_took(
     assume(old > low)  # else the old rule took nothing, and any other is looser
     assert is_looser == (accepted(old, old_open) <= accepted(new, new_open))
     assert str(new) in what
+
+
+def summed(comparison, total):
+    return Rule(kind="sum", columns=("a", "b"), comparison=comparison, total=total)
+
+
+def paired(*pairs):
+    return Rule(kind="pairs", columns=("a", "b"), pairs=pairs)
+
+
+def common(*values):
+    return Rule(kind="statistic", columns=("a",), statistic="most_common_unlisted", values=values)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "there", "back", "what"),
+    [
+        (summed("=", 5), summed("<=", 5), True, False, "a + b = 5 becomes a + b <= 5"),
+        (summed("<", 5), summed("<", 6), True, False, "a + b < 5 becomes a + b < 6"),
+        (summed("=", 5), summed("!=", 6), True, False, "a + b = 5 becomes a + b != 6"),
+        (summed(">", 5), summed("<", 6), False, False, "a + b > 5 becomes a + b < 6"),
+        (paired((1, 2)), paired((1, 2), (3, 4)), True, False, "a, b among (1, 2) becomes a, b among (1, 2), (3, 4)"),
+        (common("x"), common("x", "y"), True, False, "most common value among x becomes most common value among x, y"),
+    ],
+)  # fmt: skip
+def test_rules_between_columns_loosen_where_they_accept_all_they_did(old, new, there, back, what):
+    assert changed_rule(old, new, None) == (there, what)
+    assert changed_rule(new, old, None)[0] == back

@@ -94,6 +94,35 @@ def test_two_columns_are_compared(tmp_path):
     assert (rule.columns, rule.comparison, rule.condition) == (("a", "b"), "<=", Condition())
 
 
+COLUMNS = "name: a, logicalType: integer", "name: b, logicalType: number, physicalType: 'decimal(9,2)'"
+
+
+@pytest.mark.parametrize(
+    ("compared", "columns", "total"),
+    [("value: 10", ("a", "b"), 10), ("value: 0.10", ("a", "b"), 0.1), ("column: b", ("a", "b", "b"), None)],
+)
+def test_a_sum_of_columns_stands_to_a_number_or_a_column(tmp_path, compared, columns, total):
+    block = table(f'sum: {{columns: [a, b], operator: "<=", {compared}}}')
+    rule = rule_of(compiled(tmp_path, *COLUMNS, table=block), "sum")
+    assert (rule.columns, rule.comparison, rule.total) == (columns, "<=", total)
+    assert rule.names_bad_rows
+
+
+def test_listed_pairs_are_carried_in_the_types_of_their_columns(tmp_path):
+    block = table("pairs: {columns: [a, b], values: [[1, 2.50], [3, 4]]}")
+    rule = rule_of(compiled(tmp_path, *COLUMNS, table=block), "pairs")
+    assert (rule.columns, rule.pairs) == (("a", "b"), ((1, 2.5), (3, 4)))
+    assert rule.names_bad_rows
+
+
+def test_the_most_common_value_must_be_listed(tmp_path):
+    rule = rule_of(
+        compiled(tmp_path, f"name: a, logicalType: string, {own('mostCommon: [x, y]')}"), "statistic"
+    )
+    asked = rule.statistic, rule.values, rule.condition
+    assert asked == ("most_common_unlisted", ("x", "y"), Condition())
+
+
 @pytest.mark.parametrize(
     ("implementation", "bad_rows"),
     [
@@ -122,6 +151,9 @@ def test_bad_rows_are_the_plans_policy_and_part_of_its_hash(tmp_path, implementa
         ("quantile: {share: 99, mustBe: 1}", "not 99"),
         ("mustContain: a", "must be a list of values"),
         ("mustContain: []", "must be a list of values"),
+        ("mostCommon: x", "must be a list of values"),
+        ("mostCommon: [x]", "'x' is not of type integer"),
+        ("pairs: {columns: [a, b]}", "`pairs` belongs to the table"),
         ("notValues: [x]", "'x' is not of type integer"),
         ("notPattern: x", "is no text"),
         ("drift: {warn: 0.1}", "unknown key `warn` of `drift`, did you mean `warning`?"),
@@ -175,6 +207,19 @@ def test_a_rule_that_does_not_fit_its_column_is_refused(tmp_path, column, told):
         ('compare: {columns: [a, b], operator: "=<"}', "must be one of <, <=, =, !=, >=, >"),
         ('compare: {columns: [a, c], operator: "<"}', "`c`, which is not a column"),
         ('compare: {columns: [a, name], operator: "<"}', "compares `a` of type integer with `name` of type"),
+        ('sum: {columns: [a], operator: "=", value: 1}', "must be the names of two or more columns"),
+        ('sum: {columns: [a, b], operator: "==", value: 1}', "must be one of <, <=, =, !=, >=, >"),
+        ('sum: {columns: [a, b], operator: "="}', "needs a `value` or a `column`"),
+        ('sum: {columns: [a, b], operator: "=", value: 1, column: a}', "and only one"),
+        ('sum: {columns: [a, b], operator: "=", value: x}', "'x' is not a finite number"),
+        ('sum: {columns: [a, b], operator: "=", value: 1.0e-70}', "digits, may have 75"),
+        ('sum: {columns: [a, b], operator: "=", value: 1.0e+99}', "more than 75 digits"),
+        ('sum: {columns: [a, name], operator: "=", value: 1}', "sums `name` of type string, must be numbers"),
+        ('sum: {columns: [a, c], operator: "=", value: 1}', "`c`, which is not a column"),
+        ("pairs: {columns: [a, b]}", "must be a list of lists of values"),
+        ("pairs: {columns: a, values: [[1, 2]]}", "must be the names of two or more columns"),
+        ("pairs: {columns: [a, b], values: [[1, 2], [1]]}", "[1] must hold a value for each of a, b"),
+        ("pairs: {columns: [a, b], values: [[1, x]]}", "'x' is not of type integer"),
         ("badRows: {action: setaside}", "did you mean `setAside`?"),
         ("badRows: {action: setAside, maximumPercent: 101}", "must be 0 to 100"),
         ("badRows: {action: quarantineDrop, maximumPercent: 1}", "is of `action: setAside`"),

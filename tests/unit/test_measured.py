@@ -74,6 +74,26 @@ def test_listed_values_that_occur_in_no_row_are_counted():
     assert measured([dt.time(1, 2, 3, 4)], "values_missing", values=("01:02:03.000004", "01:02")) == 1
 
 
+@pytest.mark.parametrize(
+    "values, listed, expected",
+    [
+        ([1, 1, 2, 2, 3, None], (2,), 0),  # as common as any
+        ([1, 1, 2, 2, 3, None], (3, 4), 1),
+        (["a", "b", "b"], ("a", "b"), 0),
+        ([True, False, True], (False,), 1),
+        ([dt.date(1970, 1, 3)] * 2, ("1970-01-03",), 0),
+        (["x"] * 1500 + [str(number) for number in range(1500)], ("x",), 0),
+        (["x"] * 1500 + [str(number) for number in range(1500)], ("7", "y"), 1),
+        ([str(number) for number in range(1500)], ("7",), None),
+        (["x"] * 1500 + [str(number) for number in range(1500)] + ["l" * 1001] * 2000, ("x",), None),
+        ([None], ("x",), None),
+    ],
+)
+def test_the_most_common_value_is_listed_or_not_where_that_is_known(values, listed, expected):
+    type_ = pa.string() if values == [None] else None
+    assert measured(values, "most_common_unlisted", type_=type_, values=listed) == expected
+
+
 def test_bounds_of_moments_are_numbers():
     assert measured([NOON], "maximum", type_=pa.timestamp("us", tz="UTC")) == NOON.timestamp() * 1e6
     assert measured([dt.date(1970, 1, 3)], "minimum") == 2

@@ -131,6 +131,13 @@ def rule(kind, **more):
         (rule("unique"), "is unique"),
         (rule("unique", columns=("x", "y")), "unique: x, y"),
         (rule("compare", columns=("x", "y"), comparison="<="), "x <= y"),
+        (rule("sum", columns=("x", "y"), comparison="<=", total=1200), "x + y <= 1,200"),
+        (rule("sum", columns=("x", "y", "z"), comparison="="), "x + y = z"),
+        (rule("pairs", columns=("x", "y"), pairs=((1, "a"), (2, "b"))), "x and y are one of (1, a), (2, b)"),
+        (
+            rule("statistic", statistic="most_common_unlisted", values=("a", "b")),
+            "1 when the most common value is none of a, b, else 0",
+        ),
         (rule("columns", columns=()), "the columns are those of the contract"),
         (rule("row_count", columns=()), "the number of rows"),
         (rule("statistic", statistic="quantile", share=0.9), "the 90% quantile"),

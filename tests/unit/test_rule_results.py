@@ -102,6 +102,18 @@ def test_values_that_lack_are_named():
     assert result.message == "`t` lacks x, y"
 
 
+def test_the_most_common_value_is_named_where_it_is_not_listed():
+    result = result_of(of("most_common_unlisted", "t", values=("a", "b"), condition=Condition()))
+    assert result.message == "the most common value of `t` is c (in 3 of 8 rows), none of a, b"
+    assert not result.holds
+    result = result_of(of("most_common_unlisted", "t", values=("a", "c"), condition=Condition()))
+    assert (result.holds, result.message) == (True, "the most common value of `t` is one of a, c")
+    unknown = of("most_common_unlisted", "t", values=("v7",), condition=Condition())
+    result = result_of(unknown, profile=profiled({"t": [f"v{n}" for n in range(2000)]}))
+    assert (result.holds, result.is_judged) == (True, False)
+    assert "too many different values to tell which" in result.message
+
+
 def test_among_too_many_values_one_not_remembered_is_not_judged():
     many = {**ROWS, "t": [f"v{n}" for n in range(2000)]}
     profile = profiled({"t": many["t"]})
@@ -158,6 +170,18 @@ def test_a_date_is_as_old_as_its_beginning():
         (Rule(kind="not_pattern", columns=("t",), pattern="^x"), "`t` matches ^x in 3 of 8 rows"),
         (Rule(kind="not_enum", columns=("t",), values=("a", "b")), "`t` is one of a, b in 3 of 8 rows"),
         (Rule(kind="compare", columns=("n", "i"), comparison="<="), "`n` is not <= `i` in 3 of 8 rows"),
+        (
+            Rule(kind="sum", columns=("n", "i"), comparison="=", total=10),
+            "`n` + `i` is not = 10 in 3 of 8 rows",
+        ),
+        (
+            Rule(kind="sum", columns=("n", "i", "n"), comparison="<"),
+            "`n` + `i` is not < `n` in 3 of 8 rows",
+        ),
+        (
+            Rule(kind="pairs", columns=("n", "t"), pairs=((1, "a"), (2, "b"))),
+            "(`n`, `t`) is none of (1, a), (2, b) in 3 of 8 rows",
+        ),
         (Rule(kind="type", columns=("at",)), "`at` is not a timestamp in 3 of 8 rows"),
         (Rule(kind="unique", columns=("n", "t")), "`n`, `t` repeats an earlier row in 3 of 8 rows"),
         (

@@ -21,7 +21,7 @@ from tidegate.contract.values import SUM_DIGITS, exact, sum_places
 from tidegate.errors import ConfigError
 from tidegate.readers.batch import Batch
 
-_INT64 = range(-(2**63), 2**63)
+_INT64 = 2**63
 
 
 def sum_test(indices: Sequence[int], columns: Sequence[Column], rule: Rule) -> Test:
@@ -71,14 +71,19 @@ def _signs(parts: Sequence[pa.Array], total: pa.Array | Decimal, held: pa.DataTy
 
 def _sums(parts: Sequence[pa.Array], total: pa.Array | Decimal, held: pa.DataType) -> tuple[pa.Array, Any]:
     """The sums and the total in one type: integers of 64 bits where these hold both, else decimals."""
-    whole = total in _INT64 if isinstance(total, Decimal) else pa.types.is_integer(total.type)
-    if whole and all(pa.types.is_integer(part.type) for part in parts):
+    if _is_int64(total) and all(pa.types.is_integer(part.type) for part in parts):
         try:
             return reduce(pc.add_checked, _cast(parts, pa.int64())), _limit(total, pa.int64())
         except pa.ArrowInvalid:  # beyond 64 bits
             pass
     found = reduce(lambda one, other: pc.add(one, other).cast(held), _cast(parts, held))
     return found, _limit(total, held)
+
+
+def _is_int64(total: pa.Array | Decimal) -> bool:
+    if isinstance(total, Decimal):
+        return total == total.to_integral_value() and -_INT64 <= total < _INT64
+    return bool(pa.types.is_integer(total.type))
 
 
 def _cast(parts: Sequence[pa.Array], type_: pa.DataType) -> list[pa.Array]:

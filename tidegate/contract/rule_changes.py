@@ -64,7 +64,7 @@ def title(rule: Rule) -> str:
         "enum": f"values{_listed(rule)}",
         "not_enum": f"none of{_listed(rule)}",
         "compare": f"{f' {rule.comparison} '.join(rule.columns)}",
-        "sum": _sum(rule),
+        "sum": _sum(rule) if rule.kind == "sum" else "",
         "pairs": f"{names} among{_pairs(rule)}",
         "columns": "the columns",
         "unique": f"unique {names}",
