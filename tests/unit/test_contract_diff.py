@@ -311,8 +311,10 @@ def common(*values):
         (summed("<", 5), summed("<", 6), True, False, "a + b < 5 becomes a + b < 6"),
         (summed("=", 5), summed("!=", 6), True, False, "a + b = 5 becomes a + b != 6"),
         (summed(">", 5), summed("<", 6), False, False, "a + b > 5 becomes a + b < 6"),
-        (paired((1, 2)), paired((1, 2), (3, 4)), True, False, "a, b among (1, 2) becomes a, b among (1, 2), (3, 4)"),
-        (common("x"), common("x", "y"), True, False, "most common value among x becomes most common value among x, y"),
+        (paired((1, 2)), paired((1, 2), (3, 4)), True, False,
+         "a, b among (1, 2) becomes a, b among (1, 2), (3, 4)"),
+        (common("x"), common("x", "y"), True, False,
+         "most common value among x becomes most common value among x, y"),
     ],
 )  # fmt: skip
 def test_rules_between_columns_loosen_where_they_accept_all_they_did(old, new, there, back, what):
