@@ -16,10 +16,9 @@ from tidegate.sampling import EXTREMES, extreme_p_value, sampling_p_value
 from tidegate.significance import adjusted
 from tidegate.usual import MINIMUM_HISTORY, Usual, usual, weekday
 
-KEPT_DROPS = 400  # whose figures are worth keeping
 FALSE_DISCOVERY_RATE = 0.01
 CERTAIN = 1e-4  # adjusted p below which an anomaly is no mere warning
-_JUDGING_DROPS = 84  # the newest of them; older ones tell of another time
+JUDGING_DROPS = 84  # the newest accepted ones; older ones tell of another time
 _MINIMUM_CHANGE = 0.05  # of the usual value: a floor where history never varied
 _MINIMUM_SHARE_CHANGE = 0.01
 _HARMLESS = ("bytes", "lag", *EXTREMES)  # late, packed otherwise, or one odd row: never reason to quarantine
@@ -70,7 +69,7 @@ def anomalies(
         Benjamini and Hochberg (1995) over all figures of the drop.
     """
     settings = settings or {}
-    history = history[:_JUDGING_DROPS]
+    history = history[:JUDGING_DROPS]
     found = []
     for key, now in figures.items():
         if _is_watched(key, settings):
@@ -91,7 +90,7 @@ def expected(key: FigureKey, history: Sequence[PastDrop], arrived_at: str = "") 
 
     None while it is still being learned.
     """
-    past = since_shift(history[:_JUDGING_DROPS], key)
+    past = since_shift(history[:JUDGING_DROPS], key)
     return _expected(key, past, arrived_at) if len(past) >= MINIMUM_HISTORY else None
 
 

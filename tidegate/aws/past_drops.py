@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tidegate.anomaly import JUDGING_DROPS
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.profiles import get_profile
 from tidegate.drift import Reference
@@ -15,7 +16,6 @@ from tidegate.rolling_reference import recent_reference, reference_drops
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-KEPT_DROPS = 400
 _MAXIMUM_BYTES = 250_000  # of the packed figures: an item of DynamoDB has 400 KB at most
 
 
@@ -23,8 +23,8 @@ class PastDrops:
     """The accepted drops of a dataset before one of them, newest first."""
 
     def __init__(self, ledger: Ledger, drop: Drop) -> None:
-        rows = [row for row in ledger.recorded(drop.dataset, KEPT_DROPS + 1) if "figures" in row]
-        self._rows = [row for row in rows if row["drop_id"] != drop.drop_id][:KEPT_DROPS]
+        rows = [row for row in ledger.recorded(drop.dataset, JUDGING_DROPS + 1) if "figures" in row]
+        self._rows = [row for row in rows if row["drop_id"] != drop.drop_id][:JUDGING_DROPS]
         self.drop = drop
         self.history = [_past_drop(row) for row in self._rows]
 
