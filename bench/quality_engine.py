@@ -24,7 +24,11 @@ from tidegate.readers import read_batches
 from tidegate.readers.batch import BATCH_ROWS, Batch
 
 DICTIONARIES = ["plan", "region", "sku"]
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # as every function's environment has it
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+NUMERIC = ONE_THREAD | {  # the environment of every data function, as in infra/constructs/function.py
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+}
 HEAVY_PACKAGES = ("pandas", "scipy", "sklearn")
 _IMPORTS = "import tidegate.checks, tidegate.profile, tidegate.readers"
 _CSV_BLOCK = 4 << 20
@@ -138,7 +142,7 @@ def import_cost() -> tuple[float, list[str]]:
 
 def _python(*argv: str) -> str:
     done = subprocess.run(
-        [sys.executable, *argv], stdout=subprocess.PIPE, text=True, check=True, env=os.environ | ONE_THREAD
+        [sys.executable, *argv], stdout=subprocess.PIPE, text=True, check=True, env=os.environ | NUMERIC
     )
     return done.stdout
 

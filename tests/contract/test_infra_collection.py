@@ -7,7 +7,7 @@ import tomllib
 import function_contracts
 import pytest
 from synthesized import FLIGHTS, REPOSITORY, Templates, listed, templates_of
-from test_infra_functions import COMMON, LOG, ONE_THREAD
+from test_infra_functions import COMMON, LOG, NUMERIC
 from test_infra_templates import WITHOUT_RESOURCES, allowed
 
 from localcloud.deploy.resources import HANDLERS
@@ -100,7 +100,7 @@ def test_the_functions_run_from_the_image_and_are_given_what_they_read(collectin
         properties = found["function"]["Properties"]
         assert properties["ImageConfig"]["Command"] == ["functions.collect.handler"]
         given = set(properties["Environment"]["Variables"])
-        assert given == COMMON | ONE_THREAD | function_contracts.variables("Collect")
+        assert given == COMMON | NUMERIC | function_contracts.variables("Collect")
 
 
 def test_together_they_may_do_exactly_what_the_function_says_it_needs(collecting):

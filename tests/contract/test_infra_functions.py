@@ -8,7 +8,7 @@ from infra.constructs.function import snake_case
 
 # of every function, whether it reads them or not
 COMMON = {"PIPELINE_DIR", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-ONE_THREAD = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+NUMERIC = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
     *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),
@@ -51,7 +51,7 @@ def test_control_functions_ride_in_the_zip_and_data_functions_in_the_image(templ
 @pytest.mark.parametrize("step", STEPS)
 def test_a_function_is_given_exactly_the_variables_it_reads(any_templates, step):
     given = set(functions(any_templates)[step]["Properties"]["Environment"]["Variables"])
-    expected = COMMON | (ONE_THREAD if step in DATA else set()) | function_contracts.variables(step)
+    expected = COMMON | (NUMERIC if step in DATA else set()) | function_contracts.variables(step)
     assert given == expected
 
 
