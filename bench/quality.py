@@ -1,9 +1,9 @@
 """What validating a drop costs: `python -m bench.quality [--json] [--check]`.
 
 Ratios are of CPU seconds. Those to plain reading are of one process, in turns; those to other validators are
-of fresh processes, without their imports: the best of two runs of theirs, of five of ours. Other validators
-are installed on first use, each in an environment of its own; one that cannot be is printed as skipped, and
-its target is not met.
+of fresh processes, without their imports: the best of two runs of theirs, of five of ours, which have the
+environment of a deployed function. Other validators are installed on first use, each in an environment of its
+own; one that cannot be is printed as skipped, and its target is not met.
 """
 
 import json
