@@ -6,15 +6,22 @@ from pathlib import Path
 
 # CDK's own DependsOn beside a reference: W3005 only says that the reference would do
 IGNORED = "W3005"
+# In a JSONata machine it may be an expression: recordings of AWS have it so (TestState, MAX_CONCURRENCY);
+# cfn-lint knows the number alone.
+KNOWN_BETTER = "E3601:'{% ${Parallel} %}' is not of type 'number' at 'States/ValidateShards/MaxConcurrency'"
 
 
 def test_the_templates_are_clean(assembly, assembly_prod):
     files = [str(file) for folder in (assembly, assembly_prod) for file in folder.rglob("*.template.json")]
     assert len(files) == 6
     done = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--ignore-checks", IGNORED, "--", *files],
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            *("--format", "parseable", "--ignore-checks", IGNORED, "--", *files),
+        ],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == ""
+    assert [line for line in done.stdout.splitlines() if not line.endswith(KNOWN_BETTER)] == []
