@@ -18,7 +18,7 @@ def refused(pipeline, flights, some_flights):
 
 def test_a_refused_drop_is_told_with_its_reasons_and_its_report(refused, tidegate, tmp_path):
     few, _ = refused
-    listed = tidegate("drops", "list", "--state", "quarantined").result["drops"]
+    listed = tidegate("drops", "list", "--limit", "1000", "--state", "quarantined").result["drops"]
     assert few["drop_id"] in {row["drop_id"] for row in listed}
     page = tmp_path / "report.html"
     shown = tidegate("drops", "show", few["drop_id"][:10], "-o", str(page))
