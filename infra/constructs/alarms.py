@@ -101,7 +101,7 @@ def dead_letter_alarm(
 def function_error_alarm(
     scope: Construct, functions: Sequence[lambda_.Function], config: PipelineConfig, *, name: str
 ) -> cloudwatch.Alarm:
-    """For functions that no machine watches: the others' foreseen errors are results of their machine."""
+    """For functions whose errors fail no machine: others' foreseen errors are results of their machine."""
     return _sum_alarm(
         scope,
         "FunctionErrors",

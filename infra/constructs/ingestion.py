@@ -27,6 +27,7 @@ class Ingestion(Construct):
         super().__init__(scope, id_)
         self.shared = shared
         self.parallel = parallel
+        self.record_profile = self._record_profile()
         self.machine = self._machine()
         self.dead_drops = queue(self, "DeadDrops", store=shared.store)
         # AWS: the visibility of a function's queue should be six times the function's timeout
@@ -75,6 +76,23 @@ class Ingestion(Construct):
             report_batch_item_failures=True,
         )
         return function
+
+    def _record_profile(self) -> Function:
+        store = self.shared.store
+        return Function(
+            self,
+            "RecordProfile",
+            shared=self.shared,
+            statements=[
+                store.read_lake("profiles/"),
+                store.list_lake("profiles/"),
+                store.index_profiles(),
+            ],
+            environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE"),
+            data=True,
+            memory_mebibytes=ONE_VCPU_MEBIBYTES,
+            timeout_seconds=120,
+        )
 
     def _machine(self) -> Machine:
         store = self.shared.store
@@ -154,20 +172,7 @@ class Ingestion(Construct):
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
             ),
-            Function(
-                self,
-                "RecordProfile",
-                shared=shared,
-                statements=[
-                    store.read_lake("profiles/"),
-                    store.list_lake("profiles/"),
-                    store.index_profiles(),
-                ],
-                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE"),
-                data=True,
-                memory_mebibytes=ONE_VCPU_MEBIBYTES,
-                timeout_seconds=120,
-            ),
+            self.record_profile,
             Function(
                 self,
                 "QuarantineDrop",

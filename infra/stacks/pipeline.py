@@ -165,7 +165,10 @@ class PipelineStack(Stack):
             *self.collection.alarms,
             dead_letter_alarm(self, dead_queues, self.config),
             function_error_alarm(
-                self, [self.ingestion.receive_drop.function], self.config, name="receive-drop-errors"
+                self,
+                [self.ingestion.receive_drop.function, self.ingestion.record_profile.function],
+                self.config,
+                name="receive-drop-errors",
             ),
         ]
         for alarm in told:
