@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidegate.checks import Checks, RuleCount
-from tidegate.contract.plan import ContractPlan, Rule, RuleKind
+from tidegate.contract.plan import ColumnType, ContractPlan, Rule, RuleKind
 from tidegate.profile import Profile
 from tidegate.statistic_rules import (
     NotJudgedError,
@@ -22,7 +22,7 @@ from tidegate.statistic_rules import (
 _COMPARED = 100  # names of either side; more are another file, not a renaming
 _SIMILAR = 0.5  # of two column names, for "did you mean"
 _LISTED = 10  # values of an enumeration that a message names
-_TYPE_NAMES = {
+TYPE_NAMES: dict[ColumnType, str] = {
     "string": "text",
     "integer": "an integer",
     "number": "a number",
@@ -159,7 +159,7 @@ def _complaint(plan: ContractPlan, rule: Rule) -> str:
     listed = ", ".join(str(value) for value in rule.values[:_LISTED])
     if len(rule.values) > _LISTED:
         listed += ", ..."
-    type_name = _TYPE_NAMES[plan.column(rule.columns[0]).type]
+    type_name = TYPE_NAMES[plan.column(rule.columns[0]).type]
     complaints: dict[RuleKind, str] = {
         "type": f"is not {type_name}",
         "required": "has no value",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tidegate.contract.plan import ContractPlan, DriftSettings
+from tidegate.distances import EQUAL_EFFECTS
 from tidegate.drift import ColumnDrift, ReferenceDrift
 from tidegate.figures import PastDrop
 from tidegate.messages import Drop, ObjectVersion, Verdict
@@ -28,7 +29,7 @@ _FULL_RULES = 20  # broken rules that show so many; later ones show `_FEW_ROWS`
 _FEW_ROWS = 3
 _QUANTILES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 _STATUSES = ("alarm", "warning", "insufficient", "stable")
-_LARGE = {0: 0.1, 2: 0.12, 3: 0.32, 4: 0.13}  # cells of a DriftLine and the size of a warning's shift
+_MEASURES = {"psi": 0, "ks": 2, "wasserstein": 3, "jensen_shannon": 4}  # cells of a DriftLine
 
 
 def report_data(
@@ -168,7 +169,9 @@ def _drift_line(item: ColumnDrift, settings: DriftSettings | None) -> DriftLine:
         status=item.status,
         notes=_notes(settings, item.usual_psi),
         cells=tuple(texts),
-        large=tuple(cell for cell, least in _LARGE.items() if (values[cell] or 0) >= least),
+        large=tuple(
+            cell for name, cell in _MEASURES.items() if (values[cell] or 0) >= EQUAL_EFFECTS[name][0]
+        ),
     )
 
 

@@ -5,7 +5,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from tidegate.contract.plan import ColumnType, ContractPlan, Rule
+from tidegate.contract.plan import ContractPlan, Rule
+from tidegate.rule_results import TYPE_NAMES
 
 _EXACT = 1e15  # a float below it shows its whole part without an exponent
 _TINY = 1e-4
@@ -14,18 +15,6 @@ _SHOWN = 120  # characters of a name or value
 _UNSEEN = re.compile(  # what would hide or turn the text beside it: controls, bidi marks, half characters
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_TYPES: dict[ColumnType, str] = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "date": "a date",
-    "timestamp": "a timestamp",
-    "time": "a time of day",
-    "object": "an object",
-    "array": "an array",
-    "map": "a map",
-}
 _STATISTICS = {
     "mean": "the mean",
     "standard_deviation": "the standard deviation",
@@ -128,7 +117,7 @@ def spread_of_type(value: float, arrow_type: str) -> str:
 def rule_words(plan: ContractPlan, rule: Rule) -> str:
     """What the rule asks for, as the end of "Each value ..." or "The drop ..."."""
     if rule.kind == "type":
-        return f"is {_TYPES[plan.column(rule.columns[0]).type]}"
+        return f"is {TYPE_NAMES[plan.column(rule.columns[0]).type]}"
     if rule.kind == "statistic":
         return _statistic(rule)
     if rule.kind == "compare":
