@@ -32,11 +32,14 @@ def histogram(column: ColumnProfile, baseline: ColumnProfile | None, bins: int) 
 
 
 def top(column: ColumnProfile, keep: int) -> tuple[tuple[str, float], ...]:
-    """The most frequent values and their share of the rows that have one."""
-    if not column.counts or column.kind != "text":
+    """The most frequent values and their share of the rows that have one.
+
+    Of too many to count: those that are frequent whatever the error, and their least share.
+    """
+    if column.kind != "text":
         return ()
-    most = sorted(column.counts.items(), key=lambda item: (-item[1], str(item[0])))[:keep]
-    return tuple((str(value), count / column.count) for value, count in most)
+    least = column.heavy_error if column.counts is None else 0
+    return tuple((str(value), count / column.count) for value, count in column.top(keep) if count > least)
 
 
 def _of_texts(column: ColumnProfile, baseline: ColumnProfile | None, bins: int) -> Histogram | None:
