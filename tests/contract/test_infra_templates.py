@@ -215,6 +215,18 @@ def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_loo
     assert alarms["flights-dev-variant-a-latency"]["Threshold"] == 200_000
 
 
+def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(templates):
+    resources = templates.stacks["Pipeline"]["Resources"]  # the Api's alarm has the same logical id
+    watched = [
+        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for resource in resources.values()
+        if resource["Properties"].get("AlarmName") == "flights-dev-receive-drop-errors"
+        for metric in resource["Properties"]["Metrics"]
+        if "MetricStat" in metric
+    ]
+    assert [id_[:20] for id_ in sorted(watched)] == ["IngestionReceiveDrop", "IngestionRecordProfi"]
+
+
 def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
     alarms = [a["Properties"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()]
     assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
