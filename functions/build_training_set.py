@@ -27,7 +27,7 @@ from tidegate.aws.objects import put_json
 from tidegate.aws.profiles import put_profile, put_table
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
-from tidegate.feature_plan import SHORT_HASH, ViewPlan
+from tidegate.feature_plan import ViewPlan
 from tidegate.messages import TrainingSet
 from tidegate.plan import Plan
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
@@ -91,19 +91,18 @@ def _split(dataset: str, snapshot_id: int) -> Split:
 
 
 def _feature_rows(view: ViewPlan) -> pa.Table:
-    """The view's rows of this feature version.
+    """The view's rows of this version.
 
     Raises:
         InsufficientDataError: nobody has computed them; every aggregate would be missing from the rows.
     """
-    name = f"features_{view.name}"
     rows = None
-    if catalog.head(name) is not None:
+    if catalog.head(view.table) is not None:
         columns = [*view.keys, *view.outputs, "event_ts", "known_ts"]
-        rows = catalog.read(name, columns=columns, row_filter=f"feature_hash == '{plan.features.hash}'")
+        rows = catalog.read(view.table, columns=columns, row_filter=f"feature_hash == '{view.hash}'")
     if rows is None or rows.num_rows == 0:
         raise InsufficientDataError(
-            f"view `{view.name}` has no rows of feature version {plan.features.hash[:SHORT_HASH]}",
+            f"`{view.version}` has no rows",
             cause="the features machine has not recorded any since features.py changed, or it failed",
             hint="start the features machine for the newest dataset version, or deliver a drop",
         )

@@ -46,7 +46,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         rows = catalog.read(plan.dataset, row_filter=within, snapshot_id=plan.snapshot_id)
         table = compute(
             view,
-            features.source,
             rows,
             start=start,
             stop=last,

@@ -44,20 +44,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for view in features.views:
         parts = [get_table(s3, lake_bucket, f"{part.key}{view.name}.parquet") for part in computed]
         table = pa.concat_tables(parts)
-        version = features.version(view.name)
-        stamped = table.append_column(
-            "feature_hash", pa.array([plan.feature_hash] * table.num_rows, pa.string())
-        )
+        stamped = table.append_column("feature_hash", pa.array([view.hash] * table.num_rows, pa.string()))
         catalog.append(
-            f"features_{view.name}",
+            view.table,
             stamped,
             key=f"{plan.run}/{view.name}",
             properties={
                 "tidegate.dataset-snapshot": plan.snapshot_id,
-                "tidegate.feature-hash": plan.feature_hash,
+                "tidegate.feature-hash": view.hash,
             },
         )
-        online_rows += online.write(dynamodb, online_table, version, view, newest(view, table))
+        online_rows += online.write(dynamodb, online_table, view, newest(view, table))
         rows += table.num_rows
     logger.info("recorded features", extra={"run": plan.run, "rows": rows, "online_rows": online_rows})
     return FeaturesRecorded(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.duck import connect
-from tidegate.feature_plan import EntityValue, SourcePlan, ViewPlan
+from tidegate.feature_plan import EntityValue, ViewPlan
 
 # The user's SQL runs once for each tick, on the rows of that tick's window; DuckDB turns the lateral join
 # into one hash join and one aggregation.
@@ -47,7 +47,6 @@ def partition_of(entity: str, partitions: int) -> int:
 
 def compute(
     view: ViewPlan,
-    source: SourcePlan,
     rows: pa.Table,
     *,
     start: datetime,
@@ -69,8 +68,8 @@ def compute(
         connection.register("rows", mine)
         keys = ", ".join(f'a."{key}"' for key in view.keys)
         query = _TICKS.format(
-            event_ts=source.event_ts,
-            known_ts=source.known_ts,
+            event_ts=view.source.event_ts,
+            known_ts=view.source.known_ts,
             window=view.window_seconds,
             sql=view.sql,
             order=f"{keys}, tick.event_ts",

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.messages import Message
 
-SHORT_HASH = 16  # hex digits of the hash that name rows and views online
+SHORT_HASH = 16  # hex digits of a hash that name versions of views, and runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,25 @@ class ViewPlan(Message):
     """A windowed aggregate: its SQL reads a table `source`, the rows of one window."""
 
     name: str
+    source: SourcePlan
     keys: tuple[str, ...]  # columns, of the source and of a request alike
     sql: str
     window_seconds: int
     every_seconds: int
     ttl_seconds: int
     outputs: dict[str, str] = field(default_factory=dict)  # column -> numpy dtype
+    defaults: dict[str, float | None] = field(default_factory=dict)  # what stands in where there is no value
+    hash: str = ""  # sha256 hex of what decides its rows: all above but `ttl_seconds` and `defaults`
+
+    @property
+    def version(self) -> str:
+        """The name of its rows, offline and online: two models may need two versions at once."""
+        return f"{self.name}@{self.hash[:SHORT_HASH]}"
+
+    @property
+    def table(self) -> str:
+        """The Iceberg table that holds the rows of all versions of it."""
+        return f"features_{self.name}"
 
     def entity(self, row: dict[str, Any]) -> str | None:
         """The identity of the row's entity in this view, or None when a part of it is missing."""
@@ -93,7 +106,3 @@ class FeatureSetPlan(Message):
     def instance(self) -> tuple[str, ...]:
         """Members of one instance as the serving container takes it: request columns, then aggregates."""
         return self.request + self.aggregates
-
-    def version(self, view: str) -> str:
-        """The name of a view's rows online: two models may need two versions at once."""
-        return f"{view}@{self.hash[:SHORT_HASH]}"

@@ -9,11 +9,11 @@ import linecache
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.errors import ConfigError
@@ -26,6 +26,7 @@ Array = NDArray[Any]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RESERVED = ("label", "event_ts", "known_ts")  # columns that training sets and views add
+_OF_READERS = ("ttl_seconds", "defaults", "hash")
 _DTYPES = ("float64", "float32", "int64", "int32", "bool")
 
 
@@ -84,6 +85,7 @@ def aggregate(
     ttl: str,
     sql: str,
     outputs: Mapping[str, str],
+    defaults: Mapping[str, float] | None = None,
 ) -> Aggregate:
     """A windowed aggregate of `source`, one row for each entity and tick.
 
@@ -95,9 +97,13 @@ def aggregate(
             on multiples of it since the epoch; a value older than `ttl` counts as missing.
         sql: a SELECT in DuckDB's dialect that groups by the keys and returns them and the outputs.
         outputs: column -> dtype.
+        defaults: column -> what a model sees, in training and in serving alike, where there is no value: the
+            entity is unknown, the newest value is too old, the online store does not answer. Without one it
+            sees a missing value.
 
     Raises:
-        ConfigError: a duration or dtype cannot be read, or the SQL never mentions `source`.
+        ConfigError: a duration or dtype cannot be read, a default is of no output, or the SQL never mentions
+            `source`.
     """
     where = f"aggregate `{view}`"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", view):
@@ -108,16 +114,20 @@ def aggregate(
         raise ConfigError(
             f"{where}: its SQL reads no table `source`", hint="select ... from source group by ..."
         )
+    if unknown := sorted(set(defaults or {}) - set(outputs)):
+        raise ConfigError(f"{where} has defaults for {', '.join(unknown)}, which it does not output")
     plan = ViewPlan(
         name=view,
+        source=SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
         keys=tuple(entity.key for entity in keys),
         sql=" ".join(sql.split()),
         window_seconds=_seconds(window, f"{where}: window"),
         every_seconds=_seconds(every, f"{where}: every"),
         ttl_seconds=_seconds(ttl, f"{where}: ttl"),
         outputs=_checked_outputs(outputs, where),
+        defaults={name: float(value) for name, value in (defaults or {}).items()},
     )
-    return Aggregate(plan, source)
+    return Aggregate(replace(plan, hash=_view_hash(plan)), source)
 
 
 def transform(
@@ -267,8 +277,7 @@ def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
     }
     plan = FeatureSetPlan(name=feature_set.name, attribute=attribute, hash="", **parts)
     code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
-    numpy_version = ".".join(np.__version__.split(".")[:2])  # its last bits may change with it
-    document = {"plan": plan.to_json(), "code": code, "numpy": numpy_version}
+    document = {"plan": plan.to_json(), "code": code, "numpy": _minor("numpy")}
     return FeatureSetPlan(name=feature_set.name, attribute=attribute, hash=digest(document), **parts)
 
 
@@ -279,6 +288,17 @@ def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:
         ConfigError: see `load`.
     """
     return plan_of(load(file, attribute), attribute).to_json()
+
+
+def _view_hash(plan: ViewPlan) -> str:
+    """Of what decides the view's rows: readers of one version may have other limits of age and defaults."""
+    rows = {key: value for key, value in plan.to_json().items() if key not in _OF_READERS}
+    return digest({"view": rows, "duckdb": _minor("duckdb")})
+
+
+def _minor(library: str) -> str:
+    """Its version as far as the last bits of a value may change with it."""
+    return ".".join(version(library).split(".")[:2])
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

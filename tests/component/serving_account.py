@@ -120,7 +120,7 @@ class Account:
     def put_online(self, entity, view, event_ts, **outputs):
         item = {
             "entity": {"S": entity},
-            "view": {"S": plan().features.version(view)},
+            "view": {"S": next(v.version for v in plan().features.views if v.name == view)},
             "v": {"S": json.dumps(outputs)},
             "et": {"N": str(event_ts)},
             "kt": {"N": str(event_ts)},

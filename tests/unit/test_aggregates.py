@@ -14,6 +14,7 @@ TIME = pa.timestamp("us", tz="UTC")
 SOURCE = SourcePlan(dataset="flights", event_ts="departed", known_ts="landed")
 VIEW = ViewPlan(
     name="delay",
+    source=SOURCE,
     keys=("carrier",),
     sql="select carrier, avg(late) as rate, count(*) as flights from source group by carrier",
     window_seconds=2 * HOUR,
@@ -40,7 +41,7 @@ def rows(*flights):
 
 
 def computed(table, stop=4, **partition):
-    found = compute(VIEW, SOURCE, table, start=at(0), stop=at(stop), **partition).to_pylist()
+    found = compute(VIEW, table, start=at(0), stop=at(stop), **partition).to_pylist()
     return [
         (r["carrier"], (r["event_ts"] - START) / timedelta(hours=1), r["rate"], r["flights"]) for r in found
     ]
@@ -63,7 +64,7 @@ def test_the_window_is_open_at_its_old_end_and_closed_at_the_tick():
 
 
 def test_a_row_is_known_at_its_tick():
-    table = compute(VIEW, SOURCE, rows(("UA", 0.5, 0.9, 1)), start=at(0), stop=at(2))
+    table = compute(VIEW, rows(("UA", 0.5, 0.9, 1)), start=at(0), stop=at(2))
     assert table["known_ts"].to_pylist() == table["event_ts"].to_pylist()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tidegate.feature_hash import digest
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_plan import FeatureSetPlan, SourcePlan, ViewPlan
 from tidegate.features import compile_feature_set
 
 FILE = '''
@@ -50,7 +50,7 @@ made = FeatureSet(
 
 
 @pytest.fixture
-def hash_of(tmp_path):
+def compiled(tmp_path):
     def compiled(*changes):
         text = FILE
         for old, new in changes:
@@ -58,9 +58,19 @@ def hash_of(tmp_path):
             text = text.replace(old, new)
         file = tmp_path / "features.py"
         file.write_text(text)
-        return compile_feature_set(file, "made")["hash"]
+        return FeatureSetPlan.from_json(compile_feature_set(file, "made"))
 
     return compiled
+
+
+@pytest.fixture
+def hash_of(compiled):
+    return lambda *changes: compiled(*changes).hash
+
+
+@pytest.fixture
+def view_hash_of(compiled):
+    return lambda *changes: compiled(*changes).views[0].hash
 
 
 @pytest.mark.parametrize(
@@ -106,6 +116,37 @@ def test_changes(hash_of, change):
     assert hash_of(change) != hash_of()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(('{"mean_delay": "float64"}', '{"mean_delay": "float32"}'), id="dtype"),
+        pytest.param(('window="7d"', 'window="8d"'), id="window"),
+        pytest.param(('every="1h"', 'every="2h"'), id="distance of ticks"),
+        pytest.param(("avg(delay)", "max(delay)"), id="sql"),
+        pytest.param(('known_ts="known"', 'known_ts="seen"'), id="known time"),
+    ],
+)
+def test_a_view_has_another_version_when_its_rows_may_differ(view_hash_of, change):
+    assert view_hash_of(change) != view_hash_of()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(("distance * MILES", "distance / MILES"), id="a transform"),
+        pytest.param(("delay >= 15", "delay > 15"), id="label"),
+        pytest.param(('ttl="14d"', 'ttl="15d"'), id="ttl, which readers keep"),
+        pytest.param(
+            ('{"mean_delay": "float64"},', '{"mean_delay": "float64"}, defaults={"mean_delay": 0},'),
+            id="default, which readers give",
+        ),
+    ],
+)
+def test_a_view_keeps_its_rows_when_others_change(view_hash_of, hash_of, change):
+    assert view_hash_of(change) == view_hash_of()
+    assert hash_of(change) != hash_of()
+
+
 def test_a_change_and_its_reversal_give_the_same_hash_in_one_process(hash_of):
     first = hash_of()
     assert hash_of(("far + 1,", "far + 2,")) != first
@@ -127,12 +168,19 @@ def test_a_plan_survives_json_and_names_its_rows(tmp_path):
     plan = FeatureSetPlan.from_json(document)
     assert plan.to_json() == document
     assert plan.instance == ("at", "carrier", "distance", "mean_delay")
-    assert plan.version("delays") == f"delays@{plan.hash[:16]}"
+    [view] = plan.views
+    assert (view.version, view.table) == (f"delays@{view.hash[:16]}", "features_delays")
 
 
 def test_entities_that_differ_never_share_a_name():
     plan = ViewPlan(
-        name="v", keys=("a", "b"), sql="", window_seconds=1, every_seconds=1, ttl_seconds=1, outputs={}
+        name="v",
+        source=SourcePlan(dataset="s", event_ts="at", known_ts="known"),
+        keys=("a", "b"),
+        sql="",
+        window_seconds=1,
+        every_seconds=1,
+        ttl_seconds=1,
     )
     names = {
         plan.entity({"a": a, "b": b}) for a, b in [("x|y", "z"), ("x", "y|z"), ("x\\", "|z"), ("x\\|", "z")]

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.feature_plan import ViewPlan
+from tidegate.feature_plan import SourcePlan, ViewPlan
 from tidegate.point_in_time import KnownBeforeEventError, join
 
 EPOCH = datetime(2013, 3, 10, 5, tzinfo=UTC)  # the day New York's clocks went forward
 TTL = 100
 VIEW = ViewPlan(
     name="delay",
+    source=SourcePlan(dataset="flights", event_ts="departed", known_ts="landed"),
     keys=("carrier",),
     sql="select carrier from source",
     window_seconds=600,

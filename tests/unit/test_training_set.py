@@ -13,6 +13,7 @@ START = datetime(2013, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")
 VIEW = ViewPlan(
     name="delays",
+    source=SourcePlan(dataset="flights", event_ts="departed", known_ts="landed"),
     keys=("carrier",),
     sql="select carrier, 0 as rate from source group by carrier",
     window_seconds=3600,

@@ -29,7 +29,7 @@ class Lookup:
     missing: tuple[str, ...]  # columns of entities that have no value at all
 
 
-def write(client: Any, table: str, version: str, view: ViewPlan, values: Iterable[EntityValue]) -> int:
+def write(client: Any, table: str, view: ViewPlan, values: Iterable[EntityValue]) -> int:
     """Store each value unless a newer one is there; returns how many were stored.
 
     A value as old as the stored one replaces it: the same run may be repeated.
@@ -39,7 +39,7 @@ def write(client: Any, table: str, version: str, view: ViewPlan, values: Iterabl
         expires = value.event_ts + view.ttl_seconds + KEPT_AFTER_TTL_SECONDS
         item = {
             "entity": {"S": value.entity},
-            "view": {"S": version},
+            "view": {"S": view.version},
             "v": {"S": json.dumps(dict(value.outputs), separators=(",", ":"))},
             "et": {"N": str(value.event_ts)},
             "kt": {"N": str(value.known_ts)},
@@ -75,7 +75,7 @@ def read(
         ClientError: DynamoDB refused, or left keys unread after several attempts.
     """
     wanted = {
-        (entity, plan.version(view.name))
+        (entity, view.version)
         for row in rows
         for view in plan.views
         if (entity := view.entity(row)) and len(entity.encode()) <= _KEY_BYTES
@@ -91,7 +91,7 @@ def _lookup(
     stale: list[str] = []
     missing: list[str] = []
     for view in plan.views:
-        item = found.get((view.entity(row) or "", plan.version(view.name)))
+        item = found.get((view.entity(row) or "", view.version))
         age = None if item is None else moment - float(item["et"]["N"])
         usable = age is not None and 0 <= age <= view.ttl_seconds
         if not usable:
