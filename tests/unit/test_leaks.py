@@ -203,6 +203,14 @@ def test_nothing_is_found_in_other_months_of_the_example(months):
     assert detector.find(honest(months)) == []
 
 
+def test_two_hundred_rows_are_enough_for_a_column_that_is_the_label():
+    sample = arrival_delay()
+    kept = np.arange(0, ROWS, ROWS // 210)
+    columns = {name: column[kept] for name, column in sample.columns.items()}
+    small = replace(sample, columns=columns, rows=sample.rows.of(kept), folds=())
+    assert [finding.column for finding in detector.find(small)] == ["x"]
+
+
 def test_too_few_rows_and_one_class_are_judged_by_their_sides_only():
     sample = honest()
     few = np.arange(150)

@@ -21,7 +21,7 @@ from tidegate.metrics import Labels, roc_auc
 AUC_LIMIT = 0.925
 HONEST_AUC = 0.90  # what a good column may reach in honest data
 FALSE_ALARMS = 0.01  # of all columns of a sample together, at HONEST_AUC
-BINS = 64
+BINS = (8, 64)  # few leaves for few rows, many for a relation with many turns
 PRIOR_ROWS = 2.0  # of the overall rate, in the rate of each leaf
 
 ODDS_LIMIT = 30.0  # by how much one value may multiply or divide the odds of the label
@@ -87,21 +87,19 @@ def _halves(moments: Numbers) -> tuple[Codes, Codes]:
 
 
 def _best_auc(codes: Codes, labels: Labels, halves: tuple[Codes, Codes]) -> float:
-    """The better of a tree with BINS leaves of equal size and one with a leaf for each value."""
+    """The best of trees with BINS leaves of equal size and one with a leaf for each value."""
     values = int(codes.max(initial=0)) + 2
-    leaves = [codes + 1]
-    if values > BINS:
-        leaves.append(_bins(codes, values))
-    if values > codes.size * 0.9:  # hardly a value occurs twice: nothing to look up
-        leaves.pop(0)
+    leaves = [_bins(codes, values, bins) for bins in BINS if values > bins]
+    if values <= codes.size * 0.9:  # else hardly a value occurs twice: nothing to look up
+        leaves.append(codes + 1)
     return max(_crossed_auc(each, labels, halves) for each in leaves)
 
 
-def _bins(codes: Codes, values: int) -> Codes:
+def _bins(codes: Codes, values: int, bins: int) -> Codes:
     below = np.cumsum(np.bincount(codes + 1, minlength=values))
     found = below[0]  # the missing have a bin of their own
     share = (below - found) / max(1, codes.size - found)
-    return np.where(codes < 0, 0, 1 + np.ceil(share * BINS).astype(np.intp)[codes + 1])
+    return np.where(codes < 0, 0, 1 + np.ceil(share * bins).astype(np.intp)[codes + 1])
 
 
 def _crossed_auc(leaves: Codes, labels: Labels, halves: tuple[Codes, Codes]) -> float:
