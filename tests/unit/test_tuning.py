@@ -97,7 +97,7 @@ def test_configurations_drawn_at_random_lie_in_the_space_and_are_those_of_their_
     drawn = draw(training(), 200)
     assert drawn == draw(training(), 200)
     rates = [float(each["learning_rate"]) for each in drawn]
-    assert 0.03 <= min(rates) and max(rates) <= 1
+    assert min(rates) >= 0.03 and max(rates) <= 1
     # on a log scale half of them lie below the geometric mean, 0.173; on a linear one 15 % would
     assert 0.4 < sum(rate < 0.173 for rate in rates) / 200 < 0.6
     leaves = {int(each["max_leaf_nodes"]) for each in drawn}
