@@ -9,13 +9,15 @@ import botocore.session
 import duckdb
 
 from tidegate.arrow_types import arrow_schema
-from tidegate.config import PipelineConfig
+from tidegate.config import PipelineConfig, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.duck import connect
 from tidegate.errors import ConfigError
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import compile_feature_set
+from tidegate.leaks.sample import ROWS
 from tidegate.plan import Plan
+from tidegate.splits import ORDERED
 
 CONFIG_FILE = "pipeline.toml"
 # which of SageMaker's lists of instance types a setting must be in: one type trains and evaluates
@@ -35,9 +37,11 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
     contract = ContractPlan.from_json(compile_contract(folder / config.pipeline.contract))
     file, _, attribute = config.pipeline.features.partition(":")
     document = compile_feature_set(folder / file, attribute)
+    features = FeatureSetPlan.from_json(document)
     mistakes = [
         *_instance_mistakes(config),
-        *_column_mistakes(FeatureSetPlan.from_json(document), contract),
+        *_column_mistakes(features, contract),
+        *_split_mistakes(config.training, features),
     ]
     if mistakes:
         raise ConfigError(
@@ -98,6 +102,22 @@ def _column_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterat
         if name not in contract.names:
             yield f"request column `{name}` is not a column of the contract"
     yield from _sql_mistakes(features, contract)
+
+
+def _split_mistakes(training: TrainingSection, features: FeatureSetPlan) -> Iterator[str]:
+    if training.group is not None and training.group not in features.request:
+        yield f"`training.group` is `{training.group}`, not a column of the feature set's `request`"
+    for trusted in training.trusted:
+        if trusted.column not in (*features.features, ROWS):
+            yield f"`training.trusted` names `{trusted.column}`, which is not one of `features`"
+    if training.split in ORDERED:
+        return
+    for view in features.views:  # later rows' aggregates hold the outcomes of the rows validated on
+        if training.group not in view.keys:
+            yield (
+                f"`training.split` {training.split} mixes past and future, and aggregate `{view.name}` of "
+                "later rows may hold the outcomes of earlier ones: use time or group-time"
+            )
 
 
 def _sql_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:

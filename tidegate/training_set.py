@@ -14,9 +14,11 @@ from tidegate.duck import connect
 from tidegate.errors import ConfigError, InsufficientDataError
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.point_in_time import join
+from tidegate.splits import gap
 
 LABEL = "label"
 MOMENT = "event_ts"
+KNOWN = "label_known_ts"  # when the outcome became known
 CLASSES = 2
 
 
@@ -29,7 +31,7 @@ class Split:
 
 
 def labelled(plan: FeatureSetPlan, rows: pa.Table, views: Mapping[str, pa.Table]) -> pa.Table:
-    """One row for each source row with a label: instance members, `label`, `event_ts`, in order of time.
+    """One row for each source row with a label: instance members, `label`, its two times, in order of time.
 
     A row whose label is null has no outcome yet and is left out.
 
@@ -40,13 +42,15 @@ def labelled(plan: FeatureSetPlan, rows: pa.Table, views: Mapping[str, pa.Table]
     Raises:
         ConfigError: the label's SQL gave something else than 0, 1 or null.
     """
-    members = dict.fromkeys([*plan.instance, LABEL, MOMENT])  # the source's own column may be named as MOMENT
+    # the source's own column may be named as MOMENT
+    members = dict.fromkeys([*plan.instance, LABEL, MOMENT, KNOWN])
     with connect() as connection:
         connection.register("source", rows)
         request = ", ".join(f'"{name}"' for name in plan.request)
         moment = "" if plan.source.event_ts == MOMENT else f', "{plan.source.event_ts}" as {MOMENT}'
+        known = f'"{plan.source.known_ts}" as {KNOWN}'
         query = f"""
-            select * from (select {request}, {plan.label.sql} as {LABEL}{moment} from source)
+            select * from (select {request}, {plan.label.sql} as {LABEL}{moment}, {known} from source)
             where {LABEL} is not null order by all
         """  # noqa: S608  names and SQL of the user's own features.py
         labels = connection.sql(query).to_arrow_table()
@@ -70,6 +74,9 @@ def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
 def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int) -> Split:
     """The newest `test_days` to test, what ends `gap_hours` before them to train.
 
+    The gap is raised to what labels took to become known, see `tidegate.splits.gap`; the few rows whose label
+    was still unknown when the test period began are left out of both.
+
     Raises:
         InsufficientDataError: too few rows to train on, an empty test period, or only one class in either.
     """
@@ -78,8 +85,11 @@ def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: i
     moments = rows[MOMENT].cast(pa.int64())  # microseconds
     last = pc.max(moments).as_py()
     test_start = last - int(test_days * 86_400e6)
+    known = rows[KNOWN].cast(pa.int64())
+    took = pc.subtract(known, moments).drop_null().to_numpy() / 1e6
+    gap_hours = gap(gap_hours * 3_600, took) / 3_600
     train_stop = test_start - int(gap_hours * 3_600e6)
-    train = rows.filter(pc.less(moments, train_stop))
+    train = rows.filter(pc.and_(pc.less(moments, train_stop), pc.less_equal(known, test_start)))
     test = rows.filter(pc.greater(moments, test_start))
     if train.num_rows < minimum_rows:
         raise InsufficientDataError(

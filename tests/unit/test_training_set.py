@@ -48,6 +48,7 @@ def flights(*rows, event_ts="departed"):
             event_ts: pa.array([at(h) for h in departed], TIME),
             "carrier": pa.array(carriers, pa.string()),
             "delay": pa.array(delays, pa.float64()),
+            "landed": pa.array([at(h + 2) for h in departed], TIME),
         }
     )
 
@@ -71,7 +72,7 @@ def test_each_flight_is_labelled_and_sees_the_rate_of_its_moment():
         flights((5, "UA", 20), (1, "UA", 15), (1.5, "AA", 14), (4, "UA", 0)),
         {"delays": view_rows(("UA", 1, 0.1), ("UA", 5, 0.5), ("AA", 2, 0.9))},
     )
-    assert made.column_names == ["departed", "carrier", "rate", "label", "event_ts"]
+    assert made.column_names == ["departed", "carrier", "rate", "label", "event_ts", "label_known_ts"]
     assert made["event_ts"].to_pylist() == [at(1), at(1.5), at(4), at(5)]
     assert made["departed"].to_pylist() == made["event_ts"].to_pylist()
     assert made["label"].to_pylist() == [1, 0, 0, 1]
@@ -97,6 +98,7 @@ def test_the_order_of_delivery_changes_nothing():
 def test_a_label_of_any_numeric_type_counts_and_one_without_outcome_is_left_out(sql):
     made = labelled(plan(sql, views=()), flights((0, "UA", 20), (1, "UA", None), (2, "UA", 1)), {})
     assert made["label"].to_pylist() == [1, 0]
+    assert made["label_known_ts"].to_pylist() == [at(2), at(4)]
     assert made["label"].type == pa.int8()
     assert made["event_ts"].to_pylist() == [at(0), at(2)]
 
@@ -110,16 +112,17 @@ def test_a_label_that_is_neither_0_nor_1_is_refused_with_its_values():
 def test_the_sources_own_moment_may_be_called_event_ts():
     rows = flights((1, "UA", 20), (0, "UA", 1), event_ts="event_ts")
     made = labelled(plan(event_ts="event_ts"), rows, {"delays": view_rows(("UA", 0, 0.1))})
-    assert made.column_names == ["event_ts", "carrier", "rate", "label"]
+    assert made.column_names == ["event_ts", "carrier", "rate", "label", "label_known_ts"]
     assert made.to_pydict()["label"] == [0, 1]
 
 
-def hourly(count, label=lambda hour: hour % 2):
+def hourly(count, label=lambda hour: hour % 2, delay=lambda hour: 0):
     hours = range(count)
     return pa.table(
         {
             "event_ts": pa.array([at(h) for h in hours], TIME),
             "label": pa.array([label(h) for h in hours], pa.int8()),
+            "label_known_ts": pa.array([at(h + delay(h)) for h in hours], TIME),
         }
     )
 
@@ -138,6 +141,19 @@ def test_the_newest_days_are_for_testing_and_a_gap_before_them_for_nothing():
 def test_without_a_gap_no_row_is_in_both():
     parts = split(hourly(100), test_days=1, gap_hours=0, minimum_rows=50)
     assert (max(hours_of(parts.train)), min(hours_of(parts.test))) == (74, 76)
+
+
+def test_the_gap_is_raised_to_what_labels_take_to_become_known():
+    # test begins after 75; labels take 30 hours, so training ends before 45
+    parts = split(hourly(100, delay=lambda hour: 30), test_days=1, gap_hours=12, minimum_rows=40)
+    assert (max(hours_of(parts.train)), min(hours_of(parts.test))) == (44, 76)
+
+
+def test_one_late_label_is_left_out_and_does_not_move_the_gap():
+    late = split(
+        hourly(200, delay=lambda h: 500 if h == 7 else 1), test_days=1, gap_hours=12, minimum_rows=50
+    )
+    assert set(range(163)) - set(hours_of(late.train)) == {7}
 
 
 def test_exactly_the_minimum_is_enough_and_one_less_is_not():
