@@ -52,7 +52,8 @@ def labelled(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader, view_r
     members = dict.fromkeys([*plan.instance, LABEL, MOMENT, KNOWN])
     labels = _with_checked_label(plan, _labels(plan, rows))
     for view in plan.views:
-        batches = view_rows(view, _seen(view, labels)) if labels.num_rows else []
+        period = _seen(view, labels)
+        batches = view_rows(view, period) if period else []
         labels = join_stream(labels, view, batches, moment=MOMENT)
     return labels.select(list(members)).sort_by(MOMENT)
 
@@ -70,10 +71,10 @@ def _labels(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader) -> pa.T
         return connection.sql(query).to_arrow_table()
 
 
-def _seen(view: ViewPlan, labels: pa.Table) -> Period:
-    """When what any label can see of a view has happened."""
-    ends = pc.min_max(labels[MOMENT]).as_py()
-    return ends["min"] - timedelta(seconds=view.ttl_seconds), ends["max"]
+def _seen(view: ViewPlan, labels: pa.Table) -> Period | None:
+    """When all that a label can see of a view has happened; None without any label."""
+    ends = pc.min_max(labels[MOMENT].cast(pa.timestamp("us", tz="UTC"))).as_py()
+    return ends["max"] and (ends["min"] - timedelta(seconds=view.ttl_seconds), ends["max"])
 
 
 def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
