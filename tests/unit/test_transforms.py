@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
-from tidegate.features import FeatureSet, Label, Source, load, transform
-from tidegate.transforms import feature_columns
+from tidegate.feature_plan import TransformPlan
+from tidegate.features import FeatureSet, Label, Source, Transform, load, transform
+from tidegate.transforms import feature_columns, outputs_of
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
 ROWS = 20_000
@@ -125,20 +126,80 @@ def same(a):
     return (a,)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        ("float64", [1.5, -2.5, np.nan]),
-        ("float32", [1.5, -2.5, np.nan]),
-        ("int64", [1.0, -2.0, np.nan]),
-        ("int32", [1.0, -2.0, np.nan]),
-        ("bool", [1.0, 1.0, np.nan]),
-    ],
-)
-def test_a_missing_value_stays_missing_in_every_dtype(dtype, expected):
-    found = of(same, dtype)
+VALUES = np.array([1.0, 2.5, np.nan, 2.0**31, 2.0**63, np.inf, -0.0])
+HELD = {  # by each dtype; what it cannot hold is missing
+    "float64": VALUES,
+    "float32": VALUES,
+    "int64": [1, np.nan, np.nan, 2.0**31, np.nan, np.nan, 0],
+    "int32": [1, np.nan, np.nan, np.nan, np.nan, np.nan, 0],
+    "bool": [1, np.nan, np.nan, np.nan, np.nan, np.nan, 0],
+}
+
+
+@pytest.mark.parametrize("dtype", HELD)
+def test_what_an_outputs_dtype_cannot_hold_is_missing(dtype):
+    found = of(same, dtype, a=VALUES)
     assert found.dtype == np.float64
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, HELD[dtype])
+
+
+def seen_by(dtype, nulls="propagate", **columns):
+    """What a function gets as `a`, and what becomes of its answer of ones."""
+    seen = []
+
+    def function(a):
+        seen.append(a)
+        return (np.ones(len(a)),)
+
+    plan = TransformPlan(name="f", inputs={"a": dtype}, outputs={"x": "float64"}, nulls=nulls)
+    return seen, outputs_of(Transform(function, plan), columns)["x"]
+
+
+@pytest.mark.parametrize("dtype", HELD)
+def test_propagate_gives_the_function_its_dtype_and_no_missing_value(dtype):
+    [seen], answer = seen_by(dtype, a=VALUES)
+    assert seen.dtype == dtype
+    held = np.asarray(HELD[dtype], dtype=float)
+    np.testing.assert_array_equal(seen, np.nan_to_num(held, nan=0.0, posinf=np.inf))
+    np.testing.assert_array_equal(answer, np.where(np.isnan(held), np.nan, 1.0))
+
+
+def test_propagate_puts_an_empty_text_in_the_place_of_none():
+    [seen], answer = seen_by("string", a=np.array(["UA", None, ""], dtype=object))
+    assert seen.tolist() == ["UA", "", ""]
+    np.testing.assert_array_equal(answer, [1.0, np.nan, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "column"),
+    [("float64", [1.5, np.nan]), ("float32", [1.5, np.nan]), ("timestamp", [0.0, np.nan])],
+)
+def test_handle_lets_the_function_see_and_answer_for_missing_numbers(dtype, column):
+    [seen], answer = seen_by(dtype, "handle", a=np.array(column))
+    np.testing.assert_array_equal(seen, column)
+    assert answer.tolist() == [1.0, 1.0]
+
+
+def test_handle_lets_the_function_see_none():
+    [seen], answer = seen_by("string", "handle", a=np.array(["UA", None], dtype=object))
+    assert seen.tolist() == ["UA", None] and answer.tolist() == [1.0, 1.0]
+
+
+def test_an_output_is_missing_where_any_input_is():
+    plan = TransformPlan(name="f", inputs={"a": "float64", "b": "bool"}, outputs={"x": "int64", "y": "bool"})
+    made = Transform(lambda a, b: (np.full(3, 7), b), plan)
+    found = outputs_of(made, {"a": np.array([np.nan, 1, 2]), "b": np.array([1, np.nan, 0])})
+    np.testing.assert_array_equal(found["x"], [np.nan, np.nan, 7])
+    np.testing.assert_array_equal(found["y"], [np.nan, np.nan, 0])
+
+
+@pytest.mark.parametrize("answer", [np.array(["a", "b", "c"]), np.array([1j, 2, 3]), np.array([{}, 1, 2])])
+def test_an_answer_that_holds_no_numbers_is_refused(answer):
+    made = Transform(
+        lambda a: (answer,), TransformPlan(name="f", inputs={"a": "float64"}, outputs={"x": "float64"})
+    )
+    with pytest.raises(ConfigError, match="transform `f`: output `x`"):
+        outputs_of(made, {"a": np.zeros(3)})
 
 
 def test_float32_rounds_as_float32_does():
