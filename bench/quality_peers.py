@@ -101,7 +101,7 @@ class Cost:
 def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
     """The least of so many runs."""
     try:
-        told = [_run(peer, arguments) for _ in range(runs)]
+        told = [run(peer, arguments) for _ in range(runs)]
     except subprocess.TimeoutExpired as cause:
         return Skipped(peer.name, f"not done after {cause.timeout:.0f} s")
     except subprocess.CalledProcessError as cause:
@@ -115,7 +115,7 @@ def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
     )
 
 
-def _run(peer: Peer, arguments: tuple[Path, ...]) -> dict[str, Any]:
+def run(peer: Peer, arguments: tuple[Path | str, ...]) -> dict[str, Any]:
     """What the peer's script tells: CPU seconds by phase, peak bytes, failed checks."""
     argv = [environment(peer), str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
     done = subprocess.run(

@@ -37,8 +37,8 @@ def table(months=(1, 2)):
     plan = plan_of(load(FLIGHTS / "features.py", "flight_delay"), "flight_delay")
     times = rows["scheduled_departure"]
     span = {"start": pc.min(times).as_py(), "stop": pc.max(times).as_py()}
-    views = {view.name: compute(view, rows, **span) for view in plan.views}
-    made = labelled(replace(plan, request=(*plan.request, *OUTCOMES)), rows, views)
+    with_outcomes = replace(plan, request=(*plan.request, *OUTCOMES))
+    made = labelled(with_outcomes, rows, lambda view, _: compute(view, rows, revision=1, **span).to_batches())
     flights = data["_sources"]()[0]
     with duckdb.connect() as connection:
         connection.register("made", made)
