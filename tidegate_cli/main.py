@@ -22,7 +22,7 @@ INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 VERBS = {
     "Try it": {
         "demo": "Run the whole story on real flights: train, serve, canary, drift, retrain",
-        "up": "Start the pipeline on this machine and print where it listens",
+        "up": "Start the pipeline on this machine, or update the one that runs",
     },
     "Work": {
         "contract": "Write, check and compare data contracts",
