@@ -49,6 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             rows,
             start=start,
             stop=last,
+            revision=plan.revision,
             index=partition.index,
             partitions=partition.of,
         )

@@ -32,6 +32,23 @@ _TICKS = """
 """
 
 
+_REVISION_BITS = 31
+
+
+def order_of(event_seconds: int, revision: int) -> int:
+    """`ord` of a row: its place in the order of (event_ts, known_ts, revision) among the rows of its entity.
+
+    Of an aggregate known_ts is event_ts. Ticks are whole seconds and revisions below 2^31, so the order of
+    these integers, which fit 64 bits for any time a timestamp can hold near our own, is exactly that.
+
+    Raises:
+        ValueError: the revision does not fit.
+    """
+    if not 0 <= revision < 1 << _REVISION_BITS:
+        raise ValueError(f"revision {revision} does not fit {_REVISION_BITS} bits")
+    return event_seconds << _REVISION_BITS | revision
+
+
 def ticks(view: ViewPlan, start: datetime, stop: datetime) -> list[datetime]:
     """The view's ticks in [start, stop], on multiples of its distance since the epoch."""
     every = timedelta(seconds=view.every_seconds)
@@ -51,6 +68,7 @@ def compute(
     *,
     start: datetime,
     stop: datetime,
+    revision: int,
     index: int = 0,
     partitions: int = 1,
 ) -> pa.Table:
@@ -58,10 +76,11 @@ def compute(
 
     Args:
         rows: the source's rows, timestamps in UTC; at least those with event time in (start - window, stop].
+        revision: sequence number of the dataset's snapshot that the rows are of.
 
     Returns:
-        The keys, the outputs in their dtypes, event_ts and known_ts (microseconds, UTC), ordered by keys and
-        event_ts. Rows with a missing key belong to no entity and are left out.
+        The keys, the outputs in their dtypes, event_ts and known_ts (microseconds, UTC) and ord, ordered by
+        keys and event_ts. Rows with a missing key belong to no entity and are left out.
     """
     with connect() as connection:
         mine = _of_partition(connection, view, rows, index, partitions)
@@ -75,7 +94,10 @@ def compute(
             order=f"{keys}, tick.event_ts",
         )
         found = connection.sql(query, params={"ticks": ticks(view, start, stop)}).to_arrow_table()
-    return found.select([*view.keys, *view.outputs, "event_ts", "known_ts"]).cast(_schema(view, found))
+    seconds = pc.divide(found["event_ts"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()), 1_000_000)
+    place = pc.bit_wise_or(pc.shift_left(seconds, _REVISION_BITS), order_of(0, revision))
+    rows_of_view = found.select([*view.keys, *view.outputs, "event_ts", "known_ts"])
+    return rows_of_view.append_column("ord", place).cast(_schema(view, found))
 
 
 def newest(view: ViewPlan, rows: pa.Table) -> list[EntityValue]:
@@ -84,9 +106,9 @@ def newest(view: ViewPlan, rows: pa.Table) -> list[EntityValue]:
         skip_nulls=False
     )  # as the point-in-time join: no older value instead
     last = (
-        rows.sort_by("event_ts")
+        rows.sort_by("ord")
         .group_by(list(view.keys), use_threads=False)
-        .aggregate([(name, "last", nulls_too) for name in [*view.outputs, "event_ts", "known_ts"]])
+        .aggregate([(name, "last", nulls_too) for name in [*view.outputs, "event_ts", "known_ts", "ord"]])
     )
     values = []
     for row in last.to_pylist():
@@ -98,6 +120,7 @@ def newest(view: ViewPlan, rows: pa.Table) -> list[EntityValue]:
                     outputs={name: row[f"{name}_last"] for name in view.outputs},
                     event_ts=int(row["event_ts_last"].timestamp()),
                     known_ts=int(row["known_ts_last"].timestamp()),
+                    revision=row["ord_last"] & (1 << _REVISION_BITS) - 1,
                 )
             )
     return values
@@ -136,5 +159,6 @@ def _schema(view: ViewPlan, found: pa.Table) -> pa.Schema:
             *((name, kinds[dtype]) for name, dtype in view.outputs.items()),
             ("event_ts", time),
             ("known_ts", time),
+            ("ord", pa.int64()),
         ]
     )

@@ -72,6 +72,7 @@ class EntityValue:
     outputs: Mapping[str, Any]
     event_ts: int
     known_ts: int
+    revision: int  # of the dataset that it was computed from: of two rows of one tick the higher is right
 
 
 @dataclass(frozen=True, kw_only=True)

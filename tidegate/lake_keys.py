@@ -54,5 +54,10 @@ def bad_rows(drop: Drop, index: int) -> str:
     return f"quarantine/{drop.dataset}/{drop.drop_id}/rows/shard-{index:05d}.parquet"
 
 
+def feature_set(hash_: str) -> str:
+    """A compiled feature set, content-addressed."""
+    return f"features/sets/{hash_}.json"
+
+
 def _staging(drop: Drop) -> str:
     return f"staging/{drop.dataset}/{drop.drop_id}/"

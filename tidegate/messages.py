@@ -170,6 +170,7 @@ class FeaturePlan(Message):
     run: str
     dataset: str
     snapshot_id: str
+    revision: int  # sequence number of that snapshot: of two rows of one tick the higher one is right
     feature_hash: str
     start: str
     stop: str

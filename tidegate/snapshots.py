@@ -37,6 +37,7 @@ class Snapshot:
     operation: str  # Iceberg's: append, overwrite, replace or delete
     added_rows: int = 0
     removed_rows: int = 0
+    sequence: int = 0  # 1, 2, 3 ... in order of commits; Iceberg's sequence number
     tags: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from features_account import create_table
 from serving_account import plan
 
 from tidegate.aws import online
@@ -153,18 +154,6 @@ SCHEMA = pa.schema(
 )
 
 
-def create_table(dynamodb, name, *keys):
-    dynamodb.create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[
-            {"AttributeName": key, "KeyType": kind}
-            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
 def read_parquet(pipeline, uri):
     key = uri.removeprefix(f"s3://{pipeline.lake}/")
     [found] = pipeline.s3.list_objects_v2(Bucket=pipeline.lake, Prefix=key)["Contents"]
@@ -226,12 +215,13 @@ def one_value(pipeline):
     """UA's carrier_delay with a value of one tick, written straight into the store."""
     view = pipeline.features.views[0]
 
-    def write(event_ts, value):
+    def write(event_ts, value, revision=1):
         entity = EntityValue(
             entity="carrier_delay|UA",
             outputs={"carrier_delay_rate_7d": value},
             event_ts=event_ts,
             known_ts=event_ts,
+            revision=revision,
         )
         return online.write(pipeline.dynamodb, pipeline.online, view, [entity])
 
@@ -260,6 +250,16 @@ def test_an_older_value_never_replaces_a_newer_one_and_an_equal_one_does(pipelin
     assert one_value(tick + 1, None) == 1  # the newest may be missing; it is not stale
     found = pipeline.look_up(START + HOUR)
     assert (found.values["carrier_delay_rate_7d"], found.stale) == (None, ())
+
+
+def test_of_one_tick_the_value_of_the_higher_revision_stays(pipeline, one_value):
+    tick = int(START.timestamp())
+    assert one_value(tick, 0.5, revision=3) == 1
+    assert one_value(tick, 0.1, revision=2) == 0
+    assert pipeline.look_up(START + HOUR).values["carrier_delay_rate_7d"] == 0.5
+    assert one_value(tick, 0.7, revision=4) == 1
+    assert one_value(tick + 1, 0.9, revision=1) == 1  # a newer tick is newer whatever it was made from
+    assert pipeline.look_up(START + HOUR).values["carrier_delay_rate_7d"] == 0.9
 
 
 def test_many_rows_are_looked_up_in_few_reads(pipeline, one_value):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.aggregates import compute, newest, partition_of, ticks
+from tidegate.aggregates import compute, newest, order_of, partition_of, ticks
 from tidegate.feature_plan import SourcePlan, ViewPlan
 
 HOUR = 3600
@@ -41,7 +41,7 @@ def rows(*flights):
 
 
 def computed(table, stop=4, **partition):
-    found = compute(VIEW, table, start=at(0), stop=at(stop), **partition).to_pylist()
+    found = compute(VIEW, table, start=at(0), stop=at(stop), revision=1, **partition).to_pylist()
     return [
         (r["carrier"], (r["event_ts"] - START) / timedelta(hours=1), r["rate"], r["flights"]) for r in found
     ]
@@ -64,8 +64,34 @@ def test_the_window_is_open_at_its_old_end_and_closed_at_the_tick():
 
 
 def test_a_row_is_known_at_its_tick():
-    table = compute(VIEW, rows(("UA", 0.5, 0.9, 1)), start=at(0), stop=at(2))
+    table = compute(VIEW, rows(("UA", 0.5, 0.9, 1)), start=at(0), stop=at(2), revision=1)
     assert table["known_ts"].to_pylist() == table["event_ts"].to_pylist()
+
+
+def test_the_order_of_rows_is_that_of_tick_and_revision():
+    # 2013-01-01T00:00:00Z is second 1356998400; 1356998400 * 2147483648 + 5 by bc
+    assert order_of(1356998400, 5) == 2_914_131_874_362_163_205
+    table = compute(VIEW, rows(("UA", 0.5, 0.9, 1)), start=at(0), stop=at(1), revision=5)
+    assert table["ord"].to_pylist() == [order_of(1356998400 + HOUR, 5)]
+    places = [(-1, 2**31 - 1), (0, 0), (0, 1), (0, 2**31 - 1), (1, 0), (2**32, 0)]
+    assert sorted(places) == sorted(places, key=lambda place: order_of(*place))
+    assert order_of(*places[0]) >= -(2**63) and order_of(2**32 - 1, 2**31 - 1) == 2**63 - 1
+
+
+@pytest.mark.parametrize("revision", [-1, 2**31])
+def test_a_revision_that_does_not_fit_is_refused(revision):
+    with pytest.raises(ValueError, match="does not fit 31 bits"):
+        order_of(0, revision)
+
+
+def test_of_two_rows_of_one_tick_the_newest_is_of_the_higher_revision():
+    earlier, later = (
+        compute(VIEW, rows(("UA", 0.5, 0.9, late)), start=at(0), stop=at(1), revision=revision)
+        for revision, late in ((3, 0), (4, 1))
+    )
+    for table in (pa.concat_tables([earlier, later]), pa.concat_tables([later, earlier])):
+        [value] = newest(VIEW, table)
+        assert (value.revision, value.outputs["rate"]) == (4, 1.0)
 
 
 def test_a_flight_without_carrier_belongs_to_no_entity():
@@ -119,10 +145,11 @@ def test_the_newest_value_of_an_entity_may_be_missing_and_is_not_an_older_one():
             "flights": [2, 1, 3],
             "event_ts": pa.array([at(1), at(1), at(2)], TIME),
             "known_ts": pa.array([at(1), at(1), at(2)], TIME),
+            "ord": [order_of(int(at(hour).timestamp()), 7) for hour in (1, 1, 2)],
         }
     )
-    found = {value.entity: (value.outputs, value.event_ts) for value in newest(VIEW, table)}
+    found = {value.entity: (value.outputs, value.event_ts, value.revision) for value in newest(VIEW, table)}
     assert found == {
-        "delay|UA": ({"rate": None, "flights": 3}, at(2).timestamp()),
-        "delay|AA": ({"rate": 0.1, "flights": 1}, at(1).timestamp()),
+        "delay|UA": ({"rate": None, "flights": 3}, at(2).timestamp(), 7),
+        "delay|AA": ({"rate": 0.1, "flights": 1}, at(1).timestamp(), 7),
     }

@@ -95,6 +95,7 @@ def described(table: Table, snapshot: IcebergSnapshot) -> Snapshot:
         table=table.name()[-1],
         snapshot_id=snapshot.snapshot_id,
         parent_id=snapshot.parent_snapshot_id,
+        sequence=snapshot.sequence_number or 0,
         total_rows=int(properties.get("total-records", 0)),
         committed_at=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC),
         operation=summary.operation.value if summary else "append",

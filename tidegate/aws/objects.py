@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
 _APART_BYTES = 1 << 20  # of a read that does not go on where one ended: Parquet's columns are read in turns
 _HELD_BYTES = 16 << 20
-_ABSENT = (403, 404)
+ABSENT = (403, 404)  # S3 says 403 of what is not there to those who may not list the bucket
 
 
 def open_version(s3: "S3Client", found: ObjectVersion) -> BinaryIO:
@@ -29,7 +29,7 @@ def newest_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | Non
     try:
         found = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _ABSENT:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in ABSENT:
             return None
         raise
     return ObjectVersion(

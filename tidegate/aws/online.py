@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from tidegate.feature_plan import EntityValue, FeatureSetPlan, ViewPlan
 
 KEPT_AFTER_TTL_SECONDS = 7 * 86400  # DynamoDB removes a row that long after no reader would take it
+_NEWER = "attribute_not_exists(et) OR et < :et OR (et = :et AND (attribute_not_exists(rev) OR rev <= :rev))"
 _BATCH_ATTEMPTS = 5
 _KEY_BYTES = 2048  # DynamoDB's limit; nothing longer was ever stored
 
@@ -32,7 +33,8 @@ class Lookup:
 def write(client: Any, table: str, view: ViewPlan, values: Iterable[EntityValue]) -> int:
     """Store each value unless a newer one is there; returns how many were stored.
 
-    A value as old as the stored one replaces it: the same run may be repeated.
+    Of two values of one tick the one of the higher revision is newer; of one revision too they are equal, and
+    the later write wins: the same run may be repeated.
     """
     stored = 0
     for value in values:
@@ -43,6 +45,7 @@ def write(client: Any, table: str, view: ViewPlan, values: Iterable[EntityValue]
             "v": {"S": json.dumps(dict(value.outputs), separators=(",", ":"))},
             "et": {"N": str(value.event_ts)},
             "kt": {"N": str(value.known_ts)},
+            "rev": {"N": str(value.revision)},
             # the past is replayed with its own event times; the clean-up runs on the wall clock
             "exp": {"N": str(max(expires, int(time.time()) + KEPT_AFTER_TTL_SECONDS))},
         }
@@ -50,8 +53,8 @@ def write(client: Any, table: str, view: ViewPlan, values: Iterable[EntityValue]
             client.put_item(
                 TableName=table,
                 Item=item,
-                ConditionExpression="attribute_not_exists(et) OR et <= :et",
-                ExpressionAttributeValues={":et": item["et"]},
+                ConditionExpression=_NEWER,
+                ExpressionAttributeValues={":et": item["et"], ":rev": item["rev"]},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":

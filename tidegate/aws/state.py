@@ -20,6 +20,23 @@ class Champion:
     since: str  # ISO 8601 UTC
 
 
+@dataclass(frozen=True, kw_only=True)
+class ViewState:
+    """What is computed of one version of a view."""
+
+    computed_from: int  # first tick, seconds since the epoch
+    computed_to: int  # last tick
+    revision: int  # of the dataset; every tick up to `computed_to` is as this state of it says, or newer
+    entities: int  # active: with an offline row within the view's TTL of `computed_to`
+    online: int  # of those, with a row online
+    coverage: float  # online / entities, in [0, 1]; 1 when there are none
+    recorded_at: str  # ISO 8601 UTC
+    needed_at: str  # ISO 8601 UTC; when a run last found that somebody needs it
+
+
+_COUNTS = ("computed_from", "computed_to", "revision", "entities", "online")
+
+
 class State:
     """Reads and writes of the state table."""
 
@@ -82,3 +99,34 @@ class State:
             "run": {"S": run},
         }
         self.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def view(self, version: str) -> "ViewState | None":
+        """What is computed of a version of a view; None when nothing ever was."""
+        item = self.item(f"view#{version}")
+        if item is None:
+            return None
+        numbers = {name: int(item[name]["N"]) for name in _COUNTS}
+        return ViewState(
+            **numbers,
+            coverage=float(item["coverage"]["N"]),
+            recorded_at=item["recorded_at"]["S"],
+            needed_at=item["needed_at"]["S"],
+        )
+
+    def record_view(self, version: str, state: "ViewState") -> bool:
+        """Remember what is computed of a version of a view, unless a higher revision is there already."""
+        item: Any = {"id": {"S": f"view#{version}"}}
+        item |= {name: {"N": str(getattr(state, name))} for name in (*_COUNTS, "coverage")}
+        item |= {name: {"S": getattr(state, name)} for name in ("recorded_at", "needed_at")}
+        try:
+            self.dynamodb.put_item(
+                TableName=self.table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(revision) OR revision <= :revision",
+                ExpressionAttributeValues={":revision": item["revision"]},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
