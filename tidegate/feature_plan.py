@@ -77,11 +77,12 @@ class EntityValue:
 
 @dataclass(frozen=True, kw_only=True)
 class TransformPlan(Message):
-    """One pure numpy function of `features.py`."""
+    """One pure numpy function of `features.py`. Its code is not here, but the hash of it."""
 
     name: str
     inputs: tuple[str, ...]
     outputs: dict[str, str]
+    code: str = ""  # sha256 hex of the function and all it reads
 
 
 @dataclass(frozen=True, kw_only=True)

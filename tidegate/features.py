@@ -278,7 +278,8 @@ def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
     plan = FeatureSetPlan(name=feature_set.name, attribute=attribute, hash="", **parts)
     code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
     document = {"plan": plan.to_json(), "code": code, "numpy": _minor("numpy")}
-    return FeatureSetPlan(name=feature_set.name, attribute=attribute, hash=digest(document), **parts)
+    coded = tuple(replace(each, code=digest(code[each.name])) for each in plan.transforms)
+    return replace(plan, hash=digest(document), transforms=coded)
 
 
 def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:
