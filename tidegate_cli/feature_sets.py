@@ -59,8 +59,7 @@ def deployed(place: Place) -> "FeatureSetPlan":
     from tidegate.feature_plan import FeatureSetPlan
 
     template = place.client("cloudformation").get_template(StackName=f"{place.prefix}-Pipeline")
-    body = template["TemplateBody"]
-    document = (json.loads(body) if isinstance(body, str) else body).get("Metadata", {}).get(_METADATA)
+    document = json.loads(json.dumps(template["TemplateBody"])).get("Metadata", {}).get(_METADATA)
     if document is None:
         raise CommandError(
             "the deployed pipeline does not say which features it has",

@@ -1,6 +1,5 @@
 """Lines for people about views, feature sets and values."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,5 +112,7 @@ def _members(members: dict[str, tuple[Any, Any]], indent: str = "            ") 
 def _shown(name: str, value: Any) -> str:
     if name.endswith("_seconds") and isinstance(value, int):
         return duration(value)
-    text = re.sub(r"\s+", " ", str(value))
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, dict):
+        text = ", ".join(f"{key} {item}" for key, item in value.items())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -100,6 +100,17 @@ def test_another_limit_of_age_needs_no_backfill_for_the_rows_are_the_same(compil
     assert view.members == {"ttl_seconds": (14 * 86400, 2 * 86400)}
 
 
+def test_another_output_of_a_view_is_told_with_both_lists(told):
+    lines = told(
+        ("avg(delay) as mean_delay from", "avg(delay) as mean_delay, count(*) as flights from"),
+        ('outputs={"mean_delay": "float64"}', 'outputs={"mean_delay": "float64", "flights": "int64"}'),
+    )
+    assert lines[1:] == [
+        "            sql       changed",
+        "            outputs   mean_delay float64 -> mean_delay float64, flights int64",
+    ]
+
+
 def test_a_helpers_constant_changes_the_code_of_the_transform_that_reads_it(told):
     assert told(("MILES = 1.609", "MILES = 1.852"), computed=["delays"]) == [
         "transform ~ far",
