@@ -1,14 +1,17 @@
-"""PlanFeatures: which ticks of which entities a new dataset version asks for.
+"""PlanFeatures: which ticks of which views a dataset version or a backfill asks for, and who computes them.
 
 Invoked by  state PlanFeatures of step_functions/features.asl.json
-Takes       messages.DatasetVersion
+Takes       messages.DatasetVersion, or {"backfill": {"start": "...", "stop": "...", "reason": "..."}}
 Returns     messages.FeaturePlan
-Raises      nothing on purpose
-Needs       glue:GetTable on the database and its tables; s3:GetObject on the lake's warehouse/;
-            PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE
+Raises      BackfillRefusedError, SchemaConflictError (the run fails)
+Needs       glue:GetTable on the database and its tables; s3:GetObject on the lake's warehouse/ and
+            features/sets/, s3:ListBucket on the latter; s3:PutObject on the lake's features/;
+            dynamodb:GetItem on the state table; PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
 
 import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +19,154 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidegate import feature_run, lake_keys, snapshots
+from tidegate.aws import feature_sets, needed_views, objects
 from tidegate.aws.catalog import Catalog
-from tidegate.feature_plan import SHORT_HASH
-from tidegate.messages import DatasetVersion, FeaturePartition, FeaturePlan
+from tidegate.aws.event_times import EventTimes
+from tidegate.aws.feature_batches import PLAN
+from tidegate.aws.state import State
+from tidegate.errors import BackfillRefusedError
+from tidegate.feature_plan import ViewPlan
+from tidegate.feature_run import FeatureRun, ViewRun
+from tidegate.messages import FeaturePlan
 from tidegate.plan import Plan
+from tidegate.ticks import Interval, count, horizon, to_compute
 
 logger = Logger()
-catalog = Catalog(
-    boto3.client("s3"), lake_bucket=os.environ["LAKE_BUCKET"], database=os.environ["GLUE_DATABASE"]
-)
+s3 = boto3.client("s3")
+lake_bucket = os.environ["LAKE_BUCKET"]
+catalog = Catalog(s3, lake_bucket=lake_bucket, database=os.environ["GLUE_DATABASE"])
+state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What the run is for: a state of the dataset, and an interval to compute whatever is there already."""
+
+    snapshot: snapshots.Snapshot
+    reason: str
+    interval: Interval | None = None
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    version = DatasetVersion.from_json(event)
-    partitions = plan.config.features.partitions
-    planned = FeaturePlan(
-        # the same version and definitions give the same run, so a repeated event computes nothing new
-        run=f"{version.version[:SHORT_HASH]}-{plan.features.hash[:SHORT_HASH]}",
-        dataset=version.dataset,
-        snapshot_id=version.snapshot_id,
-        revision=catalog.resolve(version.dataset, snapshot_id=version.snapshot_id).sequence,
-        feature_hash=plan.features.hash,
-        start=version.first_event,
-        stop=version.last_event,
-        partitions=tuple(FeaturePartition(index=i, of=partitions) for i in range(partitions)),
+    feature_sets.put(s3, lake_bucket, plan.features)
+    asked = _asked(event)
+    now = int(datetime.now(UTC).timestamp())
+    source = plan.features.source
+    times = catalog.event_times(
+        source.dataset, source.event_ts, snapshot_id=asked.snapshot.snapshot_id, now=now
     )
-    logger.info("planned features", extra={"run": planned.run, "start": planned.start, "stop": planned.stop})
+    needed = [view for view in _needed_views() if view.source == source]
+    gap = min((view.window_seconds for view in needed), default=0)
+    views, removed, future_rows = [], False, 0
+    for view in needed:
+        each = _view_run(view, times, asked, gap)
+        future_rows = max(future_rows, each.future_rows)
+        if each.run.intervals:
+            views.append(each.run)
+            removed = removed or each.removed
+    run = FeatureRun(
+        dataset=source.dataset,
+        snapshot_id=str(asked.snapshot.snapshot_id),
+        revision=asked.snapshot.sequence,
+        views=tuple(views),
+        removed=removed,
+    )
+    planned = _planned(run, times, asked, future_rows)
+    logger.info(
+        "planned features",
+        extra=planned.to_json() | {"intervals": {each.view.version: len(each.intervals) for each in views}},
+    )
     return planned.to_json()
+
+
+def _asked(event: dict[str, Any]) -> _Asked:
+    dataset = plan.features.source.dataset
+    if "backfill" not in event:
+        snapshot = catalog.resolve(dataset, snapshot_id=event["snapshot_id"])
+        return _Asked(snapshot=snapshot, reason=f"dataset version {event['version'][:12]}")
+    wanted = event["backfill"]
+    start, stop = (snapshots.moment(str(wanted.get(name, ""))) for name in ("start", "stop"))
+    if start is None or stop is None or start > stop:
+        raise BackfillRefusedError(
+            f"there is nothing between {wanted.get('start')} and {wanted.get('stop')} to compute",
+            cause="`start` and `stop` are times, and `start` is not after `stop`",
+            hint="write 2013-01-01 or 2013-01-01T00:00:00Z",
+        )
+    if (head := catalog.head(dataset)) is None:
+        raise BackfillRefusedError(f"dataset `{dataset}` has no rows yet", hint="deliver a drop first")
+    interval = Interval(start=int(start.timestamp()), stop=int(stop.timestamp()))
+    return _Asked(snapshot=head, reason=f"backfill: {wanted.get('reason', '')}", interval=interval)
+
+
+def _needed_views() -> list[ViewPlan]:
+    """Those of the deployed feature set, and of models that serve though features.py has moved on."""
+    found, unknown = needed_views.of_sets(s3, lake_bucket, plan.features, state.live_feature_sets())
+    if unknown:
+        logger.warning("a model serves on features that are not in the lake", extra={"hashes": unknown})
+    return list(found.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    run: ViewRun
+    removed: bool = False
+    future_rows: int = 0
+
+
+def _view_run(view: ViewPlan, times: EventTimes, asked: _Asked, gap: int) -> _Found:
+    """The ticks that the state of the dataset, or the backfill, asks for: none where all are computed."""
+    if times.first is None or times.newest is None:
+        return _Found(run=ViewRun(view=view, intervals=(), whole=False), future_rows=times.future_rows())
+    known = state.view(view.version)
+    if known is not None and known.revision > asked.snapshot.sequence:  # a later run has seen this state too
+        return _Found(run=ViewRun(view=view, intervals=(), whole=False))
+    changes = None if known is None else times.changes_since(known.revision, gap)
+    intervals = to_compute(
+        view,
+        first_event=times.first,
+        last=horizon(view, times.newest, int(times.now // 1_000_000)),
+        # without the state that it was computed from nobody knows what has changed: all, then
+        computed_to=known.computed_to if known is not None and changes is not None else None,
+        changed=changes.spans if changes else (),
+        asked=asked.interval,
+    )
+    return _Found(
+        run=ViewRun(view=view, intervals=intervals, whole=changes is None),
+        removed=known is not None and (changes is None or changes.removed),
+        future_rows=changes.future_rows if changes else times.future_rows(),
+    )
+
+
+def _planned(run: FeatureRun, times: EventTimes, asked: _Asked, future_rows: int) -> FeaturePlan:
+    config = plan.config.features
+    rows, work = 0, 0
+    for each in run.views:
+        seen = [
+            Interval(start=span.start - each.view.window_seconds, stop=span.stop) for span in each.intervals
+        ]
+        in_view = times.rows_between(seen)
+        rows = max(rows, in_view)
+        work += feature_run.work(each.view, each.intervals, in_view)
+    limits = {"partitions": config.partitions, "batch_work": config.lambda_rows}
+    engine = feature_run.engine(rows=rows, work=work, **limits)
+    key = lake_keys.feature_run(run.name, PLAN)
+    objects.put_json(s3, lake_bucket, key, run.to_json())
+    batches = feature_run.whole() if engine == "job" else feature_run.batches(rows=rows, work=work, **limits)
+    return FeaturePlan(
+        run=run.name,
+        dataset=run.dataset,
+        snapshot_id=run.snapshot_id,
+        revision=run.revision,
+        feature_hash=plan.features.hash,
+        reason=asked.reason,
+        plan_key=key,
+        engine=engine,
+        batches=batches if run.views else (),
+        views=len(run.views),
+        ticks=sum(count(each.view, each.intervals) for each in run.views),
+        rows=rows,
+        future_rows=future_rows,
+    )

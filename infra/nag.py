@@ -53,7 +53,9 @@ ACCEPTED = (
     Accepted(_below("quarantine"), "*/Pipeline/Ingestion/*", UNKNOWN_OBJECTS),
     Accepted(_below("warehouse"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("warehouse/[*]/metadata"), "*/Pipeline/*", UNKNOWN_OBJECTS),
-    Accepted(_below("features"), "*/Pipeline/Features/*", UNKNOWN_OBJECTS),
+    Accepted(_below("features"), "*/Pipeline/Features/PlanFeatures/*", UNKNOWN_OBJECTS),
+    Accepted(_below("features/sets"), "*/Pipeline/Features/*", UNKNOWN_OBJECTS),
+    Accepted(_below("features/runs"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("models"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("evaluations"), "*/Pipeline/*", UNKNOWN_OBJECTS),
@@ -83,6 +85,7 @@ ACCEPTED = (
             "hyper-parameter-tuning-job/tune-",
             "training-job/train-",
             "processing-job/evaluate-",
+            "processing-job/features-",
             "processing-job/measure-",
         )
     ),

@@ -43,7 +43,12 @@ class IngestionSection:
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesSection:
-    partitions: int = field(default=2, metadata=_limits(1, 40))
+    partitions: int = field(default=8, metadata=_limits(1, 40))
+    lambda_rows: int = field(default=5_000_000_000, metadata=_limits(1))
+    job_instance_type: str = "ml.m5.4xlarge"
+    job_volume_gibibytes: int = field(default=200, metadata=_limits(1, 16384))
+    job_maximum_runtime_seconds: int = field(default=86400, metadata=_limits(1, 432000))
+    retire_after_days: float = field(default=14, metadata=_limits(0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,22 @@ class SchemaConflictError(TidegateError):
     """The table cannot hold columns as they are defined now. Nothing is written to it."""
 
 
+class AmbiguousFeatureError(TidegateError):
+    """A view's SQL gives two rows for one entity and tick. Nothing of the run is recorded."""
+
+
+class ViewSqlError(TidegateError):
+    """A view's SQL does not run on the dataset as it is now, or gives other columns. Nothing is recorded."""
+
+
+class OnlineStoreBusyError(TidegateError):
+    """DynamoDB kept throttling. Retried by the state machine: what was stored stays stored."""
+
+
+class BackfillRefusedError(TidegateError):
+    """What was asked to be computed again is no interval of time. Nothing is computed."""
+
+
 class InsufficientDataError(TidegateError):
     """Too little labelled data to train on. The training run ends as skipped, with the reason."""
 

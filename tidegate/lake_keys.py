@@ -59,5 +59,19 @@ def feature_set(hash_: str) -> str:
     return f"features/sets/{hash_}.json"
 
 
+def feature_run(run: str, what: str) -> str:
+    """Of one run of the features machine: plan.json, batch-00000.json, and what is named in that."""
+    return f"features/runs/{run}/{what}"
+
+
+def feature_batch(run: str, index: int) -> str:
+    return feature_run(run, f"batch-{index:05d}.json")
+
+
+def feature_rows(table: str, run: str, file: str) -> str:
+    """A file of a run as a data file of the table of a view."""
+    return f"warehouse/{table}/data/{run}/{file}"
+
+
 def _staging(drop: Drop) -> str:
     return f"staging/{drop.dataset}/{drop.drop_id}/"

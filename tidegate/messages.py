@@ -156,34 +156,42 @@ class DatasetVersion(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeaturePartition(Message):
-    """One share of the entities: those whose hash modulo `of` is `index`."""
+class FeatureBatch(Message):
+    """Shares of the entities that are computed in one pass: their hash modulo `of` is one of `partitions`."""
 
     index: int
+    partitions: tuple[int, ...]
     of: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturePlan(Message):
-    """What one run of the features machine computes: ticks in [start, stop] from one dataset version."""
+    """What one run of the features machine does. Which ticks of which views lies in the lake: `plan_key`."""
 
     run: str
     dataset: str
     snapshot_id: str
     revision: int  # sequence number of that snapshot: of two rows of one tick the higher one is right
-    feature_hash: str
-    start: str
-    stop: str
-    partitions: tuple[FeaturePartition, ...]
+    feature_hash: str  # of the deployed feature set
+    reason: str
+    plan_key: str  # a tidegate.feature_run.FeatureRun
+    engine: Literal["functions", "job"]
+    batches: tuple[FeatureBatch, ...]
+    views: int
+    ticks: int  # of all views
+    rows: int  # of the dataset, that are read for them; Iceberg's metadata tells, not exactly
+    future_rows: int  # among those that came: no tick sees them yet
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureRows(Message):
-    """Where ComputeFeatures left the rows of one partition."""
+    """What ComputeFeatures did in one batch, and where it says which files it wrote."""
 
     index: int
-    key: str
+    key: str  # a tidegate.feature_run.BatchManifest
     rows: int
+    without_key: int  # source rows of no entity, for a part of the key is missing: left out
+    known_early: int  # source rows known before they happened: taken as known when they happened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +202,18 @@ class FeaturesRecorded(Message):
     feature_hash: str
     rows: int
     online_rows: int
+    newer_there: int = 0  # values not stored, because a newer one was online already
+    without_key: int = 0
+    known_early: int = 0
+    coverage: float = 1.0  # of the view that has least: share of its active entities with a row online
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesRetired(Message):
+    """Versions of views that nobody needs any more, and how many offline rows of them went."""
+
+    versions: tuple[str, ...]
+    rows: int
 
 
 # --- training

@@ -24,11 +24,11 @@ def number(state: str, answer: Any) -> Told | None:
         return None
     payload = answer.get("Payload", answer) if isinstance(answer, dict) else answer
     told = fact(payload if isinstance(payload, dict) else {})
-    return told if isinstance(told, Told) else Told(told)
+    return Told(told) if isinstance(told, str) else told
 
 
-def _count(amount: float, noun: str) -> str:
-    return f"{amount:,.0f} {noun}{'' if amount == 1 else 's'}"
+def _count(amount: float, noun: str, plural: str = "") -> str:
+    return f"{amount:,.0f} {noun if amount == 1 else plural or noun + 's'}"
 
 
 def _judged(verdict: dict[str, Any]) -> Told:
@@ -71,21 +71,43 @@ def _window(window: dict[str, Any]) -> Told:
     return Told(_count(window["records"], "captured record"), "ok" if window["ready"] else "waits")
 
 
-FACTS: dict[str, Callable[[dict[str, Any]], Told | str]] = {
+def _features_planned(plan: dict[str, Any]) -> Told:
+    if not plan["batches"]:
+        return Told(f"features {plan['feature_hash'][:8]}: nothing new to compute")
+    shares = "one job" if plan["engine"] == "job" else _count(len(plan["batches"]), "batch", "batches")
+    told = f"features {plan['feature_hash'][:8]}, {_count(plan['ticks'], 'tick')} in {shares}"
+    if plan["future_rows"]:
+        return Told(f"{told}; {_count(plan['future_rows'], 'row')} from the future wait", "warn")
+    return Told(told)
+
+
+def _features_recorded(recorded: dict[str, Any]) -> Told:
+    online = _count(recorded["online_rows"], "entity", "entities")
+    told = f"{_count(recorded['rows'], 'row')}, {online} online"
+    odd = [
+        f"{_count(recorded[name], 'source row')} {what}"
+        for name, what in (("without_key", "without a key left out"), ("known_early", "known too early"))
+        if recorded[name]
+    ]
+    return Told("; ".join([told, *odd]), "warn" if odd else "ok")
+
+
+def _features_retired(retired: dict[str, Any]) -> Told | None:
+    versions = retired["versions"]
+    return Told(f"{', '.join(versions)}: {_count(retired['rows'], 'row')} removed") if versions else None
+
+
+FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
     "JudgeDrop": _judged,
     "RecordDatasetVersion": _recorded,
     "QuarantineDrop": lambda answer: Told(f"reasons in {answer['report_key']}", "quarantine"),
-    "PlanFeatures": lambda plan: (
-        f"features {plan['feature_hash'][:8]}, {_count(len(plan['partitions']), 'partition')}"
-    ),
+    "PlanFeatures": _features_planned,
     "ComputeFeatures": lambda rows: _count(rows["rows"], "row"),
-    "RecordFeatures": lambda r: (
-        f"{_count(r['rows'], 'row')}, {_count(r['online_rows'], 'entity')} online".replace(
-            "entitys", "entities"
-        )
-    ),
+    "ComputeFeaturesJob": lambda job: "",
+    "RecordFeatures": _features_recorded,
+    "RetireFeatures": _features_retired,
     "AcquireTrainingLock": _locked,
     "BuildTrainingSet": lambda s: (
         f"{_count(s['rows'], 'row')} to train, {_count(s['test_rows'], 'row')} to test"

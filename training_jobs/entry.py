@@ -2,7 +2,7 @@
 
 train              SageMaker training and tuning jobs (SageMaker passes this word itself)
 serve              SageMaker endpoints (this one too)
-evaluate, measure  processing jobs
+evaluate, measure, compute_features  processing jobs
 functions.X.handler   a Lambda function of the same image
 """
 
@@ -18,6 +18,7 @@ import training_jobs
 from tidegate.errors import TidegateError
 from training_jobs.paths import PIPELINE, Paths
 
+JOBS = "train, serve, evaluate, measure, compute_features"
 FAILURE_CHARACTERS = 1024  # what SageMaker takes of the failure file
 STOPPED_EXIT_CODE = 143
 
@@ -25,7 +26,7 @@ STOPPED_EXIT_CODE = 143
 def main() -> int:
     """Run the job; the exit code says whether it succeeded."""
     if len(sys.argv) < 2:  # noqa: PLR2004  the program and its one argument
-        sys.stderr.write(f"error: no job named\n  hint:  one of train, serve, evaluate, measure\n{__doc__}")
+        sys.stderr.write(f"error: no job named\n  hint:  one of {JOBS}\n{__doc__}")
         return 2
     job = sys.argv[1]
     if job.startswith("functions."):
@@ -56,12 +57,16 @@ def _run(job: str, paths: Paths) -> int:
         from training_jobs import measure
 
         measure.main(paths)
+    elif job == "compute_features":
+        from training_jobs import compute_features
+
+        compute_features.main(paths)
     elif job == "serve":
         from training_jobs import serve
 
         serve.main(paths)
     else:
-        raise TidegateError(f"no job `{job}`", hint="one of train, serve, evaluate, measure")
+        raise TidegateError(f"no job `{job}`", hint=f"one of {JOBS}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The two roles that SageMaker assumes: for jobs, and for the containers that serve."""
+"""The roles that SageMaker assumes: for jobs, for those that compute features, and for serving."""
 
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ JOB_METRICS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
 
 
 class SageMakerRoles(Construct):
-    """`job` trains, evaluates and measures; `serving` answers requests and captures them."""
+    """`job` trains, evaluates and measures, `features` computes, `serving` answers and captures."""
 
     def __init__(
         self, scope: Construct, id_: str, *, store: Store, image: ecr_assets.DockerImageAsset
@@ -30,6 +30,16 @@ class SageMakerRoles(Construct):
                     on=["*"],  # has no resources; the namespace narrows it
                     when={"StringEquals": {"cloudwatch:namespace": list(JOB_METRICS)}},
                 ),
+                *store.use_key(),
+            ],
+        )
+        self.features = self._role(
+            "Features",
+            image,
+            [
+                *store.read_tables(),
+                store.read_lake("features/runs/"),
+                store.write_lake("features/runs/"),
                 *store.use_key(),
             ],
         )

@@ -76,6 +76,9 @@ class PipelineStack(Stack):
             self,
             "Features",
             shared=shared,
+            config=config,
+            image_uri=image.image_uri,
+            job_role_arn=roles.features.role_arn,
             ingestion_arn=self.ingestion.machine.arn,
             undelivered=self.undelivered,
         )

@@ -53,11 +53,11 @@ def late(number):
     return int(delay is None or delay >= 15)
 
 
-def rate(moment, *, carrier, count=FLIGHTS):
+def rate(moment, *, carrier, count=FLIGHTS, numbers=None):
     """Share of late flights in the week to `moment` that had landed by then, counted one by one."""
     known = [
         late(n)
-        for n in range(count)
+        for n in numbers or range(count)
         if flight(n)["carrier"] == carrier
         and moment - WEEK < departed(n) <= moment
         and departed(n) + 3 * HOUR <= moment
@@ -69,7 +69,7 @@ def rate(moment, *, carrier, count=FLIGHTS):
 def plan_document():
     document = plan().to_json()
     training = {**document["config"]["training"], "minimum_rows": 100, "test_days": 2, "gap_hours": 6}
-    config = {**document["config"], "training": training, "features": {"partitions": 2}}
+    config = {**document["config"], "training": training, "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 8000}}
     return {**document, "config": config}
 
 
@@ -112,11 +112,11 @@ def pipeline(aws, load, context, plan_document, tmp_path):
         }
 
     def run(dataset_version):
-        """The features machine; it cuts `partitions` out of the plan it hands on."""
+        """The features machine; it cuts `batches` out of the plan it hands to each of them."""
         planned = call("plan_features", dataset_version)
-        cut = {**planned, "partitions": []}
-        computed = [call("compute_features", {"plan": cut, "partition": p}) for p in planned["partitions"]]
-        return planned, computed, call("record_features", {"plan": cut, "computed": computed})
+        cut = {**planned, "batches": []}
+        computed = [call("compute_features", {"plan": cut, "batch": b}) for b in planned["batches"]]
+        return planned, computed, call("record_features", {"plan": planned})
 
     def look_up(moment, carrier="UA", origin="EWR"):
         row = {"carrier": carrier, "origin": origin}
@@ -164,8 +164,7 @@ def read_parquet(pipeline, uri):
 def test_a_dataset_version_becomes_rows_offline_and_the_newest_online(pipeline):
     planned, computed, recorded = pipeline.run(pipeline.version(0, 71))
 
-    assert [p["of"] for p in planned["partitions"]] == [2, 2]
-    assert planned["run"] == f"{0:08x}{71:08x}-{pipeline.features.hash[:16]}"
+    assert [(b["partitions"], b["of"]) for b in planned["batches"]] == [([0], 2), ([1], 2)]
     rows = pipeline.catalog.read("features_carrier_delay")
     assert recorded["rows"] == sum(part["rows"] for part in computed)
     assert recorded["online_rows"] == len(CARRIERS) + len(ORIGINS)
@@ -173,23 +172,24 @@ def test_a_dataset_version_becomes_rows_offline_and_the_newest_online(pipeline):
     found = {(r["carrier"], r["event_ts"]): r["carrier_delay_rate_7d"] for r in rows.to_pylist()}
     expected = {
         (carrier, departed(hour)): pytest.approx(value)
-        for hour in range(73)  # one tick more: the first that sees the last departure
+        for hour in range(72)  # the last departure is on a tick, which sees it
         for carrier in CARRIERS
         if (value := rate(departed(hour), carrier=carrier, count=72)) is not None
     }
     assert found == expected
 
-    newest = pipeline.look_up(departed(72))
-    assert newest.values["carrier_delay_rate_7d"] == pytest.approx(rate(departed(72), carrier="UA", count=72))
+    newest = pipeline.look_up(departed(71))
+    assert newest.values["carrier_delay_rate_7d"] == pytest.approx(rate(departed(71), carrier="UA", count=72))
     assert (newest.stale, newest.missing) == ((), ())
 
 
 def test_the_same_version_again_changes_nothing(pipeline):
     version = pipeline.version(0, 47)
-    first = pipeline.run(version)
+    pipeline.run(version)
     snapshot = pipeline.catalog.head("features_carrier_delay")
     before = pipeline.dynamodb.scan(TableName=pipeline.online)["Items"]
-    assert pipeline.run(version) == first
+    planned, computed, recorded = pipeline.run(version)
+    assert (planned["batches"], computed, recorded["rows"]) == ([], [], 0)
     assert pipeline.catalog.head("features_carrier_delay") == snapshot
     after = pipeline.dynamodb.scan(TableName=pipeline.online)["Items"]
     assert values(after) == values(before) and len(before) == len(CARRIERS) + len(ORIGINS)
@@ -200,14 +200,26 @@ def values(items):
     return {item["entity"]["S"]: (item["view"], item["v"], item["et"], item["kt"]) for item in items}
 
 
-def test_an_older_drop_that_comes_late_leaves_the_newer_value_online(pipeline):
+def test_a_drop_that_comes_late_corrects_the_ticks_that_should_have_seen_it(pipeline):
     pipeline.run(pipeline.version(48, 95))
-    newest = pipeline.look_up(departed(96)).values
     _, _, recorded = pipeline.run(pipeline.version(0, 23))
-    assert recorded["online_rows"] == 0
-    assert pipeline.look_up(departed(96)).values == newest
+    delivered = [*range(24), *range(48, 96)]
+    found = pipeline.look_up(departed(96)).values["carrier_delay_rate_7d"]
+    assert found == pytest.approx(rate(departed(95), carrier="UA", numbers=delivered))
+    assert found != pytest.approx(rate(departed(95), carrier="UA", numbers=range(48, 96)))
+    assert (recorded["online_rows"], recorded["newer_there"]) == (5, 0)
     ticks = pipeline.catalog.read("features_origin_delay")["event_ts"].to_pylist()
-    assert min(ticks) == departed(3) and max(ticks) == departed(96)  # nothing has landed before 3:00
+    assert min(ticks) == departed(3) and max(ticks) == departed(95)  # nothing has landed before 3:00
+
+
+def test_a_drop_of_long_ago_leaves_the_newer_value_online(pipeline):
+    pipeline.run(pipeline.version(300, 311))
+    newest = pipeline.look_up(departed(312)).values
+    planned, _, recorded = pipeline.run(pipeline.version(0, 23))
+    # ticks 0 to 23 + 168 of two views; the first run computed 300 to 311
+    assert planned["ticks"] == 2 * (23 + 168 + 1)
+    assert (recorded["online_rows"], recorded["newer_there"]) == (0, 5)
+    assert pipeline.look_up(departed(312)).values == newest
 
 
 @pytest.fixture
@@ -272,9 +284,9 @@ def test_many_rows_are_looked_up_in_few_reads(pipeline, one_value):
 
 
 def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):
-    pipeline.run(pipeline.version(0, 311))
+    pipeline.run(pipeline.version(0, 312))
     served = pipeline.look_up(departed(312), CARRIERS[312 % 3], ORIGINS[312 % 2]).values
-    pipeline.run(pipeline.version(312, FLIGHTS - 1))
+    pipeline.run(pipeline.version(313, FLIGHTS - 1))
     built = pipeline.call("build_training_set", {"run": "run-1"})
 
     train, test = read_parquet(pipeline, built["train_uri"]), read_parquet(pipeline, built["test_uri"])

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.aggregates import compute, newest, order_of, partition_of, ticks
+from tidegate.aggregates import newest, order_of, partition_of
+from tidegate.computation import compute
 from tidegate.feature_plan import SourcePlan, ViewPlan
 
 HOUR = 3600
@@ -45,12 +46,6 @@ def computed(table, stop=4, **partition):
     return [
         (r["carrier"], (r["event_ts"] - START) / timedelta(hours=1), r["rate"], r["flights"]) for r in found
     ]
-
-
-def test_ticks_lie_on_multiples_of_the_distance_and_include_both_ends():
-    assert ticks(VIEW, at(0.5), at(3)) == [at(1), at(2), at(3)]
-    assert ticks(VIEW, at(2), at(2)) == [at(2)]
-    assert ticks(VIEW, at(2.1), at(2.9)) == []
 
 
 def test_a_tick_sees_only_flights_that_had_landed_by_then():

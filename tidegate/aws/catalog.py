@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
-    from tidegate.aws import iceberg
+    from tidegate.aws import event_times, iceberg
 
 __all__ = ["Catalog", "Snapshot"]
 
@@ -40,6 +40,8 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
     "write.parquet.compression-codec": "zstd",
+    # whole, not cut to 16 characters: rows of one version of a view then go by metadata alone
+    "write.metadata.metrics.column.feature_hash": "full",
 }
 
 
@@ -91,12 +93,14 @@ class Catalog:
         key: str,
         describe: Describe,
         replaces: Replaces | None = None,
+        instead_of: str | None = None,
     ) -> Snapshot:
         """Add Parquet files that lie in the lake already, of exactly `schema`; they become the table's own.
 
         `replaces` chooses, of the states before, newest first, those whose rows go in the same commit: the
         data files under `data/<drop_id>/` of the table. Older states keep them. It is asked anew on each
         attempt, so what others have committed meanwhile is among them; what it raises ends the commit.
+        `instead_of` is a filter: rows of it go in the same commit, whatever file holds them.
         `describe` gives the properties of the new snapshot from the one it is made on top of and from those
         whose rows go.
 
@@ -108,6 +112,8 @@ class Catalog:
         def write(
             found: "iceberg.Table", transaction: "iceberg.Transaction", summary: dict[str, str]
         ) -> None:
+            if instead_of is not None:
+                transaction.delete(instead_of)
             drops = [drop for drop in summary.get(REPLACES, "").split(",") if drop]
             gone = self._iceberg.files_of(found, drops) if drops else []
             if gone:
@@ -185,6 +191,49 @@ class Catalog:
             LookupError: there is no such table.
         """
         return self._states(self._found(table), limit)
+
+    def event_times(
+        self, table: str, column: str, *, snapshot_id: int | str, now: int
+    ) -> "event_times.EventTimes":
+        """When the rows of a state happened, by `column`; `now` in seconds since the epoch.
+
+        Raises:
+            LookupError: there is no such table or state.
+            SchemaConflictError: the table has no such column, or not of times.
+        """
+        from tidegate.aws.event_times import EventTimes
+
+        return EventTimes(self._found(table), snapshot_id, column, now)
+
+    def schema(self, table: str, *, snapshot_id: int | str | None = None) -> pa.Schema:
+        """The columns of a state as `batches` gives them."""
+        schema: pa.Schema = self._scan(table, None, None, snapshot_id=snapshot_id).projection().as_arrow()
+        return schema
+
+    def delete(
+        self, table: str, row_filter: str, *, key: str, properties: Mapping[str, str] | None = None
+    ) -> Snapshot | None:
+        """Take rows out of the newest state; older ones keep them. The same `key` takes out once.
+
+        Files that hold such rows only are taken out by metadata alone. None when there is no such table.
+
+        Raises:
+            DatasetConflictError: other writers won every attempt.
+        """
+
+        def attempt() -> Snapshot | None:
+            try:
+                found = self._load(table)
+            except self._iceberg.NoSuchTableError:
+                return None
+            done = self._iceberg.by_key(found, key)
+            if done is None:
+                found.delete(row_filter, snapshot_properties={**(properties or {}), KEY: key})
+                found = self._load(table)
+                done = self._iceberg.by_key(found, key)
+            return None if done is None else self._iceberg.described(found, done)
+
+        return self._until_won(table, attempt)
 
     def diff(self, table: str, before: Snapshot, after: Snapshot) -> Difference:
         """What leads from one state to the other, from metadata alone: no row is read.

@@ -34,6 +34,7 @@ class ViewState:
     needed_at: str  # ISO 8601 UTC; when a run last found that somebody needs it
 
 
+VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other
 _COUNTS = ("computed_from", "computed_to", "revision", "entities", "online")
 
 
@@ -100,20 +101,49 @@ class State:
         }
         self.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def view(self, version: str) -> "ViewState | None":
+    def live_feature_sets(self) -> tuple[str, ...]:
+        """Hashes of the feature sets of the models that serve or are about to."""
+        items = [self.item(f"variant#{name}") for name in VARIANTS]
+        found = {item["feature_set_hash"]["S"] for item in items if item and "feature_set_hash" in item}
+        return tuple(sorted(found))
+
+    def forget_view(self, version: str) -> None:
+        """Its rows are gone: whoever needs it computes it anew."""
+        self.dynamodb.delete_item(TableName=self.table, Key={"id": {"S": f"view#{version}"}})
+
+    def need_view(self, version: str, now: str) -> None:
+        """Somebody needs it still."""
+        try:
+            self.dynamodb.update_item(
+                TableName=self.table,
+                Key={"id": {"S": f"view#{version}"}},
+                UpdateExpression="SET needed_at = :now",
+                ConditionExpression="attribute_exists(id)",
+                ExpressionAttributeValues={":now": {"S": now}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+    def views(self) -> dict[str, ViewState]:
+        """Every version of a view that was computed. Scans the table: it holds one item for each fact."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.table,
+            FilterExpression="begins_with(id, :view)",
+            ExpressionAttributeValues={":view": {"S": "view#"}},
+        )
+        return {
+            item["id"]["S"].removeprefix("view#"): _view_state(item)
+            for page in pages
+            for item in page["Items"]
+        }
+
+    def view(self, version: str) -> ViewState | None:
         """What is computed of a version of a view; None when nothing ever was."""
         item = self.item(f"view#{version}")
-        if item is None:
-            return None
-        numbers = {name: int(item[name]["N"]) for name in _COUNTS}
-        return ViewState(
-            **numbers,
-            coverage=float(item["coverage"]["N"]),
-            recorded_at=item["recorded_at"]["S"],
-            needed_at=item["needed_at"]["S"],
-        )
+        return None if item is None else _view_state(item)
 
-    def record_view(self, version: str, state: "ViewState") -> bool:
+    def record_view(self, version: str, state: ViewState) -> bool:
         """Remember what is computed of a version of a view, unless a higher revision is there already."""
         item: Any = {"id": {"S": f"view#{version}"}}
         item |= {name: {"N": str(getattr(state, name))} for name in (*_COUNTS, "coverage")}
@@ -130,3 +160,12 @@ class State:
                 raise
             return False
         return True
+
+
+def _view_state(item: dict[str, Any]) -> ViewState:
+    return ViewState(
+        **{name: int(item[name]["N"]) for name in _COUNTS},
+        coverage=float(item["coverage"]["N"]),
+        recorded_at=item["recorded_at"]["S"],
+        needed_at=item["needed_at"]["S"],
+    )

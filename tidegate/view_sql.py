@@ -1,0 +1,107 @@
+"""The SQL of a view: which columns it reads, how it runs for each tick, what is wrong when it does not.
+
+Pure: DuckDB only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from tidegate.duck import connect
+from tidegate.errors import ViewSqlError
+from tidegate.feature_plan import ViewPlan
+
+# The user's SQL runs once for each tick, on the rows of that tick's window; DuckDB turns the lateral join
+# into one hash join and one aggregation.
+_TICKS = """
+    select {columns}, tick.event_ts
+    from tick, lateral (
+        with source as (
+            select * from rows
+            where rows."{event_ts}" > tick.event_ts - to_seconds({window})
+                and rows."{event_ts}" <= tick.event_ts
+                and rows."{known_ts}" <= tick.event_ts
+        )
+        {sql}
+    ) a
+    order by {order}
+"""
+WRONG_SQL = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+    duckdb.NotImplementedException,
+    duckdb.OutOfRangeException,
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.TypeMismatchException,
+)
+
+
+def query(view: ViewPlan) -> str:
+    """Keys, outputs and event_ts of the tables `rows` and `tick`, ordered by keys and tick."""
+    keys = [f"a.{quoted(key)}" for key in view.keys]
+    return _TICKS.format(
+        columns=", ".join([*keys, *(f"a.{quoted(name)}" for name in view.outputs)]),
+        event_ts=view.source.event_ts.replace('"', '""'),
+        known_ts=view.source.known_ts.replace('"', '""'),
+        window=view.window_seconds,
+        sql=view.sql,
+        order=", ".join([*keys, "tick.event_ts"]),
+    )
+
+
+def columns_read(view: ViewPlan, names: Sequence[str]) -> list[str]:
+    """Those of the source's columns that the view needs, in the source's order: all, where it cannot be told.
+
+    Every word of the parsed SQL that names a column counts, so that it is never one too few.
+    """
+    with connect() as connection:
+        [[answer]] = connection.execute("select json_serialize_sql(?::varchar)", [view.sql]).fetchall()
+    parsed = json.loads(answer)
+    words = {*view.keys, view.source.event_ts, view.source.known_ts}
+    wanted = {word.lower() for word in words}
+    for member, value in _texts(parsed):
+        # a star, a natural join or the row itself may mean any column
+        if (member, value) in (("class", "STAR"), ("ref_type", "NATURAL"), ("column_names", "source")):
+            return list(names)
+        wanted.add(value.lower())
+    return list(names) if parsed["error"] else [name for name in names if name.lower() in wanted]
+
+
+def refused(view: ViewPlan, types: Mapping[str, str], cause: Exception) -> ViewSqlError:
+    """The error to raise for what DuckDB said.
+
+    Args:
+        types: the columns that the view reads, with the types that the dataset has now.
+    """
+    said = str(cause)
+    absent = [name for name in (*view.keys, view.source.event_ts, view.source.known_ts) if name not in types]
+    named = [name for name in types if name in said and name not in view.keys] or list(types)
+    what = f"no column {', '.join(absent)}" if absent else f"{', '.join(f'{n} {types[n]}' for n in named)}"
+    return ViewSqlError(
+        f"view `{view.name}` cannot be computed: its SQL does not fit dataset `{view.source.dataset}`,"
+        f" which has {what}",
+        cause=" ".join(said.split("\n\n", maxsplit=1)[0].split()),
+        hint="a column changed its type or is gone: cast it in the view's SQL, or correct the contract",
+    )
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _texts(node: Any, member: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in parsed SQL with the name of the member that holds it."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _texts(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value, member)
+    elif isinstance(node, str):
+        yield member, node
