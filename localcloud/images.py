@@ -1,12 +1,14 @@
 """Container images without containers: the URI of an image asset leads to its staged folder and Dockerfile.
 
 The folder stands for the image's WORKDIR: paths below WORKDIR in the Dockerfile are rewritten to the folder.
+A registered folder is copied, as a push would: what runs from an image outlives the assembly it came with.
 What RUN installs and where COPY puts files is not imitated: a program runs in the Python of the local cloud,
 and a Dockerfile whose COPY moves files away from their place in the folder does not work here.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from weakref import WeakKeyDictionary
 
@@ -38,13 +40,35 @@ class ImageUnreadableError(CloudError, LookupError):
 
 
 def register(assembly: Assembly) -> None:
-    """Make the image assets of `assembly` known to `find`, besides those registered before."""
+    """Make the image assets of `assembly` known to `find`, besides those registered before.
+
+    Raises:
+        CloudError: the assembly names an image asset that is not in it.
+    """
     here = cloud.current()
     known = _assets.setdefault(here, {})
     for stack in assembly.stacks:
         for asset in stack.images:
+            pushed = replace(asset, folder=_pushed(asset, here))
             for repository, tag in asset.destinations:
-                known[f"{_filled(repository, here)}:{_filled(tag, here)}"] = asset
+                known[f"{_filled(repository, here)}:{_filled(tag, here)}"] = pushed
+
+
+def _pushed(asset: ImageAsset, here: Cloud) -> Path:
+    """A copy of the asset in this cloud's own folder; its id is the hash of its content, so one is enough."""
+    target = here.folder / "images" / asset.id
+    if target.exists():
+        return target
+    if not asset.folder.is_dir():
+        raise CloudError(
+            f"image asset {asset.id} is not in the assembly",
+            cause=f"`{asset.folder}` does not exist",
+            hint="npx cdk synth stages it anew",
+        )
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(asset.folder, partial)
+    return partial.rename(target)
 
 
 def find(image_uri: str) -> Image:

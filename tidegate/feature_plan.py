@@ -77,12 +77,13 @@ class EntityValue:
 
 @dataclass(frozen=True, kw_only=True)
 class TransformPlan(Message):
-    """One pure numpy function of `features.py`."""
+    """One pure numpy function of `features.py`. Its code is not here, but the hash of it."""
 
     name: str
     inputs: dict[str, str]  # column -> dtype, in the order of the function's arguments
     outputs: dict[str, str]  # column -> dtype, in the order of what it returns
     nulls: Literal["propagate", "handle"] = "propagate"  # who sees to missing inputs: we, or the function
+    code: str = ""  # sha256 hex of the function and all it reads
 
 
 @dataclass(frozen=True, kw_only=True)

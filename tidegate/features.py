@@ -389,14 +389,16 @@ def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
         transforms=tuple(each.plan for each in feature_set.transforms),
         features=tuple(feature_set.features),
     )
+    code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
     document = {
         "plan": plan.to_json(),
         # a digest forgets the order of members, and arrays go in and come out by position
         "order": [[list(each.inputs), list(each.outputs)] for each in plan.transforms],
-        "code": {each.plan.name: code_of(each.function) for each in feature_set.transforms},
+        "code": code,
         "numpy": _minor("numpy"),
     }
-    return replace(plan, hash=digest(document))
+    coded = tuple(replace(each, code=digest(code[each.name])) for each in plan.transforms)
+    return replace(plan, hash=digest(document), transforms=coded)
 
 
 def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:

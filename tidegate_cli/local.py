@@ -1,6 +1,7 @@
 """The local cloud as a process; the other verbs find it through `.tidegate/local.json`."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from tidegate_cli.assembly import CHECKOUT, Assembly, state_folder
 from tidegate_cli.failure import CommandError
 
 LOG = "localcloud.log"
+UPDATE_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,40 @@ def running() -> LocalCloud | None:
     return found
 
 
+def port_of(cloud: LocalCloud) -> int:
+    return _address(cloud.url)[1]
+
+
 def _address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 80
+
+
+def update(cloud: LocalCloud, assembly: Assembly) -> dict[str, Any]:
+    """Bring what runs to `assembly`; what comes back counts the resources and names those that changed.
+
+    Raises:
+        CommandError: a resource cannot be brought to its template; its stack runs on as it was.
+    """
+    connection = http.client.HTTPConnection(*_address(cloud.url), timeout=UPDATE_SECONDS)
+    try:
+        connection.request(
+            "POST", "/_localcloud/deploy", json.dumps({"assembly": str(assembly.folder.resolve())})
+        )
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as cause:
+        raise CommandError(
+            "the running pipeline does not answer", cause=str(cause), hint=f"kill {cloud.pid}, and start anew"
+        ) from cause
+    finally:
+        connection.close()
+    if response.status == http.HTTPStatus.OK:
+        return answer
+    hint = answer.get("hint") or "mend it and type `tidegate up` again"
+    raise CommandError(
+        answer["error"], cause=answer.get("cause", ""), hint=f"{hint}; the pipeline runs on as it was"
+    )
 
 
 @dataclass(frozen=True)

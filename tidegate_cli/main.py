@@ -22,7 +22,7 @@ INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 VERBS = {
     "Try it": {
         "demo": "Run the whole story on real flights: train, serve, canary, drift, retrain",
-        "up": "Start the pipeline on this machine and print where it listens",
+        "up": "Start the pipeline on this machine, or update the one that runs",
     },
     "Work": {
         "contract": "Write, check and compare data contracts",
@@ -30,6 +30,8 @@ VERBS = {
         "drops": "List the drops, show the report of one, or accept one that was quarantined",
         "predict": "Ask the live model",
         "data": "List, compare and read the versions of a dataset",
+        "features": "List and compare feature versions, compute the past, check a value",
+        "train": "Train a model now and follow it to its endpoint",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {
@@ -39,7 +41,7 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from infra.packaging import Sources
 from infra.store import Store
 from tidegate.config import PipelineConfig
 
+FEATURES_IN_METADATA = "tidegate:features"  # a feature_plan.FeatureSetPlan
+
 
 class PipelineStack(Stack):
     """Composition of the stages; what connects two of them is said here."""
@@ -46,6 +48,8 @@ class PipelineStack(Stack):
         super().__init__(scope, id_, stack_name=stack_name, description=f"{config.prefix}: what runs")
         self.config = config
         self.store = store
+        # what is deployed, for whoever asks: no function tells it
+        self.template_options.metadata = {FEATURES_IN_METADATA: sources.plan.feature_document}
         image = ecr_assets.DockerImageAsset(
             self, "Image", directory=str(sources.image), platform=ecr_assets.Platform.LINUX_AMD64
         )

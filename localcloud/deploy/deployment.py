@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,6 +56,10 @@ class ResourceChange:
     type: str
     physical_id: str
     change: Change
+    replaced: bool = False  # by a new one: what it held did not come along
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Deployment:
             "stacks": [stack.name for stack in self.stacks],
             **{change.value: self.count(change) for change in Change},
             "outputs": self.outputs,
+            "changes": [each.to_json() for each in self.changes if each.change is not Change.UNCHANGED],
             "seconds": round(self.seconds, 3),
         }
 

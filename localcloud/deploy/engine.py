@@ -2,8 +2,8 @@
 
 Order and outcome are CloudFormation's: resources after what they need, replacements before the deletion of
 what they replace, deletions last and backwards. A failure stops there and leaves what was made, as
-`cdk deploy --no-rollback` does; the next deployment goes on from it. Resources are made one by one: server
-and client share an interpreter, and making them side by side takes the same time.
+`cdk deploy --no-rollback` does: the next deployment goes on from it, or `rollback` undoes it. Resources are
+made one by one: server and client share an interpreter, and making them side by side takes the same time.
 """
 
 import contextlib
@@ -51,8 +51,9 @@ class StackDeployer:
             exported=deployment.exported,
         )
         self.changes: list[ResourceChange] = []
+        self.obsolete: list[Resource] = []  # replaced, and still there until all else is done
+        self.unsettled: Resource | None = None  # what a failure left half updated, as it was wanted
         self._replaced: set[str] = set()
-        self._obsolete: list[Resource] = []
 
     def deploy(self) -> list[ResourceChange]:
         """Bring the stack to its template.
@@ -102,6 +103,8 @@ class StackDeployer:
         except _FORESEEN as error:
             if before is None:  # what was half made keeps its name
                 self.stack.generations[logical_id] += 1
+            elif logical_id not in self._replaced:
+                self.unsettled = replace(before, properties=wanted.properties)
             raise self._error(wanted, "updated" if before else "created", error) from error
         if change is Change.UNCHANGED and before:
             made = replace(made, status=before.status, settled=before.settled)
@@ -134,7 +137,7 @@ class StackDeployer:
             handler.delete(before)
             del self.stack.resources[before.logical_id]
         elif self.declared[wanted.logical_id].get("UpdateReplacePolicy") not in _KEPT:
-            self._obsolete.append(before)
+            self.obsolete.append(before)
         self.stack.generations[wanted.logical_id] += 1
         wanted = replace(wanted, generation=self.stack.generations[wanted.logical_id])
         return replace(wanted, made=handler.create(wanted))
@@ -147,8 +150,8 @@ class StackDeployer:
             del self.stack.resources[resource.logical_id]
             self.stack.generations[resource.logical_id] += 1
             self._account(resource, Change.DELETED)
-        for resource in reversed(self._obsolete):
-            self._delete(resource)
+        while self.obsolete:
+            self._delete(self.obsolete.pop())
 
     def _delete(self, resource: Resource) -> None:
         try:
@@ -174,7 +177,10 @@ class StackDeployer:
         self.stack.outputs = outputs
 
     def _account(self, resource: Resource, change: Change) -> None:
-        line = ResourceChange(self.stack.name, resource.logical_id, resource.type, resource.id, change)
+        name = resource.logical_id
+        line = ResourceChange(
+            self.stack.name, name, resource.type, resource.id, change, name in self._replaced
+        )
         self.changes.append(line)
 
     def _error(self, resource: Resource, done: str, error: Exception) -> DeployError:

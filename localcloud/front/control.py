@@ -1,11 +1,13 @@
-"""The local cloud's own small plane under /_localcloud/: health, clock, drain, requests, grants."""
+"""The local cloud's own small plane under /_localcloud/: health, clock, drain, requests, grants, deploy."""
 
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.errors import CloudError
 from localcloud.front.connection import Environ
 from localcloud.front.guard import Guard
 from localcloud.front.record import Record
@@ -29,6 +31,7 @@ class Control:
             ("GET", "requests"): lambda _: dict(self._record.to_json()),
             ("POST", "clock/advance"): self._advance,
             ("POST", "drain"): self._drain,
+            ("POST", "deploy"): self._deploy,
         }
 
     def answer(self, environ: Environ) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -39,6 +42,8 @@ class Control:
             status, body = (200, found(request)) if found else (404, {"error": f"no {name} here"})
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             status, body = 400, {"error": f"{type(problem).__name__}: {problem}"}
+        except CloudError as refusal:
+            status, body = 409, {"error": refusal.what, "cause": refusal.cause, "hint": refusal.hint}
         return status, [("Content-Type", "application/json")], json.dumps(body).encode()
 
     def _health(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +58,12 @@ class Control:
     def _advance(self, request: dict[str, Any]) -> dict[str, Any]:
         self._cloud.clock.advance(float(request["seconds"]))
         return {"time": self._cloud.clock.now().isoformat()}
+
+    def _deploy(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Bring what is deployed to the assembly of this folder; the answer says what changed."""
+        from localcloud.deploy import deploy_assembly
+
+        return deploy_assembly(Path(request["assembly"]), rollback=True).to_json()
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
         """Wait in real time until every room is idle; says who was not when the time is up."""

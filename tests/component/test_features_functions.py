@@ -69,7 +69,11 @@ def rate(moment, *, carrier, count=FLIGHTS, numbers=None):
 def plan_document():
     document = plan().to_json()
     training = {**document["config"]["training"], "minimum_rows": 100, "test_days": 2, "gap_hours": 6}
-    config = {**document["config"], "training": training, "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 8000}}
+    config = {
+        **document["config"],
+        "training": training,
+        "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 8000},
+    }
     return {**document, "config": config}
 
 

@@ -196,6 +196,12 @@ def test_the_outputs_that_the_command_reads_are_there(any_templates):
     assert outputs["Api"] >= {"ApiUrl"}
 
 
+def test_the_stack_says_which_features_it_carries(templates):
+    found = templates.stacks["Pipeline"]["Metadata"]["tidegate:features"]
+    assert [view["name"] for view in found["views"]] == ["carrier_delay", "origin_delay"]
+    assert len(found["hash"]) == 64
+
+
 def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
     alarms = {
         a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()

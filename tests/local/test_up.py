@@ -1,6 +1,7 @@
 """`tidegate up` as a person uses and misuses it: found by other verbs, alone, and gone without a trace."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +33,8 @@ def up():
             yield process, json.loads(process.stdout.readline())
         finally:
             process.kill()
+            process.wait()
+            wait_until(lambda: local.running() is None)  # or the next test would find it and be skipped
 
 
 def processes():
@@ -68,20 +71,52 @@ def wait_until(holds):
         time.sleep(0.1)
 
 
-def test_the_other_verbs_find_it_and_no_second_one_starts(up):
+def test_the_other_verbs_find_it_and_another_one_does_not_start(up, tmp_path):
     _, told = up
     status = tidegate("status")
     assert status.returncode == 0
     assert status.stdout.startswith("model     none yet")
     assert told["url"] in status.stderr
-    second = tidegate("up")
-    assert (second.returncode, second.stdout) == (2, "")
-    assert "error: the pipeline runs already" in second.stderr and told["url"] in second.stderr
+    (tmp_path / "pipeline.toml").write_text('[pipeline]\nname = "other"\n')
+    for words in (["--pipeline", str(tmp_path), "up"], ["up", "--port", "1"]):
+        second = tidegate(*words)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert "error: another pipeline runs already" in second.stderr and told["url"] in second.stderr
     unanswered = tidegate("predict", "examples/flights/one.json")
     assert unanswered.returncode == 2
     assert "error: no model answers" in unanswered.stderr
     nothing = tidegate("rollback")
     assert (nothing.returncode, "error: nothing serves yet" in nothing.stderr) == (2, True)
+
+
+def test_up_again_brings_edited_features_into_what_runs(up, tmp_path):
+    """The warm `predict` has the old plan in memory; only a worker of the new code asks for `temp`."""
+    _, told = up
+    edited = tmp_path / "flights"
+    shutil.copytree("examples/flights", edited, ignore=shutil.ignore_patterns("__pycache__"))
+    features = edited / "features.py"
+    answer = tidegate("predict", "examples/flights/one.json")
+    assert "error: no model answers" in answer.stderr
+
+    features.write_text(
+        features.read_text().replace('"visib",\n    ],', '"visib",\n        "temp",\n    ],', 1)
+    )
+    again = tidegate("--json", "--pipeline", str(edited), "up")
+    assert again.returncode == 0, again.stderr
+    update = json.loads(again.stdout)
+    assert (update["url"], update["created"], update["deleted"]) == (told["url"], 0, 0)
+    assert not [line for line in update["changes"] if line["replaced"]]
+    refused = tidegate("predict", "examples/flights/one.json")
+    assert "temp" in refused.stderr
+
+    nothing = tidegate("--pipeline", str(edited), "up")
+    assert (nothing.returncode, "update    nothing changed" in nothing.stderr) == (0, True)
+
+    features.write_text(features.read_text() + "\nraise ValueError('half an edit')\n")
+    failed = tidegate("--pipeline", str(edited), "up")
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert "half an edit" in failed.stderr
+    assert "temp" in tidegate("predict", "examples/flights/one.json").stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the processes from /proc")

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow.compute as pc
 
-from tidegate.aggregates import compute
+from tidegate.computation import compute
 from tidegate.features import load, plan_of
 from tidegate.instances import from_table
 from tidegate.leaks.sample import Sample

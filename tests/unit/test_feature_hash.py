@@ -251,6 +251,16 @@ def test_a_digest_does_not_know_the_order_of_members():
         digest({"a": float("nan")})
 
 
+def test_a_plan_tells_which_transform_has_other_code(compiled):
+    def codes(*changes):
+        return {each.name: each.code for each in compiled(*changes).transforms}
+
+    before, formatted = codes(), codes(("return (far + 1,)", "return (  far + 1,  )  # one more"))
+    assert before == formatted and len(set(before.values())) == 2
+    helped = codes(("return distance * MILES", "return distance * MILES * 1"))
+    assert helped["further"] == before["further"] and helped["far"] != before["far"]
+
+
 def test_a_plan_survives_json_and_names_its_rows(tmp_path):
     file = tmp_path / "features.py"
     file.write_text(FILE)

@@ -1,5 +1,6 @@
 """Dockerfiles read for how their image runs, and image URIs that lead to them."""
 
+import shutil
 from pathlib import PurePosixPath
 
 import pytest
@@ -87,12 +88,14 @@ NAME = "cdk-hnb659fds-container-assets-123456789012-us-east-1:abc"
 
 @pytest.fixture
 def staged(tmp_path, monkeypatch):
-    """A folder registered as the image asset `abc`."""
+    """Where the image asset `abc` lies once it is registered."""
     monkeypatch.setattr(cloud, "_current", Cloud("http://127.0.0.1:1", tmp_path / "scratch"))
-    (tmp_path / "Dockerfile").write_text(TWO_STAGES)
+    asset_folder = tmp_path / "asset.abc"
+    asset_folder.mkdir()
+    (asset_folder / "Dockerfile").write_text(TWO_STAGES)
     asset = ImageAsset(
         id="abc",
-        folder=tmp_path,
+        folder=asset_folder,
         dockerfile="Dockerfile",
         target="jobs",
         arguments={},
@@ -100,7 +103,8 @@ def staged(tmp_path, monkeypatch):
     )
     stack = Stack(id="S", name="S", template_file=tmp_path / "t.json", images=(asset,))
     images.register(Assembly(tmp_path, (stack,)))
-    return tmp_path
+    shutil.rmtree(asset_folder)  # as an assembly that was synthesized anew, or forgotten
+    return tmp_path / "scratch" / "images" / "abc"
 
 
 @pytest.mark.parametrize(

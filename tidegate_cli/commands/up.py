@@ -1,11 +1,13 @@
-"""`tidegate up`: the pipeline on this machine, in the foreground, until Ctrl-C."""
+"""`tidegate up`: the pipeline on this machine, in the foreground, until Ctrl-C; again, it updates it."""
 
 import json
+from collections import Counter
+from typing import Any
 
 import click
 
 from tidegate_cli import local
-from tidegate_cli.assembly import synthesize
+from tidegate_cli.assembly import Assembly, synthesize
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
@@ -16,22 +18,21 @@ from tidegate_cli.place import Place, on_this_machine, prefix_of
 @click.option("--port", default=0, help="Port of the local cloud; 0 takes a free one")
 @click.pass_obj
 def command(options: Options, port: int) -> None:
-    """Start the pipeline on this machine and print where it listens
+    """Start the pipeline on this machine and print where it listens; while it runs, update it
+
+    Typed again in another terminal it synthesizes anew and changes in the running pipeline what the edited
+    files change, as `cdk deploy` would. Data, models and running executions stay.
 
     Example: tidegate up, then in another terminal: tidegate drop FILE
     """
-    if (found := local.running()) is not None:
-        raise CommandError(
-            "the pipeline runs already",
-            cause=f"{found.prefix} at {found.url}, pid {found.pid}",
-            hint=f"use it, or end it first: kill {found.pid}",
-        )
-    narrator = Narrator(quiet=options.quiet)
-    narrator.say("place", "this machine, no AWS account needed")
-    narrator.say("template", "synthesizing; the first time takes some ten seconds")
-    assembly = synthesize(options.pipeline, options.environment)
-    narrator.say("template", described(assembly.cached, assembly.seconds))
     prefix = prefix_of(options.pipeline, options.environment)
+    narrator = Narrator(quiet=options.quiet)
+    if (found := local.running()) is not None:
+        _refuse_another(found, prefix, port)
+        _update(found, _synthesized(options, narrator), narrator, options)
+        return
+    narrator.say("place", "this machine, no AWS account needed")
+    assembly = _synthesized(options, narrator)
     with local.start(assembly, prefix, port) as started, local.advertised(started.cloud):
         cloud = started.cloud
         place = on_this_machine(cloud)
@@ -41,6 +42,52 @@ def command(options: Options, port: int) -> None:
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
         started.wait()
+
+
+def _synthesized(options: Options, narrator: Narrator) -> Assembly:
+    narrator.say("template", "synthesizing; the first time takes some ten seconds")
+    assembly = synthesize(options.pipeline, options.environment)
+    narrator.say("template", described(assembly.cached, assembly.seconds))
+    return assembly
+
+
+def _refuse_another(found: local.LocalCloud, prefix: str, port: int) -> None:
+    """Raise CommandError unless what runs is this very pipeline, at the port that was asked for."""
+    if found.prefix == prefix and port in (0, local.port_of(found)):
+        return
+    asked = f"`{prefix}`" if found.prefix != prefix else f"port {port}"
+    raise CommandError(
+        f"another pipeline runs already, and {asked} was asked for",
+        cause=f"{found.prefix} at {found.url}, pid {found.pid}",
+        hint=f"use it, or end it first: kill {found.pid}",
+    )
+
+
+def _update(found: local.LocalCloud, assembly: Assembly, narrator: Narrator, options: Options) -> None:
+    place = on_this_machine(found)
+    narrator.say("place", place.name)
+    told = local.update(found, assembly)
+    for line in told_of(told):
+        narrator.say("update", line)
+    changed = {name: told[name] for name in ("created", "updated", "deleted", "unchanged", "changes")}
+    click.echo(json.dumps({**facts(place), **changed}) if options.as_json else found.url)
+
+
+def told_of(update: dict[str, Any]) -> list[str]:
+    """What an update did, in a few lines: counts by type, and each resource that lost what it held."""
+    changes = update["changes"]
+    if not changes:
+        return ["nothing changed"]
+    total = update["created"] + update["updated"] + update["unchanged"]
+    counts = Counter((line["change"], line["type"].removeprefix("AWS::")) for line in changes)
+    lines = [f"{len(changes)} of {total} resources in {update['seconds']:.1f} s"]
+    lines += [f"{change}: {count} {type_}" for (change, type_), count in sorted(counts.items())]
+    lines += [
+        f"replaced by a new and empty one: {line['stack']}/{line['logical_id']} ({line['type']})"
+        for line in changes
+        if line["replaced"]
+    ]
+    return lines
 
 
 def described(cached: bool, seconds: float) -> str:
