@@ -9,7 +9,7 @@ import linecache
 import re
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -154,7 +154,7 @@ def aggregate(
         name=view,
         source=SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
         keys=checked_keys([entity.key for entity in keys], declared, where),
-        sql=one_line(sql),
+        sql=_nestable(one_line(sql), [entity.key for entity in keys], declared),
         window_seconds=seconds(window, f"{where}: window"),
         every_seconds=seconds(every, f"{where}: every"),
         ttl_seconds=seconds(ttl, f"{where}: ttl"),
@@ -198,6 +198,13 @@ def aggregates(
         )
         for window in windows
     )
+
+
+def _nestable(sql: str, keys: Sequence[str], outputs: Iterable[str]) -> str:
+    """The same rows of a statement that can follow `with source as (...)`, as it does when it is computed."""
+    if not re.match(r"with\b", sql, re.IGNORECASE):
+        return sql
+    return _renamed(sql, [f'"{name}"' for name in (*keys, *outputs)], {})
 
 
 def _renamed(sql: str, columns: Sequence[str], names: Mapping[str, str]) -> str:

@@ -1,11 +1,13 @@
 """Definitions: what they compile to, and every refusal with its sentence."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tidegate.duck import connect
 from tidegate.errors import ConfigError
 from tidegate.features import (
     Entity,
@@ -77,6 +79,15 @@ def test_durations_become_seconds_and_sql_one_line():
     plan = view(window="90m", every="30s", ttl="2d", sql="select 1\n    from   source").plan
     assert (plan.window_seconds, plan.every_seconds, plan.ttl_seconds) == (5400, 30, 172_800)
     assert plan.sql == "select 1 from source"
+
+
+def test_a_statement_with_tables_of_its_own_can_stand_behind_another_with():
+    late = "WITH late as (select * from source where delay > 15) select carrier, 1.5 as mean_delay from late"
+    sql = view(sql=late).plan.sql
+    assert sql == f'select "carrier", "mean_delay" from ({late})'  # noqa: S608
+    with connect() as connection:
+        rows = f"with source as (select 'UA' as carrier, unnest([10, 20]) as delay) {sql}"
+        assert connection.sql(rows).fetchall() == [("UA", Decimal("1.5"))]
 
 
 @pytest.mark.parametrize(
