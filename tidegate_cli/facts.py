@@ -71,6 +71,13 @@ def _window(window: dict[str, Any]) -> Told:
     return Told(_count(window["records"], "captured record"), "ok" if window["ready"] else "waits")
 
 
+def _skew(skew: dict[str, Any]) -> Told:
+    compared = _count(skew["rows"], "vector")
+    if not skew["feature"]:
+        return Told(f"{compared} compared, none differs" if skew["rows"] else "no vector could be compared")
+    return Told(f"`{skew['feature']}` differs in {skew['maximum']:.1%} of {compared}", "skew")
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -104,6 +111,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str]] = {
     "RecordChampion": lambda answer: "",
     "ReturnTraffic": lambda answer: Told("champion has all traffic again", "rolled back"),
     "PlanWindow": _window,
+    "MeasureSkew": _skew,
     "MeasureWindow": lambda job: "",
     "PublishMetrics": lambda answer: "",
 }
