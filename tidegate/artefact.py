@@ -16,7 +16,7 @@ import json
 import platform
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ SIGNATURE = "signature.json"
 FEATURES = "features.json"
 CODE = "features.py"
 FILES = (MODEL, SIGNATURE, FEATURES, CODE)
+OF_FEATURES = (MANIFEST, SIGNATURE, FEATURES, CODE)  # what `read_features` needs
 LIBRARIES = ("scikit-learn", "numpy", "skops")
 # what skops must be told to trust of a histogram gradient boosting model: fixed, never what a file asks for
 TRUSTED = (
@@ -44,15 +45,21 @@ TRUSTED = (
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip file can name
 
 
-@dataclass(frozen=True)
-class Artefact:
-    """A verified artefact, ready to predict."""
+@dataclass(frozen=True, kw_only=True)
+class FeatureCode:
+    """The verified part of an artefact that makes feature vectors."""
 
     run: str
     types: Mapping[str, str]  # of each instance member
     plan: FeatureSetPlan
-    encoding: Encoding
     feature_set: FeatureSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artefact(FeatureCode):
+    """A verified artefact, ready to predict."""
+
+    encoding: Encoding
     estimator: Any
     manifest: Mapping[str, Any]
 
@@ -95,7 +102,27 @@ def read(folder: Path) -> Artefact:
     Raises:
         ArtefactError: a file is missing, has other bytes, or the model holds a type that is not on the list.
     """
-    manifest = _verified(folder)
+    manifest = _verified(folder, FILES)
+    code, signature = _feature_code(folder, manifest)
+    return Artefact(
+        **vars(code),
+        encoding=Encoding.from_json(signature["encoding"]),
+        estimator=_load_model(folder / MODEL),
+        manifest=manifest,
+    )
+
+
+def read_features(folder: Path) -> FeatureCode:
+    """Verify and load `OF_FEATURES` alone: what the model saw can be told without the model.
+
+    Raises:
+        ArtefactError: see `read`.
+    """
+    code, _ = _feature_code(folder, _verified(folder, (SIGNATURE, FEATURES, CODE)))
+    return code
+
+
+def _feature_code(folder: Path, manifest: Mapping[str, Any]) -> tuple[FeatureCode, dict[str, Any]]:
     signature = json.loads((folder / SIGNATURE).read_text())
     plan = FeatureSetPlan.from_json(json.loads((folder / FEATURES).read_text()))
     feature_set = load(folder / CODE, plan.attribute)
@@ -105,22 +132,15 @@ def read(folder: Path) -> Artefact:
             cause=f"its hash is {found[:16]}, the manifest says {manifest['feature_hash'][:16]}",
             hint="a feature hash also names numpy's minor version: serve with the image that trained",
         )
-    return Artefact(
-        run=manifest["run"],
-        types=signature["types"],
-        plan=plan,
-        encoding=Encoding.from_json(signature["encoding"]),
-        feature_set=feature_set,
-        estimator=_load_model(folder / MODEL),
-        manifest=manifest,
-    )
+    code = FeatureCode(run=manifest["run"], types=signature["types"], plan=plan, feature_set=feature_set)
+    return code, signature
 
 
-def _verified(folder: Path) -> dict[str, Any]:
+def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     try:
         text = (folder / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
-        wrong = [name for name in FILES if _sha256(folder / name) != manifest["sha256"][name]]
+        wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
         if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
             wrong.append(MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:

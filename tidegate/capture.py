@@ -31,8 +31,8 @@ class Captured:
             record = json.loads(line)
             golden = str(record.get("eventMetadata", {}).get("inferenceId", "")).startswith(GOLDEN)
             sides = record["captureData"]
-            instances = [_object(i) for i in _payload(sides["endpointInput"])["instances"]]
-            answers = [_number(p["probability"]) for p in _payload(sides["endpointOutput"])["predictions"]]
+            instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
+            answers = [_number(p["probability"]) for p in payload(sides["endpointOutput"])["predictions"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
@@ -53,7 +53,12 @@ def read(lines: Iterable[bytes]) -> Captured:
     return found
 
 
-def _payload(side: Mapping[str, str]) -> Any:
+def payload(side: Mapping[str, str]) -> Any:
+    """The JSON document of one side of a record.
+
+    Raises:
+        ValueError, KeyError: there is none.
+    """
     data = side["data"]
     return json.loads(base64.b64decode(data) if side.get("encoding") == "BASE64" else data)
 

@@ -152,12 +152,15 @@ class MonitoringSection:
     psi_threshold: float = field(default=0.25, metadata=_limits(0))
     p_value: float = field(default=0.01, metadata=_limits(0, 0.5))
     alarm_period_seconds: int = field(default=3600, metadata=_limits(10, 86400))
+    skew_rows: int = field(default=10000, metadata=_limits(100, 100000))
+    propagation_seconds: int = field(default=300, metadata=_limits(0, 86400))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsSection:
     error_share: float = field(default=0.01, metadata=_limits(0, 1))
     p99_latency_ms: float = field(default=200, metadata=_limits(1))
+    feature_skew: float = field(default=0.01, metadata=_limits(0, 1))
     email: str | None = None
 
 

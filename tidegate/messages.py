@@ -325,3 +325,15 @@ class CaptureWindow(Message):
     baseline_uri: str  # profile of the rows that trained the champion
     predictions_uri: str  # profile of the champion's predictions on its test rows
     model_package_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkewMeasured(Message):
+    """How far the captured feature vectors of a window differ from those that training would have seen."""
+
+    run: str
+    rows: int  # compared
+    not_compared: int
+    maximum: float | None  # the worst feature's share of differing vectors; None when no row was compared
+    feature: str | None  # that feature; None too when all vectors are right
+    report_key: str  # everything, in the lake

@@ -97,6 +97,13 @@ def _features_retired(retired: dict[str, Any]) -> Told | None:
     return Told(f"{', '.join(versions)}: {_count(retired['rows'], 'row')} removed") if versions else None
 
 
+def _skew(skew: dict[str, Any]) -> Told:
+    compared = _count(skew["rows"], "vector")
+    if not skew["feature"]:
+        return Told(f"{compared} compared, none differs" if skew["rows"] else "no vector could be compared")
+    return Told(f"`{skew['feature']}` differs in {skew['maximum']:.1%} of {compared}", "skew")
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -126,6 +133,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "RecordChampion": lambda answer: "",
     "ReturnTraffic": lambda answer: Told("champion has all traffic again", "rolled back"),
     "PlanWindow": _window,
+    "MeasureSkew": _skew,
     "MeasureWindow": lambda job: "",
     "PublishMetrics": lambda answer: "",
 }

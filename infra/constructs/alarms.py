@@ -49,6 +49,30 @@ def drift_alarm(scope: Construct, *, endpoint: str, config: PipelineConfig) -> c
     )
 
 
+def skew_alarm(scope: Construct, *, endpoint: str, config: PipelineConfig) -> cloudwatch.Alarm:
+    """Vectors the champion saw that training would not have seen so, of the worst feature."""
+    share = config.alarms.feature_skew
+    metric = cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name="FeatureSkewMax",
+        dimensions_map={"Endpoint": endpoint},
+        statistic="Maximum",
+        period=Duration.seconds(config.monitoring.alarm_period_seconds),
+    )
+    return cloudwatch.Alarm(
+        scope,
+        "Skew",
+        alarm_name=f"{config.prefix}-features-skew",
+        alarm_description=f"A feature is not what training would have seen in over {share:.1%} of vectors",
+        metric=metric,
+        threshold=share,
+        comparison_operator=ABOVE,
+        evaluation_periods=1,
+        datapoints_to_alarm=1,
+        treat_missing_data=QUIET,
+    )
+
+
 def variant_alarms(
     scope: Construct, *, endpoint: str, variant: str, config: PipelineConfig
 ) -> list[cloudwatch.Alarm]:

@@ -1,20 +1,20 @@
-"""Monitoring: captured traffic is measured on a schedule, and a drifted model raises an alarm."""
+"""Monitoring: captured traffic is measured on a schedule; drift and skew raise an alarm."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import drift_alarm
+from infra.constructs.alarms import drift_alarm, skew_alarm
 from infra.constructs.events import start_on
-from infra.constructs.function import Function, Shared
+from infra.constructs.function import METRICS_NAMESPACE, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
 
 
 class Monitoring(Construct):
-    """The schedule, the machine, the alarm `<prefix>-model-monitor-drift`."""
+    """The schedule, the machine, the alarms `<prefix>-model-monitor-drift` and `<prefix>-features-skew`."""
 
     def __init__(
         self,
@@ -30,6 +30,9 @@ class Monitoring(Construct):
     ) -> None:
         super().__init__(scope, id_)
         store = shared.store
+        describe_package = allow(
+            "sagemaker:DescribeModelPackage", on=[arn("sagemaker", f"model-package/{config.prefix}/*")]
+        )
         plan_window = Function(
             self,
             "PlanWindow",
@@ -39,12 +42,29 @@ class Monitoring(Construct):
                 store.read_lake("captures/"),
                 store.write_lake("monitoring/"),
                 store.state("GetItem"),
-                allow(
-                    "sagemaker:DescribeModelPackage",
-                    on=[arn("sagemaker", f"model-package/{config.prefix}/*")],
-                ),
+                describe_package,
             ],
             environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+        )
+        measure_skew = Function(
+            self,
+            "MeasureSkew",
+            shared=shared,
+            statements=[
+                store.read_lake("captures/", "models/", "monitoring/"),
+                store.write_lake("monitoring/"),
+                *store.read_tables(),
+                describe_package,
+                allow(
+                    "cloudwatch:PutMetricData",
+                    on=["*"],  # has no resources; the namespace narrows it
+                    when={"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
+                ),
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "GLUE_DATABASE")},
+            data=True,
+            memory_mebibytes=TWO_VCPU_MEBIBYTES,
+            timeout_seconds=900,
         )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
@@ -52,7 +72,7 @@ class Monitoring(Construct):
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window],
+            functions=[plan_window, measure_skew],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,
@@ -72,7 +92,10 @@ class Monitoring(Construct):
                 "dynamodb:PutItem": [store.state_arn],
             },
         )
-        self.alarm: cloudwatch.Alarm = drift_alarm(self, endpoint=endpoint, config=config)
+        self.alarms: list[cloudwatch.Alarm] = [
+            drift_alarm(self, endpoint=endpoint, config=config),
+            skew_alarm(self, endpoint=endpoint, config=config),
+        ]
         start_on(
             self,
             "Schedule",

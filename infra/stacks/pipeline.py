@@ -167,7 +167,7 @@ class PipelineStack(Stack):
     def _alarms(self) -> list[cloudwatch.Alarm]:
         dead_queues = [self.ingestion.dead_drops, self.undelivered]
         told = [
-            self.monitoring.alarm,
+            *self.monitoring.alarms,
             *self.serving.alarms,
             *self.collection.alarms,
             dead_letter_alarm(self, dead_queues, self.config),

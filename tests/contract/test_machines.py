@@ -77,6 +77,17 @@ def test_every_own_error_is_some_machines_business():
     assert caught == OWN_ERRORS - NOT_BY_FUNCTIONS
 
 
+def test_a_window_is_published_and_recorded_before_its_skew_can_fail():
+    states = json.loads((REPOSITORY / "step_functions" / "monitoring.asl.json").read_text())["States"]
+    order, state = [], "MeasureWindow"
+    while state in states:
+        order.append(state)
+        state = states[state].get("Next", "")
+    assert order.index("PublishMetrics") < order.index("RecordWindow") < order.index("MeasureSkew")
+    [failed] = states["MeasureSkew"]["Catch"]
+    assert failed["Next"] == "MonitoringFailed"  # which a person is told
+
+
 def test_a_role_holds_exactly_the_actions_its_machine_calls(any_templates):
     for id_, resource in any_templates.of("AWS::StepFunctions::StateMachine").items():
         definition = json.loads(resource["Properties"]["DefinitionString"])

@@ -105,6 +105,21 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
         ),
         ("PlanWindow", {"Payload": {"records": 321, "ready": True}}, Told("321 captured records")),
         ("PlanWindow", {"Payload": {"records": 1, "ready": False}}, Told("1 captured record", "waits")),
+        (
+            "MeasureSkew",
+            {"Payload": {"rows": 321, "maximum": 0.0, "feature": None}},
+            Told("321 vectors compared, none differs"),
+        ),
+        (
+            "MeasureSkew",
+            {"Payload": {"rows": 200, "maximum": 0.125, "feature": "rate"}},
+            Told("`rate` differs in 12.5% of 200 vectors", "skew"),
+        ),
+        (
+            "MeasureSkew",
+            {"Payload": {"rows": 0, "maximum": None, "feature": None}},
+            Told("no vector could be compared"),
+        ),
     ],
 )
 def test_a_states_answer_becomes_its_one_number(state, answer, told):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tidegate.aws.objects import get_json, split_uri
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -36,3 +38,12 @@ def records(s3: "S3Client", bucket: str, key: str) -> int:
     """Lines of one file."""
     body = s3.get_object(Bucket=bucket, Key=key)["Body"]
     return sum(chunk.count(b"\n") for chunk in body.iter_chunks(1 << 20))
+
+
+def lines(s3: "S3Client", manifest_uri: str) -> Iterator[bytes]:
+    """Lines of the files that SageMaker's manifest [{"prefix": s3://...}, name, ...] lists, in its order."""
+    prefix, *names = get_json(s3, *split_uri(manifest_uri))
+    bucket, folder = split_uri(prefix["prefix"])
+    for name in names:
+        body = s3.get_object(Bucket=bucket, Key=folder + name)["Body"]
+        yield from body.iter_lines(1 << 20)
