@@ -66,8 +66,13 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
         ),
         (
             "RecordFeatures",
-            {"Payload": {"rows": 13302, "online_rows": 18}},
+            {"Payload": {"rows": 13302, "online_rows": 18, "without_key": 0, "known_early": 0}},
             Told("13,302 rows, 18 entities online"),
+        ),
+        (
+            "RecordFeatures",
+            {"Payload": {"rows": 9, "online_rows": 1, "without_key": 1, "known_early": 0}},
+            Told("9 rows, 1 entity online; 1 source row without a key left out", "warn"),
         ),
         (
             "AcquireTrainingLock",
