@@ -3,13 +3,14 @@
 Invoked by  POST /predict of the HTTP API (payload format 2.0)
 Takes       the request columns as one object, or {"instances": [...]} of up to 1000
 Returns     200 {"inference_id", "variant", "model_version", "predictions": [{"probability"}],
-                 "features": {"stale": [...], "missing": [...]}}
+                 "features": {"stale": [...], "missing": [...], "failed": [...]}}, columns without a value
+                 in some row of the request, for which the model took its defaults
             400 not JSON, 413 too many rows, 422 fields that break the contract,
-            503 no model answers, or no aggregates can be looked up; ask again
+            503 no model answers; ask again
 Raises      nothing on purpose
-Needs       dynamodb:BatchGetItem on the online table; dynamodb:GetItem on the state table;
-            sagemaker:InvokeEndpoint on the endpoint;
-            PIPELINE_DIR, ONLINE_TABLE, STATE_TABLE, ENDPOINT_NAME
+Needs       dynamodb:BatchGetItem on the online table and the state table; s3:GetObject on the lake's
+            features/sets/; sagemaker:InvokeEndpoint on the endpoint;
+            PIPELINE_DIR, ONLINE_TABLE, STATE_TABLE, LAKE_BUCKET, ENDPOINT_NAME
 """
 
 import os
@@ -21,12 +22,13 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate.aws import endpoint, online
+from tidegate import feature_tally
+from tidegate.aws import batch_get, endpoint
 from tidegate.aws.endpoint import EndpointUnavailableError
-from tidegate.aws.state import State
+from tidegate.aws.live import Live, Tables
 from tidegate.http_json import NotJsonError, answer, body_of
+from tidegate.looked_up import VIEWS
 from tidegate.moments import seconds
 from tidegate.plan import Plan
 from tidegate.request_checks import MAX_ROWS, problems
@@ -35,11 +37,16 @@ logger = Logger()
 metrics = Metrics()
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
 runtime = boto3.client("sagemaker-runtime", config=endpoint.deadline(plan.config.serving.timeout_ms))
-dynamodb = boto3.client("dynamodb")
-online_table = os.environ["ONLINE_TABLE"]
 endpoint_name = os.environ["ENDPOINT_NAME"]
-state = State(dynamodb, os.environ["STATE_TABLE"])
-versions: dict[str, int] = {}  # training run -> model version; a run's version never changes
+within = batch_get.deadline(plan.config.serving.look_up_timeout_ms)
+live = Live(
+    boto3.client("dynamodb", config=within),
+    boto3.client("s3", config=within),
+    tables=Tables(online=os.environ["ONLINE_TABLE"], state=os.environ["STATE_TABLE"]),
+    lake_bucket=os.environ["LAKE_BUCKET"],
+    packaged=plan.features,
+    milliseconds=plan.config.serving.look_up_timeout_ms,
+)
 RETRY_AFTER_SECONDS = 5
 
 
@@ -71,48 +78,41 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _predict(rows: list[dict[str, Any]]) -> dict[str, Any]:
     inference_id = str(uuid.uuid4())
     moments = [seconds(row[plan.features.source.event_ts]) for row in rows]
+    reading = live.look_up(rows, moments)
+    if reading.failure:
+        extra = {"inference_id": inference_id, "kind": reading.failure}
+        logger.warning("defaults stand in for what could not be looked up", extra=extra)
+    instances = [{**row, VIEWS: views} for row, views in zip(rows, reading.views, strict=True)]
     try:
-        lookups = online.read(dynamodb, online_table, plan.features, rows, moments)
-    except (ClientError, BotoCoreError) as error:
-        return _unanswered(inference_id, "no aggregates can be looked up", type(error).__name__, len(rows))
-    instances = [row | lookup.values for row, lookup in zip(rows, lookups, strict=True)]
-    try:
-        answered = endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id)
+        answered = endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id, vectors=True)
     except EndpointUnavailableError as error:
-        return _unanswered(inference_id, "no model answers", error.kind, len(rows))
-    stale = sorted({name for lookup in lookups for name in lookup.stale})
-    missing = sorted({name for lookup in lookups for name in lookup.missing})
+        return _unanswered(inference_id, error.kind, len(rows))
+    tally = feature_tally.tally(live.plan_of(answered.variant), rows, reading.views, moments)
     metrics.add_metric("Predictions", MetricUnit.Count, len(rows))
-    metrics.add_metric("StaleFeatures", MetricUnit.Count, sum(len(lookup.stale) for lookup in lookups))
-    metrics.add_metric("MissingFeatures", MetricUnit.Count, sum(len(lookup.missing) for lookup in lookups))
+    for name, count in tally.counts():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    if tally.age_seconds is not None:
+        metrics.add_metric(feature_tally.AGE, MetricUnit.Seconds, tally.age_seconds)
     return answer(
         200,
         {
             "inference_id": inference_id,
             "variant": answered.variant,
-            "model_version": _version(answered.variant, answered.model),
+            # none in the moment before it is written down
+            "model_version": live.versions.get(answered.model),
             "predictions": answered.predictions,
-            "features": {"stale": stale, "missing": missing},
+            "features": tally.told(),
         },
     )
 
 
-def _unanswered(inference_id: str, what: str, kind: str, rows: int) -> dict[str, Any]:
+def _unanswered(inference_id: str, kind: str, rows: int) -> dict[str, Any]:
     """Only the kind of the failure is logged and told: its text may quote the request."""
+    what = "no model answers"
     metrics.add_metric("FailedPredictions", MetricUnit.Count, rows)
     logger.error(what, extra={"inference_id": inference_id, "kind": kind})
     error = {"what": what, "cause": kind, "inference_id": inference_id}
     return answer(503, {"error": error}, {"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-
-def _version(variant: str, run: str) -> int | None:
-    """The registry's number of the model that answered; None in the moment before it is written down."""
-    if run not in versions:
-        item = state.item(f"variant#{variant}")
-        if item is None or item["run"]["S"] != run:
-            return None
-        versions[run] = int(item["model_version"]["N"])
-    return versions[run]
 
 
 def _refusal(status: int, what: str, **details: Any) -> dict[str, Any]:

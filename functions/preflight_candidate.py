@@ -5,8 +5,9 @@ Takes       {"model_package_arn": "..."}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
-            s3:GetObject on the lake's models/; dynamodb:GetItem, dynamodb:PutItem on the state table;
-            PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE
+            s3:GetObject on the lake's models/ and features/sets/;
+            dynamodb:GetItem, dynamodb:PutItem on the state table;
+            PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET
 """
 
 import os
@@ -19,10 +20,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from tidegate.aws import registry
+from tidegate import view_readiness
+from tidegate.aws import feature_sets, registry
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
-from tidegate.aws.state import Champion, State
+from tidegate.aws.state import VARIANTS, Champion, State
 from tidegate.errors import PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
@@ -34,7 +36,7 @@ state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 endpoint_name = os.environ["ENDPOINT_NAME"]
 prefix = os.environ["PREFIX"]
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
-VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other
+lake_bucket = os.environ["LAKE_BUCKET"]
 
 
 @logger.inject_lambda_context
@@ -48,7 +50,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
     stamp = datetime.now(UTC)
     name = f"{prefix}-v{package.version}-{stamp:%Y%m%d%H%M%S}"
-    state.record_variant(candidate, package.version, package.arn, package.metadata.get("run", ""))
+    state.record_variant(
+        candidate,
+        version=package.version,
+        arn=package.arn,
+        run=package.metadata.get("run", ""),
+        feature_set=package.metadata["feature_set_hash"],
+    )
     logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
     return RolloutPlan(
         model_package_arn=package.arn,
@@ -103,15 +111,29 @@ def _check(package: ModelPackage, champion: Champion | None, config: str | None)
         )
     if champion is not None and config is not None and champion.model_package_arn == package.arn:
         raise PreflightFailedError(what, cause="it is the champion already")
-    wanted = package.metadata.get("feature_set_hash", "")
-    if wanted != plan.features.hash:
-        raise PreflightFailedError(
-            what,
-            cause=f"it needs features {wanted[:16]}, but {plan.features.hash[:16]} are computed",
-            hint="train a model on the features of today, or deploy the pipeline that computes the others",
-        )
     bucket, key = split_uri(package.model_uri)
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as cause:
         raise PreflightFailedError(what, cause=f"{package.model_uri}: {cause}") from cause
+    _check_features(package.metadata.get("feature_set_hash", ""), what)
+
+
+def _check_features(wanted: str, what: str) -> None:
+    """Everything the model will look up is there, whatever the deployed pipeline computes today."""
+    try:
+        needed = feature_sets.get(s3, lake_bucket, wanted)
+    except LookupError as cause:
+        raise PreflightFailedError(
+            what,
+            cause=f"nobody knows what its features {wanted[:16] or '(none named)'} are",
+            hint="train a model on the features of today: its training set keeps them in the lake",
+        ) from cause
+    deployed = [(view, state.view(view.version)) for view in plan.features.views]
+    views = [(view, state.view(view.version)) for view in needed.views]
+    if problems := view_readiness.problems(views, beside=deployed, now=datetime.now(UTC)):
+        raise PreflightFailedError(
+            what,
+            cause="; ".join(problems),
+            hint="compute them with `tidegate features backfill`, then approve again",
+        )

@@ -127,6 +127,7 @@ class ServingSection:
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
     timeout_ms: int = field(default=2000, metadata=_limits(50, 25000))
+    look_up_timeout_ms: int = field(default=1000, metadata=_limits(50, 5000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,10 @@ class AlarmsSection:
     error_share: float = field(default=0.01, metadata=_limits(0, 1))
     p99_latency_ms: float = field(default=200, metadata=_limits(1))
     feature_skew: float = field(default=0.01, metadata=_limits(0, 1))
+    feature_stale: float = field(default=0.1, metadata=_limits(0, 1))
+    feature_failed: float = field(default=0.01, metadata=_limits(0, 1))
+    feature_null: float = field(default=0.25, metadata=_limits(0, 1))
+    feature_coverage: float = field(default=0.9, metadata=_limits(0, 1))
     email: str | None = None
 
 

@@ -55,7 +55,7 @@ class ViewPlan(Message):
         """The Iceberg table that holds the rows of all versions of it."""
         return f"features_{self.name}"
 
-    def entity(self, row: dict[str, Any]) -> str | None:
+    def entity(self, row: Mapping[str, Any]) -> str | None:
         """The identity of the row's entity in this view, or None when a part of it is missing."""
         parts = [row.get(key) for key in self.keys]
         if any(part is None for part in parts):

@@ -1,6 +1,7 @@
 """From instances to probabilities: the one path that evaluation and serving share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,27 @@ import numpy as np
 from tidegate.artefact import Artefact
 from tidegate.features import Array
 from tidegate.instances import from_json
+from tidegate.looked_up import flat
 from tidegate.metrics import Probabilities
 from tidegate.transforms import feature_columns
 
 
 class NotFiniteError(ValueError):
     """The model answered NaN or infinity."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a model answers to n instances, and what it saw of them."""
+
+    probabilities: Probabilities  # shape (n,), in [0, 1]
+    features: Mapping[str, Array]  # feature -> shape (n,), in the declared order
+
+    def vectors(self) -> list[list[Any]]:
+        """One list for each instance: numbers (NaN for missing) and texts (None)."""
+        return [
+            list(row) for row in zip(*(column.tolist() for column in self.features.values()), strict=True)
+        ]
 
 
 def probabilities(artefact: Artefact, columns: Mapping[str, Array]) -> Probabilities:
@@ -28,17 +44,22 @@ def probabilities(artefact: Artefact, columns: Mapping[str, Array]) -> Probabili
     Raises:
         NotFiniteError: a probability is not a number.
     """
-    matrix = artefact.encoding.matrix(feature_columns(artefact.feature_set, columns))
-    found: Probabilities = artefact.estimator.predict_proba(matrix)[:, 1]
-    if not np.isfinite(found).all():
-        raise NotFiniteError("the model answered with values that are not finite")
-    return found
+    return _predicted(artefact, columns).probabilities
 
 
-def of_instances(artefact: Artefact, rows: Sequence[Mapping[str, Any]]) -> Probabilities:
-    """The same from JSON objects.
+def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> Predicted:
+    """The same from JSON objects with `views`, as tidegate.looked_up has them.
 
     Raises:
         ValueError: a member is not of its type.
     """
-    return probabilities(artefact, from_json(rows, artefact.types))
+    rows = [flat(artefact.plan, instance) for instance in instances]
+    return _predicted(artefact, from_json(rows, artefact.types))
+
+
+def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
+    features = feature_columns(artefact.feature_set, columns)
+    found: Probabilities = artefact.estimator.predict_proba(artefact.encoding.matrix(features))[:, 1]
+    if not np.isfinite(found).all():
+        raise NotFiniteError("the model answered with values that are not finite")
+    return Predicted(found, features)

@@ -198,9 +198,7 @@ class Story:
         answers = list(many(self.api.predict, requests))
         seconds = time.monotonic() - began
         served = [answer for answer in answers if answer.ok]
-        fresh = sum(
-            not answer.body["features"]["stale"] + answer.body["features"]["missing"] for answer in served
-        )
+        fresh = sum(not any(answer.body["features"].values()) for answer in served)
         versions = sorted({answer.body["model_version"] for answer in served}, key=str)
         text = (
             f"{len(served)} answers by version {', '.join(map(str, versions))}, {fresh} with fresh aggregates"

@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, gate, metrics
+from tidegate import artefact, gate, looked_up, metrics
 from tidegate.artefact import Artefact
 from tidegate.instances import from_table
+from tidegate.looked_up import MISSING, VIEWS
 from tidegate.metrics import Probabilities
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, probabilities
@@ -94,24 +95,31 @@ def _evaluate(
 
 
 def _members(model: Artefact, rows: Rows) -> dict[str, Any]:
-    missing = [name for name in model.types if name not in rows.columns]
+    """The model's own members; one that the rows lack is missing, or what its view declares for that."""
+    defaults = {name: value for view in model.plan.views for name, value in view.defaults.items()}
     table = rows.table
-    for name in missing:
+    for name in (name for name in model.types if name not in rows.columns):
         kind = pa.string() if model.types[name] == "string" else pa.float64()
-        table = table.append_column(name, pa.nulls(table.num_rows, kind))
+        table = table.append_column(name, pa.array([defaults.get(name)] * table.num_rows, kind))
     return from_table(table, model.types)
 
 
 def _golden(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
     """Instances spread over the test rows, one of them without its aggregates, with the model's answers."""
+    plan = model.plan
     step = max(1, rows.table.num_rows // GOLDEN_ROWS)
-    picked = rows.table.select(list(model.types)).take(
-        list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS]
-    )
-    instances = [{name: _json(value) for name, value in row.items()} for row in picked.to_pylist()]
+    positions = list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS]
+    picked = rows.table.select(list(model.types)).take(positions).to_pylist()
+    instances: list[dict[str, Any]] = [
+        {
+            **{name: _json(row[name]) for name in plan.request},
+            VIEWS: looked_up.fresh(plan, row, int(rows.moments[position])),
+        }
+        for row, position in zip(picked, positions, strict=True)
+    ]
     if instances:
-        instances.append(instances[0] | dict.fromkeys(model.plan.aggregates))
-    answers = of_instances(model, instances)
+        instances.append(instances[0] | {VIEWS: {view.version: MISSING for view in plan.views}})
+    answers = of_instances(model, instances).probabilities
     return [
         {"instance": instance, "probability": float(answer)}
         for instance, answer in zip(instances, answers, strict=True)

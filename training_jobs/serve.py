@@ -1,7 +1,8 @@
 """The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
 
-A container whose files or feature code do not match the manifest never becomes healthy, so a rollout gives
-it no traffic. The scikit-learn runtime; one process, one request at a time in the interpreter.
+A container whose files or feature code do not match the manifest, or whose package was registered with other
+features, never becomes healthy, so a rollout gives it no traffic. The scikit-learn runtime; one process, one
+request at a time in the interpreter.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import uvicorn
 
 from tidegate import artefact
 from tidegate.artefact import Artefact
-from tidegate.errors import TidegateError
+from tidegate.errors import ArtefactError, TidegateError
 from tidegate.prediction import NotFiniteError, of_instances
 from training_jobs.paths import Paths
 
@@ -24,6 +25,7 @@ logger = logging.getLogger("serve")
 DEFAULT_PORT = 8080
 EVERY_INTERFACE = "0.0.0.0"  # noqa: S104  SageMaker reaches a container from outside of it
 MAX_BODY_BYTES = 6 * 1024 * 1024  # InvokeEndpoint's own limit
+FEATURE_SET_HASH = "FEATURE_SET_HASH"  # environment variable of the model package
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
 
 Scope = dict[str, Any]
@@ -35,6 +37,7 @@ class Request(msgspec.Struct):
     """Body of /invocations."""
 
     instances: list[dict[str, Any]]
+    vectors: bool = False  # answer what the model saw, too
 
 
 class Prediction(msgspec.Struct):
@@ -46,6 +49,7 @@ class Response(msgspec.Struct):
 
     predictions: list[Prediction]
     model: str
+    vectors: list[list[Any]] | msgspec.UnsetType = msgspec.UNSET  # numbers, texts, null for missing
 
 
 class RefusedError(Exception):
@@ -104,14 +108,16 @@ class App:
             raise RefusedError(500, str(cause)) from cause
         except ValueError as cause:
             raise RefusedError(400, str(cause)) from cause
-        return self.encode(Response([Prediction(float(p)) for p in found], model.run))
+        answers = [Prediction(float(p)) for p in found.probabilities]
+        vectors = found.vectors() if request.vectors else msgspec.UNSET
+        return self.encode(Response(answers, model.run, vectors))
 
 
 def main(paths: Paths) -> None:
     """Serve until SIGTERM; requests in flight are answered first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     try:
-        model: Artefact | None = artefact.read(paths.model)
+        model: Artefact | None = _of_its_package(artefact.read(paths.model))
     except TidegateError as error:
         logger.error("%s", error)  # noqa: TRY400  the three lines say it; /ping stays 503 and the endpoint fails
         model = None
@@ -133,25 +139,36 @@ def main(paths: Paths) -> None:
     asyncio.run(uvicorn.Server(config).serve())
 
 
+def _of_its_package(model: Artefact) -> Artefact:
+    """Raises ArtefactError when the model package names other features than the artefact has."""
+    named = os.environ.get(FEATURE_SET_HASH)
+    if named and named != model.plan.hash:
+        raise ArtefactError(
+            "the artefact is of another feature set than its package",
+            cause=f"{FEATURE_SET_HASH} is {named[:16]}, the artefact has {model.plan.hash[:16]}",
+            hint="the package's model.tar.gz was replaced: register the model again",
+        )
+    return model
+
+
 def _check_members(model: Artefact, instances: list[dict[str, Any]]) -> None:
-    known, needed = set(model.types), set(model.plan.request)
+    """Of what a model of other features takes besides, this one knows nothing."""
+    needed = model.plan.request
     for position, instance in enumerate(instances):
-        if unknown := sorted(instance.keys() - known):
-            raise RefusedError(400, f"instance {position} has unknown members", unknown)
-        if missing := sorted(needed - instance.keys()):
+        if missing := sorted(name for name in needed if name not in instance):
             raise RefusedError(400, f"instance {position} lacks members", missing)
-        infinite = [name for name, v in instance.items() if isinstance(v, float) and not math.isfinite(v)]
+        values = [(name, instance[name]) for name in needed]
+        infinite = [name for name, v in values if isinstance(v, float) and not math.isfinite(v)]
         if infinite:
-            raise RefusedError(400, f"instance {position} has members that are not finite", infinite)
+            raise RefusedError(400, f"instance {position} has members that are not finite", sorted(infinite))
 
 
 def _warm_up(app: App, model: Artefact) -> None:
     """The first prediction imports and allocates; do it before /ping says 200."""
-    instance = {
-        name: "1970-01-01T00:00:00Z" if kind == "timestamp" else None for name, kind in model.types.items()
-    }
+    kinds = ((name, model.types[name]) for name in model.plan.request)
+    instance = {name: "1970-01-01T00:00:00Z" if kind == "timestamp" else None for name, kind in kinds}
     try:
-        app.invoke(app.encode({"instances": [instance]}))
+        app.invoke(app.encode({"instances": [instance], "vectors": True}))
     except RefusedError as error:
         logger.warning("warm-up was refused: %s", error)
 

@@ -13,10 +13,12 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.constructs.function import METRICS_NAMESPACE
+from tidegate import feature_tally
 from tidegate.config import PipelineConfig
 
 MINUTE = Duration.minutes(1)
 MICROSECONDS_PER_MS = 1000
+ENOUGH_VALUES = 50  # in a minute
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 QUIET = cloudwatch.TreatMissingData.NOT_BREACHING
 
@@ -104,6 +106,65 @@ def variant_alarms(
         )
         for what, metric, threshold, text in watched
     ]
+
+
+def feature_alarms(scope: Construct, config: PipelineConfig) -> list[cloudwatch.Alarm]:
+    """Shares of what Predict looked up, minutes with few values left out: one new entity is no outage."""
+    alarms = config.alarms
+    below = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+    stale, failed = alarms.feature_stale, alarms.feature_failed
+    null, coverage = alarms.feature_null, alarms.feature_coverage
+    values = feature_tally.LOOKED_UP
+    watched = (
+        ("stale", feature_tally.STALE, values, ABOVE, stale, f"More than {stale:.1%} of values are stale"),
+        ("failed", feature_tally.FAILED, values, ABOVE, failed, f"More than {failed:.1%} of reads fail"),
+        ("null", feature_tally.WITHOUT_VALUE, values, ABOVE, null, f"More than {null:.1%} have no value"),
+        (
+            "coverage",
+            feature_tally.ENTITIES_FOUND,
+            feature_tally.ENTITIES,
+            below,
+            coverage,
+            f"Less than {coverage:.1%} of entities are in the online store",
+        ),
+    )
+    return [
+        cloudwatch.Alarm(
+            scope,
+            f"features-{what}",
+            alarm_name=f"{config.prefix}-features-{what}",
+            alarm_description=f"{text}: defaults stand in for them",
+            metric=share_of_features(config.prefix, part, whole),
+            threshold=threshold,
+            comparison_operator=comparison,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            treat_missing_data=QUIET,
+        )
+        for what, part, whole, comparison, threshold, text in watched
+    ]
+
+
+def share_of_features(prefix: str, part: str, whole: str) -> cloudwatch.MathExpression:
+    """One count of Predict in another, in minutes with enough of the latter."""
+    # ids of metrics are told apart in a whole graph
+    ids = {metric: f"{metric[0].lower()}{metric[1:]}" for metric in (part, whole)}
+    counts = {
+        id_: cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=metric,
+            dimensions_map={"service": prefix},
+            statistic="Sum",
+            period=MINUTE,
+        )
+        for metric, id_ in ids.items()
+    }
+    return cloudwatch.MathExpression(
+        expression=f"IF({ids[whole]} >= {ENOUGH_VALUES}, {ids[part]} / {ids[whole]})",
+        label=part,
+        using_metrics=counts,
+        period=MINUTE,
+    )
 
 
 def dead_letter_alarm(

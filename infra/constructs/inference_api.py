@@ -13,7 +13,7 @@ from infra.store import allow, arn
 from tidegate.config import PipelineConfig, ServingSection
 
 THROTTLE = apigateway.ThrottleSettings(rate_limit=200, burst_limit=400)  # requests a second; at once
-SPARE_SECONDS = 5  # of the function beyond the endpoint's deadline: a cold start, the look-up
+SPARE_SECONDS = 5  # of the function beyond its deadlines: a cold start, a plan of the lake
 # who asked, what, and what came of it; no body and no query, which may be personal
 ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -55,6 +55,9 @@ class InferenceApi(Construct):
     def _predict(self) -> Function:
         store, prefix = self.shared.store, self.config.prefix
         endpoint = f"{prefix}-endpoint"
+        serving = self.config.serving
+        # the last look-up may begin as its time ends, and lasts as long once more
+        patience_ms = serving.timeout_ms + 2 * serving.look_up_timeout_ms
         return Function(
             self,
             "Predict",
@@ -62,11 +65,15 @@ class InferenceApi(Construct):
             statements=[
                 allow("sagemaker:InvokeEndpoint", on=[arn("sagemaker", f"endpoint/{endpoint}")]),
                 store.online("BatchGetItem"),
-                store.state("GetItem"),
+                store.state("BatchGetItem"),
+                store.read_lake("features/sets/"),
             ],
-            environment={"ENDPOINT_NAME": endpoint, **store.environment("ONLINE_TABLE", "STATE_TABLE")},
+            environment={
+                "ENDPOINT_NAME": endpoint,
+                **store.environment("ONLINE_TABLE", "STATE_TABLE", "LAKE_BUCKET"),
+            },
             memory_mebibytes=1024,  # CPU comes with memory, and each request waits for this one
-            timeout_seconds=self.config.serving.timeout_ms // 1000 + SPARE_SECONDS,
+            timeout_seconds=patience_ms // 1000 + SPARE_SECONDS,
         )
 
     def _feedback(self) -> Function:

@@ -8,7 +8,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import variant_alarms
+from infra.constructs.alarms import feature_alarms, variant_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import Function, Shared
 from infra.constructs.machine import Machine
@@ -40,9 +40,12 @@ class Serving(Construct):
         self.deployment = self._deployment(serving_role_arn)
         self.teardown = self._teardown()
         self.alarms: list[cloudwatch.Alarm] = [
-            alarm
-            for variant in VARIANTS
-            for alarm in variant_alarms(self, endpoint=self.endpoint, variant=variant, config=config)
+            *(
+                alarm
+                for variant in VARIANTS
+                for alarm in variant_alarms(self, endpoint=self.endpoint, variant=variant, config=config)
+            ),
+            *feature_alarms(self, config),
         ]
         start_on(
             self,
@@ -72,10 +75,10 @@ class Serving(Construct):
                 statements=[
                     describe_package,
                     allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
-                    store.read_lake("models/"),
+                    store.read_lake("models/", "features/sets/"),
                     store.state("GetItem", "PutItem"),
                 ],
-                environment={**endpoint, **prefix, **store.environment("STATE_TABLE")},
+                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
             ),
             Function(
                 self,

@@ -1,5 +1,6 @@
 """The account of one pipeline as its serving functions see it, and an endpoint with a model of the test's."""
 
+import dataclasses
 import json
 import threading
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.aws import feature_sets
+from tidegate.aws.state import State, ViewState
 from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
@@ -31,6 +34,19 @@ def plan():
     )
 
 
+VERSIONS = {view.name: view.version for view in plan().features.views}
+
+
+def other_features(**changes):
+    """The example with another window of carrier_delay, so with another version of that view only."""
+    features = plan().features
+    views = tuple(
+        dataclasses.replace(view, hash="c" * 64, **changes) if view.name == "carrier_delay" else view
+        for view in features.views
+    )
+    return dataclasses.replace(features, hash="e" * 64, views=views)
+
+
 @pytest.fixture
 def model(monkeypatch):
     """Answers InvokeEndpoint over real HTTP; `model.answer` makes (status, document) of the instances."""
@@ -45,6 +61,7 @@ class Model:
 
     def __init__(self):
         self.requests = []  # (target variant, inference id, instances)
+        self.bodies = []
         self.variant = "variant-a"
         self.seconds = 0.0
         self.answer = lambda instances: (200, {"predictions": [{"probability": 0.5}] * len(instances)})
@@ -61,7 +78,9 @@ class Model:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                instances = asked["instances"]
+                model.bodies.append(asked)
                 prefix = "X-Amzn-SageMaker-"
                 target, inference_id = (
                     self.headers[f"{prefix}{name}"] for name in ("Target-Variant", "Inference-Id")
@@ -117,15 +136,37 @@ class Account:
             config = {**config, name: {**config[name], **changes}}
         (self.folder / "plan.json").write_text(json.dumps({**document, "config": config}))
 
-    def put_online(self, entity, view, event_ts, **outputs):
+    def put_online(self, entity, view, event_ts, *, text=None, **outputs):
+        """A value of a view, by its name or version."""
         item = {
             "entity": {"S": entity},
-            "view": {"S": next(v.version for v in plan().features.views if v.name == view)},
-            "v": {"S": json.dumps(outputs)},
+            "view": {"S": view if "@" in view else VERSIONS[view]},
+            "v": {"S": json.dumps(outputs) if text is None else text},
             "et": {"N": str(event_ts)},
             "kt": {"N": str(event_ts)},
+            "rev": {"N": "3"},
         }
         self.dynamodb.put_item(TableName=self.online, Item=item)
+
+    def put_feature_set(self, features=None):
+        """Keep a feature set in the lake, the deployed one if no other, and record its views as computed."""
+        features = features or plan().features
+        feature_sets.put(self.s3, self.lake, features)
+        for view in features.views:
+            self.put_view(view.version)
+        return features.hash
+
+    def put_view(self, version, **changes):
+        now = datetime.now(UTC).isoformat()
+        known = {
+            "computed_from": 0,
+            "computed_to": 1_362_096_000,
+            "revision": 1,
+            "entities": 16,
+            "online": 16,
+        }
+        known |= {"coverage": 1.0, "recorded_at": now, "needed_at": now}
+        State(self.dynamodb, self.state).record_view(version, ViewState(**(known | changes)))
 
     def put_champion(self, arn="arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1", **changes):
         champion = {
@@ -160,7 +201,7 @@ class Account:
                 "SupportedContentTypes": ["application/json"],
                 "SupportedResponseMIMETypes": ["application/json"],
             },
-            CustomerMetadataProperties=known | metadata,
+            CustomerMetadataProperties={k: v for k, v in (known | metadata).items() if v is not None},
         )["ModelPackageArn"]
 
     def serve(self, config="config-1"):

@@ -7,19 +7,26 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from serving_account import account, call, model, plan  # noqa: F401
+from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
 
+from tidegate.aws import feature_sets
+from tidegate.aws.state import State
 from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 
-GOLDEN = [{"instance": {"hour": hour, "carrier": "UA"}, "probability": hour / 24} for hour in (0, 6, 12, 18)]
+GOLDEN = [
+    {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "probability": hour / 24}
+    for hour in (0, 6, 12, 18)
+]
 
 
 # --- PreflightCandidate
 
 
 @pytest.fixture
-def preflight(call):
+def preflight(call, account):
+    """Preflight of a package, the deployed features computed."""
+    account.put_feature_set()
     return lambda arn: call("preflight_candidate", {"model_package_arn": arn})
 
 
@@ -69,6 +76,20 @@ def test_which_model_a_variant_will_hold_is_written_down_for_answers(preflight, 
     assert item["run"] == {"S": "run-9"}
     assert item["model_version"] == {"N": "1"}
     assert item["model_package_arn"] == {"S": arn}
+    assert item["feature_set_hash"] == {"S": plan().features.hash}
+    assert State(account.dynamodb, account.state).live_feature_sets() == (plan().features.hash,)
+
+
+def test_live_feature_sets_are_those_of_both_variants_once_each(account):
+    state = State(account.dynamodb, account.state)
+    assert state.live_feature_sets() == ()
+    account.put_state("variant#variant-a", run="of a time before feature sets were recorded")
+    assert state.live_feature_sets() == ()
+    for variant, hash_ in (("variant-a", "f" * 64), ("variant-b", "a" * 64)):
+        state.record_variant(variant, version=1, arn="arn", run="run", feature_set=hash_)
+    assert state.live_feature_sets() == ("a" * 64, "f" * 64)
+    state.record_variant("variant-b", version=2, arn="arn", run="run", feature_set="f" * 64)
+    assert state.live_feature_sets() == ("f" * 64,)
 
 
 @pytest.mark.parametrize("approval", ["Rejected", "PendingManualApproval"])
@@ -85,10 +106,69 @@ def test_refuses_the_champion_itself(preflight, account):
         preflight(arn)
 
 
-def test_refuses_a_model_of_other_features_and_names_both(preflight, account):
-    with pytest.raises(PreflightFailedError) as refused:
+def test_a_model_of_other_features_than_the_deployed_passes_once_they_are_computed(preflight, account):
+    others = other_features()
+    arn = account.register(feature_set_hash=account.put_feature_set(others))
+    variant = preflight(arn)["candidate_variant"]
+    assert account.state_item(f"variant#{variant}")["feature_set_hash"] == {"S": others.hash}
+
+
+def test_refuses_a_model_whose_features_nobody_knows(preflight, account):
+    with pytest.raises(PreflightFailedError, match=f"nobody knows what its features {'f' * 16} are"):
         preflight(account.register(feature_set_hash="f" * 64))
-    assert f"needs features {'f' * 16}, but {plan().features.hash[:16]} are computed" in str(refused.value)
+    with pytest.raises(PreflightFailedError, match=r"features \(none named\)"):
+        preflight(account.register(feature_set_hash=None))
+
+
+def test_refuses_a_model_whose_view_was_never_computed_and_says_how_to(preflight, account):
+    others = other_features()
+    feature_sets.put(account.s3, account.lake, others)
+    with pytest.raises(PreflightFailedError) as refused:
+        preflight(account.register(feature_set_hash=others.hash))
+    assert refused.value.cause == "carrier_delay@cccccccccccccccc was never computed: coverage 0 %"
+    assert "`tidegate features backfill`" in refused.value.hint
+    assert account.state_item("variant#variant-a") is None  # nobody looks up what is not served
+
+
+DAY = 86_400
+NEWEST = 1_362_096_000  # of the views as recorded
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"coverage": 0.99}, None),
+        ({"coverage": 0.98}, "has a coverage of 98.0%, below 99% of its active entities"),
+        ({"recorded_at": 13.9}, None),
+        ({"recorded_at": 14.1}, "nothing of it was recorded for 338.4 hours; its TTL is 336.0 hours"),
+        ({"computed_to": NEWEST - 14 * DAY}, None),
+        (
+            {"computed_to": NEWEST - 15 * DAY},
+            "ends 360.0 hours before the newest view; its TTL is 336.0 hours",
+        ),
+    ],
+)
+def test_a_view_must_be_covered_and_no_older_than_its_ttl(preflight, account, changes, cause):
+    if "recorded_at" in changes:  # days ago
+        then = datetime.now(UTC) - timedelta(days=changes["recorded_at"])
+        changes = {"recorded_at": then.isoformat()}
+    account.put_view(VERSIONS["origin_delay"], **changes)
+    arn = account.register()
+    if cause is None:
+        assert preflight(arn)["model_package_arn"] == arn
+        return
+    with pytest.raises(PreflightFailedError) as refused:
+        preflight(arn)
+    assert refused.value.cause.startswith(VERSIONS["origin_delay"]) and cause in refused.value.cause
+    assert VERSIONS["carrier_delay"] not in refused.value.cause
+
+
+def test_half_a_backfill_is_behind_the_deployed_views_and_refused(preflight, account):
+    others = other_features()
+    arn = account.register(feature_set_hash=account.put_feature_set(others))
+    account.put_view("carrier_delay@cccccccccccccccc", computed_to=NEWEST - 30 * DAY)
+    with pytest.raises(PreflightFailedError, match=r"ends 720\.0 hours before the newest view"):
+        preflight(arn)
 
 
 def test_refuses_a_model_whose_artefact_is_gone(preflight, account):
@@ -100,6 +180,7 @@ def test_refuses_a_model_whose_artefact_is_gone(preflight, account):
 def test_refuses_while_the_endpoint_cannot_be_changed(load, context, account, status):
     account.put_champion()
     account.serve()
+    account.put_feature_set()
     handler = load("functions.preflight_candidate.handler", **account.environment)
     # an endpoint of moto is InService at once and stays so
     sys.modules["functions.preflight_candidate"].sagemaker.meta.events.register(

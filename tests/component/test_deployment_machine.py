@@ -6,6 +6,7 @@ Only the model is the test's: a server that answers one half, or wrongly, or not
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,8 @@ from serving_account import plan
 
 from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
+from tidegate.aws import feature_sets
+from tidegate.aws.state import State, ViewState
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +66,25 @@ def aws(assembly, tmp_path_factory):
             for stack in client("cloudformation").describe_stacks()["Stacks"]
             for output in stack.get("Outputs", [])
         }
+        _computed(client, outputs)
         yield SimpleNamespace(client=client, image=image(tmp_path_factory.mktemp("image")), **outputs)
+
+
+def _computed(client, outputs):
+    """The deployed features as their machine would leave them."""
+    features = plan().features
+    feature_sets.put(client("s3"), outputs["LakeBucket"], features)
+    state, now = State(client("dynamodb"), outputs["StateTable"]), datetime.now(UTC).isoformat()
+    counts = {
+        "computed_from": 0,
+        "computed_to": 1,
+        "revision": 1,
+        "entities": 1,
+        "online": 1,
+        "coverage": 1.0,
+    }
+    for view in features.views:
+        state.record_view(view.version, ViewState(**counts, recorded_at=now, needed_at=now))
 
 
 def image(folder):

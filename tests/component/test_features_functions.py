@@ -16,6 +16,8 @@ from tidegate.aws import feature_sets, online
 from tidegate.aws.catalog import Catalog
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import EntityValue
+from tidegate.feature_tally import tally
+from tidegate.looked_up import flat
 from tidegate.plan import Plan
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -124,8 +126,12 @@ def pipeline(aws, load, context, plan_document, tmp_path):
 
     def look_up(moment, carrier="UA", origin="EWR"):
         row = {"carrier": carrier, "origin": origin}
-        [found] = online.read(dynamodb, online_table, features, [row], [moment.timestamp()])
-        return found
+        at = moment.timestamp()
+        read = online.read(dynamodb, online_table, features.views, [row], [at])
+        told = tally(features, [row], read.views, [at]).told()
+        asked = {features.source.event_ts: moment.isoformat(), **row, "views": read.views[0]}
+        values = {name: flat(features, asked)[name] for name in features.aggregates}
+        return SimpleNamespace(values=values, **{lack: tuple(names) for lack, names in told.items()})
 
     features = Plan.from_json(plan_document).features
     return SimpleNamespace(
@@ -281,10 +287,12 @@ def test_of_one_tick_the_value_of_the_higher_revision_stays(pipeline, one_value)
 def test_many_rows_are_looked_up_in_few_reads(pipeline, one_value):
     one_value(int(START.timestamp()), 0.5)
     rows = [{"carrier": f"C{n}", "origin": "EWR"} for n in range(150)] + [{"carrier": "UA"}]
-    found = online.read(
-        pipeline.dynamodb, pipeline.online, pipeline.features, rows, [START.timestamp()] * len(rows)
-    )
-    assert [each.values["carrier_delay_rate_7d"] for each in found] == [None] * 150 + [0.5]
+    [view] = [view for view in pipeline.features.views if view.name == "carrier_delay"]
+    moments = [START.timestamp()] * len(rows)
+    found = online.read(pipeline.dynamodb, pipeline.online, [view], rows, moments).views
+    members = [views[view.version] for views in found]
+    assert members[:150] == [{"state": "missing"}] * 150
+    assert members[150]["v"] == {"carrier_delay_rate_7d": 0.5}
 
 
 def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):

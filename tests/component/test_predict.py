@@ -3,11 +3,27 @@
 # ruff: noqa: F811  pytest finds fixtures by name, imported ones too
 
 import base64
+import dataclasses
 import json
+import socket
+import sys
+import time
+from types import SimpleNamespace
 
 import pytest
-from serving_account import FLIGHTS, account, call, model, plan, request  # noqa: F401
+from serving_account import (  # noqa: F401
+    FLIGHTS,
+    VERSIONS,
+    account,
+    call,
+    model,
+    other_features,
+    plan,
+    request,
+)
 
+from tidegate.aws import feature_sets
+from tidegate.aws.state import State
 from tidegate.moments import seconds
 
 FLIGHT = {
@@ -24,6 +40,8 @@ FLIGHT = {
 }
 DEPARTURE = int(seconds(FLIGHT["scheduled_departure"]))
 TTL = 14 * 86400
+CARRIER, ORIGIN = VERSIONS["carrier_delay"], VERSIONS["origin_delay"]
+MISSING = {"state": "missing"}
 
 
 @pytest.fixture
@@ -40,14 +58,26 @@ def predict(call, account, model):
     return answered
 
 
-def test_one_flight_is_answered_with_its_aggregates_looked_up(predict, model, account):
-    account.put_state("variant#variant-a", run="run-7")
-    account.dynamodb.update_item(
-        TableName=account.state,
-        Key={"id": {"S": "variant#variant-a"}},
-        UpdateExpression="SET model_version = :v",
-        ExpressionAttributeValues={":v": {"N": "7"}},
+def record(account, variant="variant-a", *, version=7, run="run-7", feature_set=None):
+    State(account.dynamodb, account.state).record_variant(
+        variant, version=version, arn="arn", run=run, feature_set=feature_set or plan().features.hash
     )
+
+
+def looked_up(instances, version, output="carrier_delay_rate_7d"):
+    """The output in each instance, or why there is none."""
+    members = [instance["views"][version] for instance in instances]
+    return [member["v"][output] if "v" in member else member["state"] for member in members]
+
+
+def written_metrics(capsys):
+    """Of the one request since the last look."""
+    [metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    return metrics
+
+
+def test_one_flight_is_answered_with_its_aggregates_looked_up(predict, model, account):
+    record(account)
     model.answer = lambda _: (200, {"predictions": [{"probability": 0.125}], "model": "run-7"})
     status, body = predict(FLIGHT)
 
@@ -58,10 +88,24 @@ def test_one_flight_is_answered_with_its_aggregates_looked_up(predict, model, ac
         "variant": "variant-a",
         "model_version": 7,
         "predictions": [{"probability": 0.125}],
-        "features": {"stale": [], "missing": []},
+        "features": {"stale": [], "missing": [], "failed": []},
     }
     assert target is None and len(inference_id) == 36
-    assert instances == [FLIGHT | {"carrier_delay_rate_7d": 0.25, "origin_delay_rate_7d": 0.5}]
+    carrier = {"v": {"carrier_delay_rate_7d": 0.25}, "et": DEPARTURE - 60, "kt": DEPARTURE - 60, "rev": 3}
+    origin = {"v": {"origin_delay_rate_7d": 0.5}, "et": DEPARTURE, "kt": DEPARTURE, "rev": 3}
+    assert instances == [FLIGHT | {"views": {CARRIER: carrier, ORIGIN: origin}}]
+
+
+def test_vectors_are_asked_for_to_be_captured_and_not_told_to_the_caller(predict, model):
+    model.answer = lambda _: (200, {"predictions": [{"probability": 0.5}], "vectors": [[1.0, "UA", None]]})
+    _, body = predict(FLIGHT)
+    assert model.bodies[0]["vectors"] is True
+    assert "vectors" not in body
+
+
+def test_columns_of_other_names_than_asked_for_never_reach_the_model(predict, model):
+    assert predict(FLIGHT | {"views": {CARRIER: {"v": {"carrier_delay_rate_7d": 0.99}, "et": 0}}})[0] == 422
+    assert model.requests == []
 
 
 def test_the_version_of_a_model_that_is_not_written_down_yet_is_null(predict, model):
@@ -81,14 +125,16 @@ def test_a_batch_is_answered_row_by_row_in_its_order(predict, model):
     ("age_seconds", "stale"), [(TTL, []), (TTL + 1, ["carrier_delay_rate_7d", "origin_delay_rate_7d"])]
 )
 def test_an_aggregate_older_than_its_ttl_is_stale_and_not_used(account, call, model, age_seconds, stale):
-    account.put_online(
-        "carrier_delay|UA", "carrier_delay", DEPARTURE - age_seconds, carrier_delay_rate_7d=0.25
-    )
-    account.put_online("origin_delay|EWR", "origin_delay", DEPARTURE - age_seconds, origin_delay_rate_7d=0.5)
+    then = DEPARTURE - age_seconds
+    account.put_online("carrier_delay|UA", "carrier_delay", then, carrier_delay_rate_7d=0.25)
+    account.put_online("origin_delay|EWR", "origin_delay", then, origin_delay_rate_7d=0.5)
     answer = json.loads(call("predict", request(FLIGHT))["body"])
-    assert answer["features"] == {"stale": stale, "missing": []}
+    assert answer["features"] == {"stale": stale, "missing": [], "failed": []}
     [(_, _, [instance])] = model.requests
-    assert instance["carrier_delay_rate_7d"] == (None if stale else 0.25)
+    if stale:
+        assert instance["views"][CARRIER] == {"state": "stale", "et": then}
+    else:
+        assert instance["views"][CARRIER]["v"] == {"carrier_delay_rate_7d": 0.25}
 
 
 def test_what_nobody_computed_or_only_the_future_knows_is_missing(predict, account, model):
@@ -98,18 +144,145 @@ def test_what_nobody_computed_or_only_the_future_knows_is_missing(predict, accou
     assert body["features"] == {
         "stale": [],
         "missing": ["carrier_delay_rate_7d", "origin_delay_rate_7d"],
+        "failed": [],
     }
     [(_, _, instances)] = model.requests
-    assert [row["carrier_delay_rate_7d"] for row in instances] == [0.25, None, 0.25]
-    assert [row["origin_delay_rate_7d"] for row in instances] == [0.5, 0.5, None]
+    assert looked_up(instances, CARRIER) == [0.25, "missing", 0.25]
+    assert looked_up(instances, ORIGIN, "origin_delay_rate_7d") == [0.5, 0.5, "missing"]
+    assert instances[1]["views"][CARRIER] == {"state": "missing", "et": DEPARTURE + 1}
+    assert instances[2]["views"][ORIGIN] == MISSING
+
+
+def test_a_value_that_is_no_number_in_json_is_null_and_one_that_is_broken_a_failed_read(
+    account, call, model, capsys
+):
+    account.put_online("carrier_delay|UA", "carrier_delay", DEPARTURE, text='{"carrier_delay_rate_7d": NaN}')
+    account.put_online("origin_delay|EWR", "origin_delay", DEPARTURE, text='{"origin_delay_ra')
+    answer = call("predict", request(FLIGHT))
+    assert json.loads(answer["body"])["features"]["failed"] == ["origin_delay_rate_7d"]
+    [(_, _, instances)] = model.requests
+    assert looked_up(instances, CARRIER) == [None]
+    assert instances[0]["views"][ORIGIN] == {"state": "failed"}
+    metrics = written_metrics(capsys)
+    assert (metrics["NullFeatures"], metrics["FailedFeatures"]) == ([2.0], [1.0])
 
 
 def test_another_version_of_a_feature_is_not_taken_for_this_one(account, call, model):
-    item = {"entity": {"S": "carrier_delay|UA"}, "view": {"S": "carrier_delay@0000000000000000"}}
-    item |= {"v": {"S": '{"carrier_delay_rate_7d":0.9}'}, "et": {"N": str(DEPARTURE)}, "kt": {"N": "0"}}
-    account.dynamodb.put_item(TableName=account.online, Item=item)
+    account.put_online(
+        "carrier_delay|UA", "carrier_delay@0000000000000000", DEPARTURE, carrier_delay_rate_7d=0.9
+    )
     answer = json.loads(call("predict", request(FLIGHT))["body"])
     assert "carrier_delay_rate_7d" in answer["features"]["missing"]
+    [(_, _, [instance])] = model.requests
+    assert instance["views"].keys() == {CARRIER, ORIGIN}
+
+
+# --- champion and candidate
+
+
+@pytest.fixture
+def two_models(account, model):
+    """Champion and candidate; the version of carrier_delay that the candidate looks up instead."""
+    others = other_features()
+    feature_sets.put(account.s3, account.lake, others)
+    record(account, "variant-a", version=1, run="run-1")
+    record(account, "variant-b", version=2, run="run-2", feature_set=others.hash)
+    return next(view.version for view in others.views if view.name == "carrier_delay")
+
+
+def test_versions_of_champion_and_candidate_are_looked_up_in_one_read(warm, account, model, two_models):
+    account.put_online("carrier_delay|UA", two_models, DEPARTURE, carrier_delay_rate_7d=0.75)
+    warm.ask(FLIGHT)  # learns of the candidate
+    warm.calls.clear()
+    body = warm.ask(FLIGHT)
+    assert warm.calls == ["BatchGetItem"]
+    instances = model.requests[-1][2]
+    assert instances[0]["views"].keys() == {CARRIER, ORIGIN, two_models}
+    assert looked_up(instances, CARRIER) == [0.25]
+    assert looked_up(instances, two_models) == [0.75]
+    assert body["features"]["missing"] == []
+
+
+def test_the_first_request_after_a_candidate_has_come_has_its_values_too(warm, account, model, two_models):
+    account.put_online("carrier_delay|UA", two_models, DEPARTURE, carrier_delay_rate_7d=0.75)
+    warm.ask(FLIGHT)
+    assert warm.calls == ["BatchGetItem", "GetObject", "BatchGetItem"]
+    assert looked_up(model.requests[-1][2], two_models) == [0.75]
+
+
+def test_what_is_lacking_is_told_of_the_model_that_answered(predict, account, model, two_models):
+    model.variant, model.answer = "variant-b", answers_of("run-2")
+    _, body = predict(FLIGHT)
+    assert (body["model_version"], body["features"]["missing"]) == (2, ["carrier_delay_rate_7d"])
+    model.variant, model.answer = "variant-a", answers_of("run-1")
+    _, body = predict(FLIGHT)
+    assert (body["model_version"], body["features"]["missing"]) == (1, [])
+
+
+def test_a_model_of_a_longer_ttl_gets_a_value_that_is_stale_for_the_other(predict, account, model):
+    longer = other_features()
+    views = tuple(
+        dataclasses.replace(view, ttl_seconds=TTL + 60) if view.name == "origin_delay" else view
+        for view in longer.views
+    )
+    feature_sets.put(account.s3, account.lake, dataclasses.replace(longer, views=views))
+    record(account, "variant-a", version=1, run="run-1")
+    record(account, "variant-b", version=2, run="run-2", feature_set=longer.hash)
+    account.put_online("origin_delay|JFK", "origin_delay", DEPARTURE - TTL - 60, origin_delay_rate_7d=0.5)
+    told = {}
+    for variant in ("variant-a", "variant-b"):
+        model.variant = variant
+        told[variant] = predict(FLIGHT | {"origin": "JFK"})[1]["features"]["stale"]
+    assert looked_up(model.requests[-1][2], ORIGIN, "origin_delay_rate_7d") == [0.5]
+    assert told == {"variant-a": ["origin_delay_rate_7d"], "variant-b": []}
+
+
+def test_who_serves_is_read_again_after_a_second_and_not_before(warm, account, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("tidegate.aws.live.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    for passed, tables in (
+        (0, {account.online, account.state}),
+        (0.9, {account.online}),
+        (0.2, {account.state}),
+    ):
+        clock[0] += passed
+        warm.calls.tables.clear()
+        warm.ask(FLIGHT)
+        assert tables <= set(warm.calls.tables) <= tables | {account.online}
+
+
+def test_a_model_whose_plan_is_nowhere_gets_what_the_function_knows(predict, account, model):
+    record(account, "variant-a", version=9, run="run-9", feature_set="d" * 64)
+    model.answer = answers_of("run-9")
+    status, body = predict(FLIGHT)
+    assert (status, body["model_version"], body["features"]["missing"]) == (200, 9, [])
+    assert model.requests[-1][2][0]["views"].keys() == {CARRIER, ORIGIN}
+
+
+def answers_of(run):
+    return lambda rows: (200, {"predictions": [{"probability": 0.5}] * len(rows), "model": run})
+
+
+@pytest.fixture
+def warm(predict, load, context, account):
+    """One instance of the function that is asked again and again; `calls` are what its clients do."""
+    handler = load("functions.predict.handler", **account.environment)
+    live = sys.modules["functions.predict"].live
+    calls = Calls()
+    for client in (live.dynamodb, live.s3):
+        client.meta.events.register("before-parameter-build.*.*", calls.add)
+    ask = lambda body: json.loads(handler(request(body), context)["body"])  # noqa: E731
+    return SimpleNamespace(ask=ask, calls=calls)
+
+
+class Calls(list):
+    def __init__(self):
+        super().__init__()
+        self.tables = []
+
+    def add(self, params, model, **_):
+        self.append(model.name)
+        self.tables += params.get("RequestItems", {})
 
 
 def test_a_body_in_base_64_is_the_same_body(predict):
@@ -209,20 +382,74 @@ def test_no_endpoint_is_a_503(call, model):
     assert answer["statusCode"] == 503
 
 
-def test_aggregates_that_cannot_be_looked_up_are_a_503(account, call, model):
+# --- failed reads
+
+
+def test_without_an_online_table_the_model_is_asked_all_the_same_and_the_failure_told(
+    account, call, model, capsys, caplog
+):
     account.dynamodb.delete_table(TableName=account.online)
     answer = call("predict", request(FLIGHT))
-    assert answer["statusCode"] == 503
-    assert json.loads(answer["body"])["error"]["what"] == "no aggregates can be looked up"
-    assert model.requests == []
+    assert answer["statusCode"] == 200
+    both = ["carrier_delay_rate_7d", "origin_delay_rate_7d"]
+    assert json.loads(answer["body"])["features"] == {"stale": [], "missing": [], "failed": both}
+    [(_, _, [instance])] = model.requests
+    assert instance["views"] == {CARRIER: {"state": "failed"}, ORIGIN: {"state": "failed"}}
+    assert [record.kind for record in caplog.records] == ["ResourceNotFoundException"]
+    metrics = written_metrics(capsys)
+    assert (metrics["FailedFeatures"], metrics["FeaturesLookedUp"]) == ([2.0], [2.0])
+    assert metrics["EntitiesLookedUp"] == [0.0] and "FeatureAgeSeconds" not in metrics
 
 
-def test_counts_what_it_did(predict, capsys):
-    predict({"instances": [FLIGHT, FLIGHT | {"carrier": "B6"}]})
-    [metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    assert metrics["Predictions"] == [2.0]
-    assert metrics["MissingFeatures"] == [1.0]
-    assert metrics["StaleFeatures"] == [0.0]
+@pytest.mark.parametrize("answers", ["nothing", "nobody"])
+def test_a_store_that_does_not_answer_costs_no_more_than_its_deadline(
+    account, call, model, monkeypatch, answers
+):
+    account.configure(serving={"look_up_timeout_ms": 200})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        if answers == "nobody":
+            silent.close()
+        began = time.monotonic()
+        answer = call("predict", request(FLIGHT))
+        # two deadlines at most; the rest is the cold start of the function
+        assert time.monotonic() - began < 2 * 0.2 + 2
+    assert answer["statusCode"] == 200
+    assert len(json.loads(answer["body"])["features"]["failed"]) == 2
+
+
+def test_who_served_last_is_remembered_while_the_state_cannot_be_read(
+    warm, account, model, two_models, monkeypatch
+):
+    warm.ask(FLIGHT)
+    account.dynamodb.delete_table(TableName=account.state)
+    monkeypatch.setattr("tidegate.aws.live.time", SimpleNamespace(monotonic=lambda: float("inf")))
+    body = warm.ask(FLIGHT)
+    assert body["features"] == {"stale": [], "missing": [], "failed": []}
+    assert model.requests[-1][2][0]["views"].keys() == {CARRIER, ORIGIN, two_models}
+
+
+# --- metrics
+
+
+def test_counts_what_it_did(predict, account, capsys):
+    account.put_online("carrier_delay|AA", "carrier_delay", DEPARTURE - TTL - 5, carrier_delay_rate_7d=0.9)
+    account.put_online("carrier_delay|DL", "carrier_delay", DEPARTURE, carrier_delay_rate_7d=None)
+    carriers = ("UA", "AA", "B6", "DL")  # fresh, stale, unknown, null
+    predict({"instances": [FLIGHT | {"carrier": carrier} for carrier in carriers]})
+    metrics = written_metrics(capsys)
+    told = {name: values for name, values in metrics.items() if isinstance(values, list)}
+    assert told == {
+        "Predictions": [4.0],
+        "FeaturesLookedUp": [8.0],  # 4 rows, 2 columns
+        "StaleFeatures": [1.0],
+        "MissingFeatures": [1.0],
+        "FailedFeatures": [0.0],
+        "NullFeatures": [3.0],
+        "EntitiesLookedUp": [8.0],
+        "EntitiesFound": [7.0],
+        "FeatureAgeSeconds": [TTL + 5.0],
+    }
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Tidegate"
 
 

@@ -20,12 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from serving_account import FLIGHTS, plan
+from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
+
+from tidegate import artefact
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
 ROWS = 600
+CARRIER = VERSIONS["carrier_delay"]
 TUNED = {"learning_rate": "0.2", "max_leaf_nodes": "8", "min_samples_leaf": "20"}
 # of step_functions/training.asl.json, as SageMaker reads a job's output
 SCORE = re.compile(r"\[metric\] validation:score=([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?);")
@@ -112,14 +115,14 @@ class Jobs:
         return root / "processing" / "output" / "evaluation", done
 
     @contextmanager
-    def serve(self, model):
+    def serve(self, model, **environment):
         """A serving process over a copy of `model`, once it listens."""
         root = self.new_root()
         shutil.copytree(model, root / "model")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        environment = self.environment(root, SAGEMAKER_BIND_TO_PORT=str(port))
+        environment = self.environment(root, SAGEMAKER_BIND_TO_PORT=str(port), **environment)
         process = subprocess.Popen(
             self.argv("serve"), cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True
         )
@@ -219,6 +222,30 @@ def evaluated(jobs, final, weak):
 def served(jobs, final):
     with jobs.serve(final.model) as server:
         yield server
+
+
+def value(rate, at="2013-02-11T16:00:00Z"):
+    """A usable value of carrier_delay at that moment, which is the first of the test rows if no other."""
+    moment = int(datetime.fromisoformat(at).timestamp())
+    return {"v": {"carrier_delay_rate_7d": rate}, "et": moment, "kt": moment}
+
+
+def instances(table):
+    """Rows as Predict sends them."""
+    return [
+        {
+            **{name: row[name] for name in plan().features.request},
+            "scheduled_departure": row["scheduled_departure"].isoformat(),
+            "views": {
+                view.version: {
+                    "v": {name: row[name] for name in view.outputs},
+                    "et": int(row["event_ts"].timestamp()),
+                }
+                for view in plan().features.views
+            },
+        }
+        for row in table.to_pylist()
+    ]
 
 
 def digests(model):
@@ -367,7 +394,10 @@ def test_a_tampered_candidate_is_not_evaluated(jobs, final, tmp_path):
 def test_golden_rows_cover_missing_aggregates(evaluated):
     rows = golden(evaluated)
     assert len(rows) == 21
-    assert rows[-1]["instance"]["carrier_delay_rate_7d"] is None
+    assert set(rows[0]["instance"]) == {*plan().features.request, "views"}
+    assert set(rows[0]["instance"]["views"][CARRIER]["v"]) == {"carrier_delay_rate_7d"}
+    missing = {"state": "missing"}
+    assert rows[-1]["instance"]["views"] == {CARRIER: missing, VERSIONS["origin_delay"]: missing}
     assert all(0 <= row["probability"] <= 1 for row in rows)
 
 
@@ -388,10 +418,7 @@ def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, 
 
 def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
     table = labelled(300, first=1000)
-    rows = table.drop_columns(["label", "event_ts", "label_known_ts"]).to_pylist()
-    for row in rows:
-        row["scheduled_departure"] = row["scheduled_departure"].isoformat()
-    _, answer = served.invoke({"instances": rows})
+    _, answer = served.invoke({"instances": instances(table)})
     score = roc_auc_score(table["label"].to_numpy(), [each["probability"] for each in answer["predictions"]])
     document = json.loads((evaluated / "evaluation.json").read_text())
     assert score == pytest.approx(document["candidate"]["metric"], abs=1e-12)
@@ -400,12 +427,18 @@ def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
 @pytest.mark.parametrize(
     ("change", "what", "fields"),
     [
-        ({"dep_delay": 3, "tail": 1}, "instance 1 has unknown members", ["dep_delay", "tail"]),
         ({"carrier": ..., "hour": ...}, "instance 1 lacks members", ["carrier", "hour"]),
         ({"distance": "far"}, "`distance` must be a", []),
         ({"distance": 10**400}, "`distance` must be a", []),
         ({"carrier": 7}, "`carrier` must be a string", []),
         ({"scheduled_departure": "soon"}, "`scheduled_departure` must be a timestamp", []),
+        ({"scheduled_departure": None}, "`scheduled_departure` must be a timestamp", []),
+        ({"views": []}, None, []),  # none, as if it were absent
+        ({"views": [1]}, "`views` must be an object", []),
+        ({"views": {CARRIER: 0.5}}, f"`views` has something else than a value of {CARRIER}", []),
+        ({"views": {CARRIER: {"v": 0.5, "et": 0}}}, None, []),  # of 1970, so stale, whatever it is
+        ({"views": {CARRIER: value("high")}}, "`carrier_delay_rate_7d` must be a number", []),
+        ({"views": {CARRIER: value([0.5])}}, "`carrier_delay_rate_7d` must be a number", []),
     ],
 )
 def test_an_instance_that_is_not_as_the_signature_says_is_refused_with_its_fields(
@@ -414,15 +447,56 @@ def test_an_instance_that_is_not_as_the_signature_says_is_refused_with_its_field
     good = golden(evaluated)[0]["instance"]
     bad = {name: value for name, value in {**good, **change}.items() if value is not ...}
     status, answer = served.invoke({"instances": [good, bad]})
+    if what is None:
+        assert status == 200
+        return
     assert (status, answer["error"]["fields"]) == (400, fields)
     assert answer["error"]["what"].startswith(what)
 
 
-def test_aggregates_may_be_absent_and_count_as_missing(served, evaluated):
+@pytest.mark.parametrize(
+    "views",
+    [
+        ...,
+        None,
+        {},
+        {CARRIER: {"state": "stale", "et": 1}},
+        {CARRIER: {"state": "failed"}, VERSIONS["origin_delay"]: {"state": "missing"}},
+        {CARRIER: {"v": {"carrier_delay_rate_7d": None}, "et": 1_360_000_000}},
+        {CARRIER: {"v": {"carrier_delay_rate_7d": 0.99}, "et": 1_000_000_000}},  # older than the TTL
+        {CARRIER: {"v": {"carrier_delay_rate_7d": 0.99}, "et": 2_000_000_000}},  # after the moment
+        {"carrier_delay@0000000000000000": {"v": {"carrier_delay_rate_7d": 0.99}, "et": 1_360_000_000}},
+    ],
+)
+def test_every_way_to_have_no_value_is_the_same(served, evaluated, views):
     row = golden(evaluated)[-1]
-    without = {name: value for name, value in row["instance"].items() if value is not None}
-    _, answer = served.invoke({"instances": [{**without, "wind_speed": row["instance"]["wind_speed"]}]})
+    instance = {**row["instance"], "views": views}
+    if views is ...:
+        del instance["views"]
+    _, answer = served.invoke({"instances": [instance]})
     assert answer["predictions"] == [{"probability": row["probability"]}]
+
+
+def test_what_other_models_take_is_none_of_this_ones_business(served, evaluated):
+    row = golden(evaluated)[0]
+    others = {"carrier_delay@0000000000000000": {"v": {"carrier_delay_rate_7d": 0.99}, "et": 0}, "gate@1": []}
+    instance = {**row["instance"], "dep_delay": 3, "carrier_delay_rate_7d": 0.99}
+    instance["views"] = {**instance["views"], **others}
+    status, answer = served.invoke({"instances": [instance]})
+    assert (status, answer["predictions"]) == (200, [{"probability": row["probability"]}])
+
+
+def test_vectors_are_what_the_model_saw_in_the_declared_order_and_only_when_asked_for(served, evaluated):
+    rows = [row["instance"] for row in golden(evaluated)]
+    instance = rows[0] | {"carrier": "UA", "distance": 0, "wind_speed": None, "visib": 10, "hour": 8}
+    instance["views"] = {CARRIER: value(0.25, at=instance["scheduled_departure"])}
+    _, answer = served.invoke({"instances": [instance, rows[-1]], "vectors": True})
+    first, last = (dict(zip(plan().features.features, vector, strict=True)) for vector in answer["vectors"])
+    assert (first["carrier"], first["carrier_delay_rate_7d"], first["visib"]) == ("UA", 0.25, 10.0)
+    assert first["log_distance"] == 0.0  # log(1 + 0 miles)
+    assert first["wind_speed"] is None and first["origin_delay_rate_7d"] is None
+    assert last["carrier_delay_rate_7d"] is None
+    assert "vectors" not in served.invoke({"instances": rows})[1]
 
 
 @pytest.mark.parametrize(
@@ -450,7 +524,7 @@ def test_a_body_that_is_too_large_and_an_unknown_path_are_refused(served):
     assert served.ask("GET", "/ping")[0] == 200
 
 
-@pytest.mark.parametrize("name", ["model.skops", "manifest.json"])
+@pytest.mark.parametrize("name", [*artefact.FILES, artefact.MANIFEST])
 def test_a_tampered_model_is_never_healthy_and_says_why(jobs, final, tmp_path, name):
     model = shutil.copytree(final.model, tmp_path / "model")
     data = (model / name).read_bytes()
@@ -462,6 +536,15 @@ def test_a_tampered_model_is_never_healthy_and_says_why(jobs, final, tmp_path, n
         server.process.send_signal(signal.SIGTERM)
         _, err = server.process.communicate(timeout=25)
     assert "the artefact" in err and name in err
+
+
+@pytest.mark.parametrize(("named", "status"), [(plan().features.hash, 200), ("f" * 64, 503)])
+def test_a_container_whose_package_names_other_features_is_never_healthy(jobs, final, named, status):
+    with jobs.serve(final.model, FEATURE_SET_HASH=named) as server:
+        assert server.ask("GET", "/ping")[0] == status
+        server.process.send_signal(signal.SIGTERM)
+        _, err = server.process.communicate(timeout=25)
+    assert ("the artefact is of another feature set than its package" in err) == (status == 503)
 
 
 def test_a_request_in_flight_is_answered_before_the_server_ends(jobs, final, evaluated):

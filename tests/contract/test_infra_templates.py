@@ -224,6 +224,42 @@ def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_loo
     assert alarms["flights-dev-variant-a-latency"]["Threshold"] == 200_000
 
 
+@pytest.mark.parametrize(
+    ("what", "part", "whole", "rings"),
+    [
+        ("stale", "StaleFeatures", "FeaturesLookedUp", ("GreaterThanThreshold", 0.1)),
+        ("failed", "FailedFeatures", "FeaturesLookedUp", ("GreaterThanThreshold", 0.01)),
+        ("null", "NullFeatures", "FeaturesLookedUp", ("GreaterThanThreshold", 0.25)),
+        ("coverage", "EntitiesFound", "EntitiesLookedUp", ("LessThanThreshold", 0.9)),
+    ],
+)
+def test_alarms_of_features_watch_shares_of_what_predict_counts(templates, what, part, whole, rings):
+    [alarm] = [
+        resource["Properties"]
+        for resource in templates.of("AWS::CloudWatch::Alarm").values()
+        if resource["Properties"]["AlarmName"] == f"flights-dev-features-{what}"
+    ]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == rings
+    queries = {query["Id"]: query for query in alarm["Metrics"]}
+    metrics = {id_: query["MetricStat"]["Metric"] for id_, query in queries.items() if "MetricStat" in query}
+    ids = {metric["MetricName"]: id_ for id_, metric in metrics.items()}
+    [expression] = [query["Expression"] for query in queries.values() if "Expression" in query]
+    assert ids.keys() == {part, whole}
+    assert expression == f"IF({ids[whole]} >= 50, {ids[part]} / {ids[whole]})"
+    # as powertools names the function's pipeline: see POWERTOOLS_SERVICE_NAME
+    for metric in metrics.values():
+        assert metric["Namespace"] == "Tidegate"
+        assert metric["Dimensions"] == [{"Name": "service", "Value": "flights-dev"}]
+
+
+def test_the_environment_of_a_package_names_its_features():
+    machine = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())
+    request = machine["States"]["RegisterCandidate"]["Arguments"]
+    [container] = request["InferenceSpecification"]["Containers"]
+    named = container["Environment"]["FEATURE_SET_HASH"]
+    assert named == request["CustomerMetadataProperties"]["feature_set_hash"]
+
+
 def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(templates):
     resources = templates.stacks["Pipeline"]["Resources"]  # the Api's alarm has the same logical id
     watched = [

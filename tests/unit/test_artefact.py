@@ -98,13 +98,16 @@ def test_what_was_written_is_read_and_predicts_as_the_estimator_did(folder):
     found = artefact.read(folder)
     codes = {"AA": 0.0, "UA": 1.0, None: np.nan}
     matrix = np.array([[codes[row["carrier"]], np.log1p(row["miles"])] for row in ROWS])
-    np.testing.assert_array_equal(of_instances(found, ROWS), estimator.predict_proba(matrix)[:, 1])
+    np.testing.assert_array_equal(
+        of_instances(found, ROWS).probabilities, estimator.predict_proba(matrix)[:, 1]
+    )
     assert (found.run, found.types, found.manifest["seed"]) == ("run-1", TYPES, 1)
 
 
 def test_one_instance_gets_the_probability_it_gets_among_many(folder):
     found = artefact.read(folder)
-    assert [of_instances(found, [row])[0] for row in ROWS] == of_instances(found, ROWS).tolist()
+    alone = [of_instances(found, [row]).probabilities[0] for row in ROWS]
+    assert alone == of_instances(found, ROWS).probabilities.tolist()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -48,20 +48,25 @@ def invoke(
     *,
     inference_id: str,
     variant: str | None = None,
+    vectors: bool = False,
 ) -> Answer:
     """Ask the endpoint, or one variant of it.
+
+    Args:
+        vectors: that the container answers what the model saw, too: for data capture, not for the caller.
 
     Raises:
         EndpointUnavailableError: see there; the cause is chained.
     """
     target: Any = {} if variant is None else {"TargetVariant": variant}
+    body = {"instances": instances, **({"vectors": True} if vectors else {})}
     try:
         answer = runtime.invoke_endpoint(
             EndpointName=endpoint,
             ContentType="application/json",
             Accept="application/json",
             InferenceId=inference_id,
-            Body=json.dumps({"instances": instances}, separators=(",", ":")).encode(),
+            Body=json.dumps(body, separators=(",", ":")).encode(),
             **target,
         )
         document = json.loads(answer["Body"].read())

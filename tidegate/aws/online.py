@@ -7,31 +7,34 @@ DynamoDB's lazy clean-up, decides what is too old.
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tidegate.aws.batch_get import Key, batch_get
 from tidegate.errors import OnlineStoreBusyError
-from tidegate.feature_plan import EntityValue, FeatureSetPlan, ViewPlan
+from tidegate.feature_plan import EntityValue, ViewPlan
+from tidegate.looked_up import FAILED, MISSING, Member, Views, lack_at
 
 KEPT_AFTER_TTL_SECONDS = 7 * 86400  # DynamoDB removes a row that long after no reader would take it
 _NEWER = "attribute_not_exists(et) OR et < :et OR (et = :et AND (attribute_not_exists(rev) OR rev <= :rev))"
 _BUSY = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
 WRITERS = 16  # a write is some 4 ms of waiting and 1 ms of CPU
-_BATCH_ATTEMPTS = 5
+LOOK_UP_MS = 1000
 _KEY_BYTES = 2048  # DynamoDB's limit; nothing longer was ever stored
+_decode = json.JSONDecoder(parse_constant=lambda _: None).decode  # NaN and infinities are no values
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookup:
-    """What was found for one request row; an aggregate without a usable value is None."""
+class Reading:
+    """What one read found."""
 
-    values: dict[str, Any]
-    stale: tuple[str, ...]  # columns whose newest value was older than the view's TTL
-    missing: tuple[str, ...]  # columns of entities that have no value at all
+    views: list[Views]  # of each row
+    beside: list[dict[str, Any]] | None  # items of the other tables, in no order; None when that failed
+    failure: str | None  # kind of the failure, when a view could not be read
 
 
 def write(client: Any, table: str, view: ViewPlan, values: Iterable[EntityValue]) -> int:
@@ -84,63 +87,76 @@ def _put(client: Any, table: str, view: ViewPlan, value: EntityValue) -> bool:
 
 
 def read(
-    client: Any, table: str, plan: FeatureSetPlan, rows: list[dict[str, Any]], moments: list[float]
-) -> list[Lookup]:
-    """The aggregates of each request row as of its moment, in one batched read for all rows and views.
+    client: Any,
+    table: str,
+    views: Sequence[ViewPlan],
+    rows: Sequence[Mapping[str, Any]],
+    moments: Sequence[float],
+    *,
+    milliseconds: int = LOOK_UP_MS,
+    beside: Sequence[tuple[str, Key]] = (),
+) -> Reading:
+    """What each request row's `views` are as of its moment, in one BatchGetItem for up to 100 keys.
+
+    A view that could not be read in time is `failed` in the rows that need it: nothing is raised, for the
+    model has defaults.
 
     Args:
+        views: each version once.
         rows: request rows with the views' key columns.
         moments: when each prediction is asked for, seconds since the epoch; a value from after the moment
             counts as missing, one older than the TTL as stale.
-
-    Raises:
-        ClientError: DynamoDB refused, or left keys unread after several attempts.
+        milliseconds: no call to DynamoDB begins later.
+        beside: (table, key) of items of other tables to read in the same call.
     """
-    wanted = {
-        (entity, view.version)
-        for row in rows
-        for view in plan.views
-        if (entity := view.entity(row)) and len(entity.encode()) <= _KEY_BYTES
-    }
-    found = _batch_get(client, table, wanted)
-    return [_lookup(plan, row, moment, found) for row, moment in zip(rows, moments, strict=True)]
+    wanted = [_entities(view, rows) for view in views]
+    keys = [
+        (table, {"entity": {"S": entity}, "view": {"S": view.version}})
+        for view, entities in zip(views, wanted, strict=True)
+        for entity in dict.fromkeys(entities)
+        if entity is not None
+    ]
+    items = batch_get(client, [*beside, *keys], milliseconds)
+    stored = {_key(item): _stored(item) for item in items.found.get(table, ())}
+    stored |= {_key(key): FAILED for of, key in items.unread if of == table}
+    found: list[Views] = [{} for _ in rows]
+    for view, entities in zip(views, wanted, strict=True):
+        version, ttl_seconds = view.version, view.ttl_seconds
+        for made, entity, moment in zip(found, entities, moments, strict=True):
+            member = stored.get((entity, version))
+            made[version] = MISSING if member is None else _at(moment, member, ttl_seconds)
+    others = [item for of, many in items.found.items() if of != table for item in many]
+    beside_read = not any(of != table for of, _ in items.unread)
+    return Reading(
+        views=found,
+        beside=others if beside_read else None,
+        failure=items.kind if items.unread else None,
+    )
 
 
-def _lookup(
-    plan: FeatureSetPlan, row: dict[str, Any], moment: float, found: Mapping[tuple[str, str], dict[str, Any]]
-) -> Lookup:
-    values: dict[str, Any] = {}
-    stale: list[str] = []
-    missing: list[str] = []
-    for view in plan.views:
-        item = found.get((view.entity(row) or "", view.version))
-        age = None if item is None else moment - float(item["et"]["N"])
-        usable = age is not None and 0 <= age <= view.ttl_seconds
-        if not usable:
-            (stale if age is not None and age > view.ttl_seconds else missing).extend(view.outputs)
-        outputs = json.loads(item["v"]["S"]) if usable and item is not None else {}
-        values |= {name: outputs.get(name) for name in view.outputs}
-    return Lookup(values=values, stale=tuple(stale), missing=tuple(missing))
+def _entities(view: ViewPlan, rows: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """Of each row; None of one that names no entity, or one of a name that is too long to be stored."""
+    found = [view.entity(row) for row in rows]
+    return [None if name is None or len(name.encode()) > _KEY_BYTES else name for name in found]
 
 
-def _batch_get(
-    client: Any, table: str, wanted: set[tuple[str, str]]
-) -> dict[tuple[str, str], dict[str, Any]]:
-    keys = [{"entity": {"S": entity}, "view": {"S": view}} for entity, view in sorted(wanted)]
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for start in range(0, len(keys), 100):  # BatchGetItem's limit
-        pending: Any = {table: {"Keys": keys[start : start + 100]}}
-        for attempt in range(_BATCH_ATTEMPTS):
-            answer = client.batch_get_item(RequestItems=pending)
-            for item in answer["Responses"].get(table, []):
-                found[item["entity"]["S"], item["view"]["S"]] = item
-            pending = answer.get("UnprocessedKeys")
-            if not pending:
-                break
-            time.sleep(0.02 * 2**attempt)
-        else:
-            raise ClientError(
-                {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "keys left unread"}},
-                "BatchGetItem",
-            )
-    return found
+def _key(item: Mapping[str, Any]) -> tuple[str | None, str]:
+    return item["entity"]["S"], item["view"]["S"]
+
+
+def _stored(item: Mapping[str, Any]) -> Member:
+    """An item as a member of `views`; one that cannot be read is a failed read, not a value."""
+    try:
+        member = {"v": _decode(item["v"]["S"]), "et": int(item["et"]["N"]), "kt": int(item["kt"]["N"])}
+        if "rev" in item:
+            member["rev"] = int(item["rev"]["N"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return FAILED
+    return member if isinstance(member["v"], dict) else FAILED
+
+
+def _at(moment: float, member: Member, ttl_seconds: int) -> Member:
+    if member is FAILED:
+        return FAILED
+    lack = lack_at(moment, member["et"], member["kt"], ttl_seconds)
+    return member if lack is None else {"state": lack, "et": member["et"]}

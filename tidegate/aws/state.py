@@ -91,21 +91,26 @@ class State:
         item = self.item("last-training")
         return None if item is None else float(item["began"]["N"])
 
-    def record_variant(self, variant: str, version: int, arn: str, run: str) -> None:
-        """Which model a variant is about to hold; answers name the run, and this names its version."""
+    def record_variant(self, variant: str, *, version: int, arn: str, run: str, feature_set: str) -> None:
+        """Which model a variant is about to hold: its answers name the run, and this all else.
+
+        Args:
+            feature_set: hash of the features that it takes.
+        """
         item: Any = {
-            "id": {"S": f"variant#{variant}"},
+            **variant_key(variant),
             "model_version": {"N": str(version)},
             "model_package_arn": {"S": arn},
             "run": {"S": run},
+            "feature_set_hash": {"S": feature_set},
         }
         self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def live_feature_sets(self) -> tuple[str, ...]:
-        """Hashes of the feature sets of the models that serve or are about to."""
-        items = [self.item(f"variant#{name}") for name in VARIANTS]
-        found = {item["feature_set_hash"]["S"] for item in items if item and "feature_set_hash" in item}
-        return tuple(sorted(found))
+        """Hashes of the features that models in either variant take, or took last; in order."""
+        items = [self.item(variant_key(name)["id"]["S"]) for name in VARIANTS]
+        hashes = {item["feature_set_hash"]["S"] for item in items if item and "feature_set_hash" in item}
+        return tuple(sorted(hashes))
 
     def forget_view(self, version: str) -> None:
         """Its rows are gone: whoever needs it computes it anew."""
@@ -160,6 +165,11 @@ class State:
                 raise
             return False
         return True
+
+
+def variant_key(variant: str) -> dict[str, Any]:
+    """Key of the item that says which model a variant holds."""
+    return {"id": {"S": f"variant#{variant}"}}
 
 
 def _view_state(item: dict[str, Any]) -> ViewState:
