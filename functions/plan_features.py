@@ -88,7 +88,7 @@ def _asked(event: dict[str, Any]) -> _Asked:
         snapshot = catalog.resolve(dataset, snapshot_id=event["snapshot_id"])
         return _Asked(snapshot=snapshot, reason=f"dataset version {event['version'][:12]}")
     wanted = event["backfill"]
-    start, stop = (snapshots.moment(str(wanted.get(name, ""))) for name in ("start", "stop"))
+    start, stop = _start_of(str(wanted.get("start"))), snapshots.moment(str(wanted.get("stop")))
     if start is None or stop is None or start > stop:
         raise BackfillRefusedError(
             f"there is nothing between {wanted.get('start')} and {wanted.get('stop')} to compute",
@@ -99,6 +99,11 @@ def _asked(event: dict[str, Any]) -> _Asked:
         raise BackfillRefusedError(f"dataset `{dataset}` has no rows yet", hint="deliver a drop first")
     interval = Interval(start=int(start.timestamp()), stop=int(stop.timestamp()))
     return _Asked(snapshot=head, reason=f"backfill: {wanted.get('reason', '')}", interval=interval)
+
+
+def _start_of(text: str) -> datetime | None:
+    """The time that a text names; of a date alone the day's first moment."""
+    return snapshots.moment(f"{text}T00:00:00Z") or snapshots.moment(text)
 
 
 def _needed_views() -> list[ViewPlan]:
@@ -127,7 +132,8 @@ def _view_run(view: ViewPlan, times: EventTimes, asked: _Asked, gap: int) -> _Fo
     intervals = to_compute(
         view,
         first_event=times.first,
-        last=horizon(view, times.newest, int(times.now // 1_000_000)),
+        # where the newest rows were taken back, ticks that saw them are computed all the same
+        last=max(horizon(view, times.newest, times.now), known.computed_to if known else times.first),
         # without the state that it was computed from nobody knows what has changed: all, then
         computed_to=known.computed_to if known is not None and changes is not None else None,
         changed=changes.spans if changes else (),

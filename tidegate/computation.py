@@ -64,7 +64,7 @@ class Computation:
         self.connection = connect(room)
         self.beside = self.connection.cursor()  # sees the same tables while a result is being read
         self.columns = columns_read(view, schema.names)
-        self.types = {name: str(schema.field(name).type) for name in self.columns}
+        self.types = {name: str(schema.field(name).type).removeprefix("large_") for name in self.columns}
         self._keys = ", ".join(map(quoted, view.keys))
         self._schema: pa.Schema | None = None  # of the view's rows, once there are any
         self.connection.register("sample", schema.empty_table().select(self.columns))

@@ -80,8 +80,10 @@ def refused(view: ViewPlan, types: Mapping[str, str], cause: Exception) -> ViewS
         types: the columns that the view reads, with the types that the dataset has now.
     """
     said = str(cause)
-    absent = [name for name in (*view.keys, view.source.event_ts, view.source.known_ts) if name not in types]
-    named = [name for name in types if name in said and name not in view.keys] or list(types)
+    places = (*view.keys, view.source.event_ts, view.source.known_ts)
+    absent = [name for name in places if name not in types]
+    values = [name for name in types if name not in places] or list(types)
+    named = [name for name in values if name in said] or values
     what = f"no column {', '.join(absent)}" if absent else f"{', '.join(f'{n} {types[n]}' for n in named)}"
     return ViewSqlError(
         f"view `{view.name}` cannot be computed: its SQL does not fit dataset `{view.source.dataset}`,"

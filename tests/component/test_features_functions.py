@@ -1,167 +1,31 @@
 """From a dataset version to feature rows and a training set, as the state machines call the functions."""
 
+# ruff: noqa: F811  pytest finds fixtures by name, imported ones too
+
 import io
 import json
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from features_account import create_table
-from serving_account import plan
+from features_account import (  # noqa: F401
+    CARRIERS,
+    FLIGHTS,
+    HOUR,
+    ORIGINS,
+    START,
+    departed,
+    flight,
+    late,
+    pipeline,
+    plan_document,
+    rate,
+)
 
 from tidegate.aws import feature_sets, online
-from tidegate.aws.catalog import Catalog
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import EntityValue
-from tidegate.feature_tally import tally
-from tidegate.looked_up import flat
-from tidegate.plan import Plan
-
-START = datetime(2013, 1, 1, tzinfo=UTC)
-TIME = pa.timestamp("us", tz="UTC")
-HOUR = timedelta(hours=1)
-WEEK = timedelta(days=7)
-CARRIERS, ORIGINS = ("UA", "AA", "B6"), ("EWR", "JFK")
-FLIGHTS = 360  # one each hour, fifteen days
-
-
-def departed(number):
-    return START + number * HOUR
-
-
-def flight(number):
-    """Carriers in turn; the label changes with a rhythm that no carrier shares; down three hours later."""
-    return {
-        "scheduled_departure": departed(number),
-        "carrier": CARRIERS[number % 3],
-        "origin": ORIGINS[number % 2],
-        "dest": "ORD",
-        "distance": 700 + number % 50,
-        "hour": departed(number).hour,
-        "humid": 50.0,
-        "wind_speed": None if number % 10 == 0 else 5.0,
-        "precip": 0.0,
-        "visib": 10.0,
-        "arr_delay": None if number % 40 == 0 else float(number * 7 % 31),
-        "landed_at": departed(number) + 3 * HOUR,
-    }
-
-
-def late(number):
-    delay = flight(number)["arr_delay"]
-    return int(delay is None or delay >= 15)
-
-
-def rate(moment, *, carrier, count=FLIGHTS, numbers=None):
-    """Share of late flights in the week to `moment` that had landed by then, counted one by one."""
-    known = [
-        late(n)
-        for n in numbers or range(count)
-        if flight(n)["carrier"] == carrier
-        and moment - WEEK < departed(n) <= moment
-        and departed(n) + 3 * HOUR <= moment
-    ]
-    return sum(known) / len(known) if known else None
-
-
-@pytest.fixture(scope="module")
-def plan_document():
-    document = plan().to_json()
-    training = {**document["config"]["training"], "minimum_rows": 100, "test_days": 2, "gap_hours": 6}
-    config = {
-        **document["config"],
-        "training": training,
-        "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 8000},
-    }
-    return {**document, "config": config}
-
-
-@pytest.fixture
-def pipeline(aws, load, context, plan_document, tmp_path):
-    """An account with an empty lake, and the steps of the features machine over it."""
-    (tmp_path / "plan.json").write_text(json.dumps(plan_document))
-    s3, dynamodb = aws.client("s3"), aws.client("dynamodb")
-    lake, online_table, state = (aws.name(name) for name in ("lake", "online", "state"))
-    database = aws.name("db").replace("-", "_")
-    s3.create_bucket(Bucket=lake)
-    create_table(dynamodb, online_table, "entity", "view")
-    create_table(dynamodb, state, "id")
-    aws.client("glue").create_database(DatabaseInput={"Name": database})
-    catalog = Catalog(s3, lake_bucket=lake, database=database)
-    environment = {
-        "PIPELINE_DIR": str(tmp_path),
-        "LAKE_BUCKET": lake,
-        "GLUE_DATABASE": database,
-        "ONLINE_TABLE": online_table,
-        "STATE_TABLE": state,
-    }
-
-    def call(name, event):
-        return json.loads(json.dumps(load(f"functions.{name}.handler", **environment)(event, context)))
-
-    def version(first, last):
-        """Record the flights first..last as a drop and return its messages.DatasetVersion."""
-        rows = pa.Table.from_pylist([flight(n) for n in range(first, last + 1)], schema=SCHEMA)
-        snapshot = catalog.append("flights", rows, key=f"{first}-{last}")
-        return {
-            "dataset": "flights",
-            "version": f"{first:08x}{last:08x}" * 4,
-            "snapshot_id": str(snapshot.snapshot_id),
-            "drop_id": "d",
-            "rows": rows.num_rows,
-            "total_rows": snapshot.total_rows,
-            "first_event": departed(first).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "last_event": departed(last).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-
-    def run(dataset_version):
-        """The features machine; it cuts `batches` out of the plan it hands to each of them."""
-        planned = call("plan_features", dataset_version)
-        cut = {**planned, "batches": []}
-        computed = [call("compute_features", {"plan": cut, "batch": b}) for b in planned["batches"]]
-        return planned, computed, call("record_features", {"plan": planned})
-
-    def look_up(moment, carrier="UA", origin="EWR"):
-        row = {"carrier": carrier, "origin": origin}
-        at = moment.timestamp()
-        read = online.read(dynamodb, online_table, features.views, [row], [at])
-        told = tally(features, [row], read.views, [at]).told()
-        asked = {features.source.event_ts: moment.isoformat(), **row, "views": read.views[0]}
-        values = {name: flat(features, asked)[name] for name in features.aggregates}
-        return SimpleNamespace(values=values, **{lack: tuple(names) for lack, names in told.items()})
-
-    features = Plan.from_json(plan_document).features
-    return SimpleNamespace(
-        aws=aws,
-        s3=s3,
-        lake=lake,
-        dynamodb=dynamodb,
-        online=online_table,
-        state=state,
-        catalog=catalog,
-        features=features,
-        call=call,
-        version=version,
-        run=run,
-        look_up=look_up,
-    )
-
-
-SCHEMA = pa.schema(
-    {
-        "scheduled_departure": TIME,
-        "carrier": pa.string(),
-        "origin": pa.string(),
-        "dest": pa.string(),
-        "distance": pa.int64(),
-        "hour": pa.int64(),
-        **dict.fromkeys(("humid", "wind_speed", "precip", "visib", "arr_delay"), pa.float64()),
-        "landed_at": TIME,
-    }
-)
 
 
 def read_parquet(pipeline, uri):
@@ -174,6 +38,7 @@ def read_parquet(pipeline, uri):
 def test_a_dataset_version_becomes_rows_offline_and_the_newest_online(pipeline):
     planned, computed, recorded = pipeline.run(pipeline.version(0, 71))
 
+    assert (planned["engine"], planned["revision"]) == ("functions", 1)
     assert [(b["partitions"], b["of"]) for b in planned["batches"]] == [([0], 2), ([1], 2)]
     rows = pipeline.catalog.read("features_carrier_delay")
     assert recorded["rows"] == sum(part["rows"] for part in computed)

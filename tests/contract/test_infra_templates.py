@@ -14,7 +14,7 @@ WITHOUT_RESOURCES = {
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies"),
     "logs:DescribeLogGroups",
     *("cloudwatch:PutMetricData", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
-    *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
+    *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListModelPackages"),
     "ecr:GetAuthorizationToken",
 }
 STATEFUL = (
@@ -58,14 +58,14 @@ def test_roles_are_assumed_by_one_service_each(any_templates):
         ), id_
 
 
-def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_two(any_templates):
+def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_three(any_templates):
     sagemaker_roles = {
         id_
         for id_, role in any_templates.of("AWS::IAM::Role").items()
         if "sagemaker" in json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
     }
     passing = [s for _, s in allowed(any_templates) if "iam:PassRole" in listed(s["Action"])]
-    assert len(sagemaker_roles) == 2 and len(passing) == 3  # training, deployment, monitoring
+    assert len(sagemaker_roles) == 3 and len(passing) == 4  # features, training, deployment, monitoring
     for statement in passing:
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
         assert statement["Resource"]["Fn::GetAtt"][0] in sagemaker_roles

@@ -53,7 +53,8 @@ class EventTimes:
     def __init__(self, table: Table, snapshot_id: int | str, column: str, now: int) -> None:
         self.table = table
         self.column = column
-        self.now = now * _MICROSECONDS
+        self.now = now
+        self._now = now * _MICROSECONDS
         self._read = _Reader(table, column)
         self.snapshot = resolve(table, snapshot_id)
         self.files = self._files(self.snapshot)
@@ -71,9 +72,9 @@ class EventTimes:
         found = []
         for file in self.files.values():
             last = self._bounds(file)[1]
-            if last is not None and last > self.now:
+            if last is not None and last > self._now:
                 past = self._read(self.snapshot.snapshot_id, file.path)
-                last = max(past[past <= self.now], default=None)
+                last = max(past[past <= self._now], default=None)
             if last is not None:
                 found.append(int(last))
         return -(-max(found) // _MICROSECONDS) if found else None
@@ -112,9 +113,9 @@ class EventTimes:
 
     def _future(self, file: _File) -> int:
         last = self._bounds(file)[1]
-        if last is None or last <= self.now:
+        if last is None or last <= self._now:
             return 0
-        return int(np.count_nonzero(self._read(self.snapshot.snapshot_id, file.path) > self.now))
+        return int(np.count_nonzero(self._read(self.snapshot.snapshot_id, file.path) > self._now))
 
     def _spans(self, state: IcebergSnapshot, file: _File, gap: int) -> Iterable[Interval]:
         first, last = self._bounds(file, state)
