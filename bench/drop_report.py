@@ -14,7 +14,7 @@ from tidegate.drift import ColumnDrift, ReferenceDrift, drift
 from tidegate.figures import Figure as DropFigure
 from tidegate.figures import FigureKey, PastDrop
 from tidegate.messages import Drop, Reason, Verdict
-from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
+from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, profile_batches
 from tidegate.report import render
 from tidegate.rule_results import RuleResult
 from tidegate.verdict import Judgement
@@ -47,7 +47,7 @@ def wide_drop(columns: int) -> tuple[Judgement, Profile, dict[str, Any]]:
     """A made-up drop of so many columns: of ten, five are numbers, two integers, two texts, one is a time."""
     current, recent, training = (
         profile_batches(_rows(columns, seed, shift).to_batches(), ranks=ranks)
-        for seed, shift, ranks in ((1, 0.3, 1024), (2, 0.0, BASELINE_RANKS), (3, 0.0, BASELINE_RANKS))
+        for seed, shift, ranks in ((1, 0.3, DROP_RANKS), (2, 0.0, BASELINE_RANKS), (3, 0.0, BASELINE_RANKS))
     )
     plan = _plan(current)
     figures = _figures(current)

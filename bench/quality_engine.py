@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from bench.peers import peak
 from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker
 from tidegate.contract.plan import ContractPlan
@@ -154,15 +154,6 @@ def _profile(path: Path, plan: ContractPlan, ranks: int) -> Profile:
     return builder.finish()
 
 
-def _peak_megabytes() -> float:
-    """Linux's high-water mark of this program; `ru_maxrss` would count the one that started it."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
-
-
 def _tell(plan_file: Path, files: list[Path]) -> None:
     pa.set_cpu_count(1)
     plan = ContractPlan.from_json(json.loads(plan_file.read_text()))
@@ -177,7 +168,7 @@ def _tell(plan_file: Path, files: list[Path]) -> None:
         drift(reference, current)
     seconds = time.process_time() - started
     heavy = sum(name in sys.modules for name in HEAVY_PACKAGES)
-    print(json.dumps({"seconds": seconds, "megabytes": _peak_megabytes(), "heavy packages": heavy}))
+    print(json.dumps({"seconds": seconds, "megabytes": peak.megabytes(), "heavy packages": heavy}))
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class Cost:
 def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
     """The least of so many runs."""
     try:
-        told = [_run(peer, arguments) for _ in range(runs)]
+        told = [run(peer, arguments) for _ in range(runs)]
     except subprocess.TimeoutExpired as cause:
         return Skipped(peer.name, f"not done after {cause.timeout:.0f} s")
     except subprocess.CalledProcessError as cause:
@@ -115,9 +115,9 @@ def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
     )
 
 
-def _run(peer: Peer, arguments: tuple[Path, ...]) -> dict[str, Any]:
+def run(peer: Peer, arguments: tuple[Path | str, ...]) -> dict[str, Any]:
     """What the peer's script tells: CPU seconds by phase, peak bytes, failed checks."""
-    argv = [_environment(peer), str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
+    argv = [environment(peer), str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
     done = subprocess.run(
         argv,
         env=os.environ | ONE_THREAD,
@@ -130,7 +130,7 @@ def _run(peer: Peer, arguments: tuple[Path, ...]) -> dict[str, Any]:
     return found
 
 
-def _environment(peer: Peer) -> str:
+def environment(peer: Peer) -> str:
     """The peer's own python, installed on first use."""
     folder = ENVIRONMENTS / peer.environment
     python = folder / "bin" / "python"

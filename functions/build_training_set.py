@@ -6,12 +6,13 @@ Returns     messages.TrainingSet
 Raises      InsufficientDataError (the run ends as skipped), DatasetConflictError (retried)
 Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database and its tables;
             s3:GetObject, s3:PutObject on the lake's warehouse/, s3:DeleteObject on its tables' metadata;
-            s3:PutObject on the lake's training/;
+            s3:PutObject on the lake's training/ and features/sets/;
             dynamodb:GetItem on the state table; sagemaker:DescribeModelPackage on the package group;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import monitor_files, tuning
-from tidegate.aws import registry
+from tidegate.aws import feature_sets, registry
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.objects import put_json
 from tidegate.aws.profiles import put_profile, put_table
@@ -30,8 +31,9 @@ from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import ViewPlan
 from tidegate.messages import TrainingSet
 from tidegate.plan import Plan
+from tidegate.point_in_time import columns_of
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
-from tidegate.training_set import Split, labelled, split
+from tidegate.training_set import Period, Split, labelled, split
 
 logger = Logger()
 s3 = boto3.client("s3")
@@ -54,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     put_table(s3, lake_bucket, f"{prefix}train/part-0.parquet", parts.train)
     put_table(s3, lake_bucket, f"{prefix}test/part-0.parquet", parts.test)
     _write_baseline(f"{prefix}baseline/", parts.train)
+    feature_sets.put(s3, lake_bucket, plan.features)  # the model may outlive this features.py
     tag = f"run-{run}"
     catalog.tag(dataset, head.snapshot_id, tag, move=True)  # a retry may find a newer head than it tagged
     champion = state.champion()
@@ -79,34 +82,40 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _split(dataset: str, snapshot_id: int) -> Split:
-    rows = catalog.read(dataset, snapshot_id=snapshot_id)
-    views = {view.name: _feature_rows(view) for view in plan.features.views}
+    _check_computed()
     training = plan.config.training
     return split(
-        labelled(plan.features, rows, views),
+        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows),
         test_days=training.test_days,
         gap_hours=training.gap_hours,
         minimum_rows=training.minimum_rows,
     )
 
 
-def _feature_rows(view: ViewPlan) -> pa.Table:
-    """The view's rows of this version.
-
-    Raises:
-        InsufficientDataError: nobody has computed them; every aggregate would be missing from the rows.
-    """
-    rows = None
-    if catalog.head(view.table) is not None:
-        columns = [*view.keys, *view.outputs, "event_ts", "known_ts"]
-        rows = catalog.read(view.table, columns=columns, row_filter=f"feature_hash == '{view.hash}'")
-    if rows is None or rows.num_rows == 0:
-        raise InsufficientDataError(
-            f"`{view.version}` has no rows",
-            cause="the features machine has not recorded any since features.py changed, or it failed",
-            hint="start the features machine for the newest dataset version, or deliver a drop",
+def _check_computed() -> None:
+    """Raise InsufficientDataError if nobody has computed a view: every aggregate would be missing."""
+    for view in plan.features.views:
+        found = catalog.head(view.table) is not None and any(
+            batch.num_rows
+            for batch in catalog.batches(view.table, columns=["ord"], row_filter=_of(view), limit=1)
         )
-    return rows
+        if not found:
+            raise InsufficientDataError(
+                f"`{view.version}` has no rows",
+                cause="the features machine has not recorded any since features.py changed, or it failed",
+                hint="start the features machine for the newest dataset version, or deliver a drop",
+            )
+
+
+def _view_rows(view: ViewPlan, period: Period) -> Iterator[pa.RecordBatch]:
+    """The view's rows of this version in a period, one file at a time; others' files are not read."""
+    first, last = (moment.isoformat() for moment in period)
+    within = f"{_of(view)} and event_ts >= '{first}' and event_ts <= '{last}'"
+    yield from catalog.batches(view.table, columns=columns_of(view), row_filter=within)
+
+
+def _of(view: ViewPlan) -> str:
+    return f"feature_hash == '{view.hash}'"
 
 
 def _write_baseline(prefix: str, train: pa.Table) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
-import duckdb
 
-from tidegate.arrow_types import arrow_schema
-from tidegate.config import PipelineConfig
+from tidegate import feature_checks
+from tidegate.config import PipelineConfig, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
-from tidegate.duck import connect
 from tidegate.errors import ConfigError
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import compile_feature_set
+from tidegate.leaks.sample import ROWS
 from tidegate.plan import Plan
+from tidegate.splits import ORDERED
 
 CONFIG_FILE = "pipeline.toml"
 # which of SageMaker's lists of instance types a setting must be in: one type trains and evaluates
@@ -35,9 +35,11 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
     contract = ContractPlan.from_json(compile_contract(folder / config.pipeline.contract))
     file, _, attribute = config.pipeline.features.partition(":")
     document = compile_feature_set(folder / file, attribute)
+    features = FeatureSetPlan.from_json(document)
     mistakes = [
         *_instance_mistakes(config),
-        *_column_mistakes(FeatureSetPlan.from_json(document), contract),
+        *feature_checks.mistakes(features, contract),
+        *_split_mistakes(config.training, features),
     ]
     if mistakes:
         raise ConfigError(
@@ -84,45 +86,17 @@ def _is_arm(instance_type: str) -> bool:
     return "g" in family.lstrip("abcdefghijklmnopqrstuvwxyz").lstrip("0123456789")
 
 
-def _column_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
-    source = features.source
-    if source.dataset != contract.dataset:
-        yield f"the features read dataset `{source.dataset}`, the contract describes `{contract.dataset}`"
+def _split_mistakes(training: TrainingSection, features: FeatureSetPlan) -> Iterator[str]:
+    if training.group is not None and training.group not in features.request:
+        yield f"`training.group` is `{training.group}`, not a column of the feature set's `request`"
+    for trusted in training.trusted:
+        if trusted.column not in (*features.features, ROWS):
+            yield f"`training.trusted` names `{trusted.column}`, which is not one of `features`"
+    if training.split in ORDERED:
         return
-    for name in (source.event_ts, source.known_ts):
-        if name not in contract.names:
-            yield f"the source's time `{name}` is not a column of the contract"
-        elif contract.column(name).type != "timestamp":
-            yield f"the source's time `{name}` is a {contract.column(name).type} in the contract"
-    for name in features.request:
-        if name not in contract.names:
-            yield f"request column `{name}` is not a column of the contract"
-    yield from _sql_mistakes(features, contract)
-
-
-def _sql_mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
-    """Bind every statement to an empty table of the contract's types, as DuckDB will at run time."""
-    empty = arrow_schema(contract.columns).empty_table()
-    with connect() as connection:
-        connection.register("source", empty)
-        label = f"select {features.label.sql} from source"  # noqa: S608 - the user's own SQL, on no data
-        yield from _bound(connection, f"label `{features.label.name}`", label)
-        for view in features.views:
-            missing = [key for key in view.keys if key not in contract.names]
-            if missing:
-                yield f"key `{missing[0]}` of aggregate `{view.name}` is not a column of the contract"
-            wanted = {*view.keys, *view.outputs}
-            yield from _bound(connection, f"aggregate `{view.name}`", view.sql, wanted)
-
-
-def _bound(
-    connection: duckdb.DuckDBPyConnection, what: str, sql: str, wanted: set[str] | None = None
-) -> Iterator[str]:
-    try:
-        columns = set(connection.sql(sql).columns)
-    except duckdb.Error as cause:
-        yield f"{what}: {str(cause).splitlines()[0]}"
-        return
-    if wanted is not None and columns != wanted:
-        gives, declared = ", ".join(sorted(columns)), ", ".join(sorted(wanted))
-        yield f"{what} gives {gives}; its keys and outputs are {declared}"
+    for view in features.views:  # later rows' aggregates hold the outcomes of the rows validated on
+        if training.group not in view.keys:
+            yield (
+                f"`training.split` {training.split} mixes past and future, and aggregate `{view.name}` of "
+                "later rows may hold the outcomes of earlier ones: use time or group-time"
+            )

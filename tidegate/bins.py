@@ -35,9 +35,7 @@ def number_bins(
     bins: int,
 ) -> tuple[Counts, Counts]:
     """Between the reference's quantiles, where ties collapse; then infinities; then missing values."""
-    shares = np.arange(1, bins) / bins
-    edges = pair[0].quantile(shares) if pair[0] is not None else np.zeros(0)
-    edges = edges[np.diff(edges, prepend=-np.inf) > 0]  # ascending; np.unique would load masked arrays
+    edges = pair[0].cuts(np.arange(1, bins) / bins) if pair[0] is not None else np.zeros(0)
     sides = []
     for column, points in zip((reference, current), pair, strict=True):
         finite = np.zeros(len(edges) + 1)
@@ -68,12 +66,12 @@ def _exact(
     others = seen.keys() - set(top)
     of_reference = [*(seen[value] for value in top), sum(seen[value] for value in others)]
     known = [*(now.get(value, 0) for value in top), sum(now.get(value, 0) for value in others)]
-    unseen = current.count - sum(known)
+    n, m = reference.count, current.count
+    unseen = m - sum(known)
     largest = 0.0
-    if reference.count and current.count:
+    if n and m:
         largest = max(
-            abs(seen.get(value, 0) / reference.count - now.get(value, 0) / current.count)
-            for value in seen.keys() | now.keys()
+            abs(seen.get(value, 0) / n - now.get(value, 0) / m) for value in seen.keys() | now.keys()
         )
     return CategoryBins(
         reference=np.array([*of_reference, 0, reference.missing], np.float64),

@@ -80,12 +80,24 @@ class TuningSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrustedColumn:
+    """A feature that a person vouches for against the leak detector."""
+
+    column: str  # a feature; * for whole rows that occur more than once
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSection:
     task: Literal["binary"]
     estimator: str  # import path
     metric: Literal["roc_auc", "average_precision", "neg_log_loss"] = "roc_auc"
     seed: int = field(default=0, metadata=_limits(0, 2**31 - 1))
+    split: Literal["time", "group", "group-time", "stratified"] = "time"
+    group: str | None = None  # request column whose values never stand on both sides of a fold
     folds: int = field(default=3, metadata=_limits(2, 20))
+    nested_trials: int = field(default=0, metadata=_limits(0, 100))
+    trusted: tuple[TrustedColumn, ...] = ()
     gap_hours: float = field(default=24, metadata=_limits(0))
     test_days: float = field(default=7, metadata=_limits(0.01))
     minimum_rows: int = field(default=1000, metadata=_limits(50))
@@ -224,7 +236,9 @@ class PipelineConfig:
 
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
-    problems = [*_search_problems(config.training), *collect_section.problems(config.collect)]
+    training = config.training
+    problems = [*_search_problems(training), *_split_problems(training)]
+    problems += collect_section.problems(config.collect)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
     if not re.fullmatch(r"[\w./-]+\.py:\w+", config.pipeline.features):
@@ -238,6 +252,20 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
     return problems
+
+
+def _split_problems(training: TrainingSection) -> Iterator[Problem]:
+    by_group = training.split in ("group", "group-time")
+    if by_group and training.group is None:
+        yield "training.split", f"`training.split` is {training.split}: name the column in `training.group`"
+    if not by_group and training.group is not None:
+        yield "training.group", f"`training.group` is not used by `training.split` {training.split}"
+    for position, trusted in enumerate(training.trusted):
+        where = f"training.trusted.{position}"
+        if not trusted.reason.strip():
+            yield where, f"`{trusted.column}` is trusted without a `reason`"
+        if trusted.column in [other.column for other in training.trusted[:position]]:
+            yield where, f"`{trusted.column}` is trusted twice"
 
 
 def _search_problems(training: TrainingSection) -> Iterator[Problem]:

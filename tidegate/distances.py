@@ -5,6 +5,7 @@ so the levels at which they speak of the same effect are known too.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -24,45 +25,95 @@ EQUAL_EFFECTS = {
     "jensen_shannon": (0.13, 0.19),
 }
 _LEVELS = 4  # compactions of a sample on its longest way: batch, squash, shard, drop
+_HEAVY = 1.5  # times the weight of a point, or of a row, from which a value is one of many rows
 _NORMAL_IQR = 1.349
 _ROUNDING = 1e-12  # of a sum of shares
 
 
 @dataclass(frozen=True)
 class Cumulative:
-    """Finite numbers of a column: ascending values and each one's share of the rows that have one."""
+    """Finite numbers of a column: different values, ascending, and the shares of the rows up to each.
+
+    A point of a sample is the middle of a stretch of ranks, so between the middles of neighbours the share
+    grows evenly. At a value that is counted, or that several points have, it jumps.
+    """
 
     values: Values
-    weights: Values
-    cumulative: Values  # 0 first
+    weights: Values  # share of each; they add up to 1
+    below: Values  # share of the rows < each value; of the middle of a stretch the same as `upto`
+    upto: Values  # share of the rows <= each value
+    rows: int
     rank_error: float  # by which a share may be off
 
     @classmethod
     def of(cls, column: ColumnProfile) -> Self:
         """Of a number with at least one value; exact while its values are counted one by one."""
         if column.counts:
-            values = np.array(list(column.counts), np.float64)
+            points = np.array(list(column.counts), np.float64)
             counts = np.array(list(column.counts.values()), np.float64)
         else:
-            values, counts = column.ranks.values, column.ranks.weights
-        order = np.argsort(values, kind="stable")
-        values, weights = values[order], counts[order] / counts.sum()
-        has_all = bool(column.counts) or len(values) >= column.count
-        error = 0.0 if has_all else _LEVELS / (2 * len(values))
-        return cls(values, weights, np.concatenate([[0.0], np.cumsum(weights)]), error)
+            points, counts = column.ranks.values, column.ranks.weights
+        order = np.argsort(points, kind="stable")
+        points = points[order]
+        lasts = np.append(np.flatnonzero(points[1:] != points[:-1]), len(points) - 1)
+        values = points[lasts]
+        ends = np.cumsum(counts[order])[lasts]
+        upto = ends / ends[-1]
+        below = np.append(0.0, upto[:-1])
+        weights = upto - below
+        if column.counts or len(points) >= column.count:
+            return cls(values, weights, below, upto, column.count, rank_error=0.0)
+        jumps = (np.diff(lasts, prepend=-1) > 1) | (weights > _HEAVY / len(points))
+        middles = (below + upto) / 2
+        below, upto = np.where(jumps, below, middles), np.where(jumps, upto, middles)
+        below[0], upto[-1] = 0.0, 1.0  # nothing is known of what lies beyond the outermost points
+        error = _LEVELS / (2 * len(points))
+        return cls(values, weights, below, upto, column.count, rank_error=error)
 
     def at_or_below(self, points: Values) -> Values:
-        shares: Values = self.cumulative[np.searchsorted(self.values, points, side="right")]
+        shares: Values = np.interp(points, *self._growth, left=0.0)
         return shares
 
-    def quantile(self, shares: Values) -> Values:
-        """Interpolated between the middles of neighbours, as by `ColumnProfile.quantile`."""
-        quantiles: Values = np.interp(shares, self.cumulative[1:] - self.weights / 2, self.values)
-        return quantiles
+    @cached_property
+    def _growth(self) -> tuple[Values, Values]:
+        """Values, the float before each among them, and the shares at or below."""
+        values = np.column_stack([np.nextafter(self.values, -np.inf), self.values])
+        return values.ravel(), np.column_stack([self.below, self.upto]).ravel()
+
+    def steps(self, points: Values) -> Values:
+        """Share at or below, were each stretch all in its middle."""
+        after = np.searchsorted(self.values, points, "right")
+        shares: Values = np.append(0.0, np.cumsum(self.weights))[after]
+        return shares
+
+    def cuts(self, shares: Values) -> Values:
+        """Ascending values that part the rows at these shares: numpy's quantiles, but for ties.
+
+        A value of many rows is not parted: the cut lies on the nearer side of it, so that a rare value below
+        a frequent one has a bin too. It is half way to the next value, where a sample that has both as
+        middles of stretches is parted rightly. Cuts that fall together are one.
+        """
+        asked = (shares * (self.rows - 1) + 0.5) / self.rows  # from the middle of the first row to the last's
+        cuts: Values = np.interp(asked, *self._knots)
+        return cuts[np.diff(cuts, prepend=-np.inf) > 0]  # np.unique would load masked arrays
+
+    @cached_property
+    def _knots(self) -> tuple[Values, Values]:
+        """Shares and the cuts there: of each value four, between the inner two of which a jump is halved."""
+        before = np.nextafter(self.values, -np.inf)
+        gaps = np.clip(self.values[:-1] / 2 + self.values[1:] / 2, self.values[:-1], before[1:])
+        left, right = np.append(before[0], gaps), np.append(gaps, self.values[-1])
+        middles = (self.below + self.upto) / 2
+        shares = np.column_stack([middles] * 4)
+        cuts = np.column_stack([self.values] * 4)
+        many = np.flatnonzero((self.upto - self.below) * self.rows > _HEAVY)
+        shares[many, 0], shares[many, 3] = self.below[many], self.upto[many]
+        cuts[many, :2], cuts[many, 2:] = left[many, None], right[many, None]
+        return shares.ravel(), cuts.ravel()
 
     def reached(self, shares: Values) -> Values:
         """The first value at which each share is reached: one that occurs, which matters among ties."""
-        places = np.searchsorted(self.cumulative[1:], shares - _ROUNDING)
+        places = np.searchsorted(np.cumsum(self.weights), shares - _ROUNDING)
         first: Values = self.values[np.minimum(places, len(self.values) - 1)]
         return first
 
@@ -87,13 +138,13 @@ def number_distances(
     """
     points = np.concatenate([reference.values, current.values])
     points.sort(kind="stable")
-    apart = np.abs(reference.at_or_below(points) - current.at_or_below(points))
-    largest = float(apart.max())
+    largest = float(np.abs(reference.at_or_below(points) - current.at_or_below(points)).max())
     effect = max(0.0, largest - reference.rank_error - current.rank_error)
     rows = reference_rows * current_rows / (reference_rows + current_rows)
     low, high = reference.reached(np.array([0.25, 0.75])).tolist()
     unit = (high - low) / _NORMAL_IQR
-    area = float(np.sum(apart[:-1] * np.diff(points)))
+    steps = np.abs(reference.steps(points) - current.steps(points))
+    area = float(np.sum(steps[:-1] * np.diff(points)))
     return NumberDistances(
         ks=largest,
         ks_effect=effect,

@@ -93,7 +93,7 @@ def drift(
     """The drift of `columns` (all of the reference when None), in their order.
 
     Args:
-        reference: the rows to compare with; 4,096 ranks make it sharper than 1,024.
+        reference: the rows to compare with; 4,096 ranks make it sharper than 2,048.
         current: the rows in question, any number of them.
         columns: names; one that a side lacks, or that is a time or a free text, is "not comparable".
         warning: effect in nats from which a significant shift is a warning.

@@ -59,6 +59,10 @@ class InsufficientDataError(TidegateError):
     """Too little labelled data to train on. The training run ends as skipped, with the reason."""
 
 
+class LeakDetectedError(TidegateError):
+    """The training rows tell the label, the future, or the other side of a fold. Nothing is fitted."""
+
+
 class PreflightFailedError(TidegateError):
     """An approved model package cannot be served as it is. Nothing is deployed."""
 

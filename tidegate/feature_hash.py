@@ -1,18 +1,19 @@
 """A feature version: one hash over everything that decides a feature's value, the same on every Python.
 
-`ast.dump` and `ast.unparse` change between Python versions, so the tree is written down here, without empty
-fields, annotations, docstrings and decorators. Formatting and comments change nothing; a constant, a helper
-or a window does.
+`ast.dump`, `ast.unparse` and `repr` of text change between Python versions, so the tree is written down here,
+without empty fields, annotations, docstrings and decorators. Formatting and comments change nothing; a
+constant, a helper or a window does.
 """
 
 import ast
 import hashlib
-import inspect
 import json
-import symtable
-import textwrap
+import linecache
 import types
+from functools import lru_cache
 from typing import Any
+
+from tidegate.scopes import globals_read
 
 _SKIPPED = frozenset(
     {"annotation", "ctx", "decorator_list", "kind", "returns", "type_comment", "type_params"}
@@ -40,7 +41,7 @@ def reached(function: types.FunctionType) -> dict[str, Any]:
 
     Raises:
         TypeError: one of them has no stable value, such as a set or an object, or no source beside it: a
-            variable of an enclosing function, or a function of another module.
+            variable of an enclosing function, or a function of another module; or a default is no constant.
     """
     found: dict[str, Any] = {function.__name__: function}
     pending = [function]
@@ -49,7 +50,9 @@ def reached(function: types.FunctionType) -> dict[str, Any]:
         if current.__closure__:
             names = ", ".join(current.__code__.co_freevars)
             raise TypeError(f"`{current.__name__}` reads {names} of an enclosing function")
-        for name in sorted(globals_read(current) & set(current.__globals__) - set(found)):
+        if not _is_constant(_defaults(current)):
+            raise TypeError(f"`{current.__name__}` has a default that is not a constant")
+        for name in sorted(globals_read(parsed(current)) & set(current.__globals__) - set(found)):
             value = current.__globals__[name]
             value = getattr(value, "function", value)  # a transform that another one calls
             if isinstance(value, types.FunctionType):
@@ -63,32 +66,27 @@ def reached(function: types.FunctionType) -> dict[str, Any]:
 
 
 def parsed(function: types.FunctionType) -> ast.FunctionDef:
-    """The syntax tree of a function's source."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    node = tree.body[0]
-    if not isinstance(node, ast.FunctionDef):
-        raise TypeError(f"`{function.__name__}` is not a plain function")
-    return node
+    """The syntax tree of a function, with the lines it has in its file. Read only: it is shared.
+
+    Raises:
+        TypeError: it is a lambda, or its file says something else by now.
+    """
+    code = function.__code__
+    for node in ast.walk(_tree("".join(linecache.getlines(code.co_filename)))):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            if first == code.co_firstlineno:
+                return node
+    raise TypeError(f"`{function.__name__}` is not a plain function of `{code.co_filename}`")
 
 
-def globals_read(function: types.FunctionType) -> set[str]:
-    """Names that are looked up outside the function when it runs; neither its own nor annotations."""
-    tree = parsed(function)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            node.decorator_list, node.returns = [], None
-        elif isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.AnnAssign):
-            node.annotation = ast.Constant(value=None)
-    return _looked_up(symtable.symtable(ast.unparse(tree), function.__name__, "exec"))
+@lru_cache(maxsize=8)
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
-def _looked_up(table: symtable.SymbolTable) -> set[str]:
-    found = {
-        symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced() and symbol.is_global()
-    }
-    return found.union(*map(_looked_up, table.get_children()))
+def _defaults(function: types.FunctionType) -> tuple[Any, ...]:
+    return (*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items()))
 
 
 def _is_constant(value: Any) -> bool:
@@ -97,20 +95,61 @@ def _is_constant(value: Any) -> bool:
 
 def _described(value: Any) -> Any:
     if isinstance(value, types.FunctionType):
-        return _canonical(parsed(value))
-    return value.__name__ if isinstance(value, types.ModuleType) else repr(value)
+        return [canonical(parsed(value)), _written(_defaults(value))]
+    return value.__name__ if isinstance(value, types.ModuleType) else _written(value)
 
 
-def _canonical(node: Any) -> Any:
+def _written(value: Any) -> Any:
+    """A constant, numpy's numbers included, so that 1, 1.0 and True differ."""
+    if isinstance(value, tuple):
+        return [_written(item) for item in value]
+    plain = next((kind for kind in (bool, int, float, str, bytes) if isinstance(value, kind)), None)
+    # ascii: which characters repr() shows as they are depends on the Unicode version
+    return [type(value).__name__, ascii(plain(value) if plain else value)]
+
+
+def canonical(node: Any) -> Any:
+    """A syntax tree as JSON, equal for equal meaning: on Python 3.10 to 3.14, however it is formatted."""
     if isinstance(node, list):
-        return [_canonical(item) for item in node]
+        return [canonical(item) for item in node]
     if not isinstance(node, ast.AST):
-        return repr(node)
+        return ascii(node)
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        node = ast.Assign(targets=[node.target], value=node.value)
     fields = {}
     for name, value in ast.iter_fields(node):
         kept = value
-        if name == "body" and isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
-            kept = value[1:] or [ast.Pass()]
+        if name == "body" and isinstance(value, list):
+            kept = _statements(node, value)
+        elif name == "values" and isinstance(node, ast.JoinedStr):
+            kept = _pieces(value)
+        elif name == "format_spec" and isinstance(value, ast.JoinedStr) and not _pieces(value.values):
+            kept = None  # f"{a:}", with or without an empty text in it
+        elif name == "str" and type(node).__name__ == "Interpolation":
+            kept = None  # of a t-string: its source text, white space and all
         if name not in _SKIPPED and kept is not None and kept != []:
-            fields[name] = _canonical(kept)
+            fields[name] = canonical(kept)
     return [type(node).__name__, sorted(fields.items())]
+
+
+def _statements(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
+    """Without docstring and mere annotations."""
+    if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+        body = body[1:]
+    kept = [each for each in body if not (isinstance(each, ast.AnnAssign) and each.value is None)]
+    return kept or [ast.Pass()]
+
+
+def _pieces(values: list[ast.expr]) -> list[ast.expr]:
+    """The parts of an f-string, its text in one piece each: how Pythons cut it differs."""
+    joined: list[ast.expr] = []
+    for part in values:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if not part.value:
+                continue
+            before = joined[-1] if joined else None
+            if isinstance(before, ast.Constant):
+                joined[-1] = ast.Constant(value=str(before.value) + part.value)
+                continue
+        joined.append(part)
+    return joined

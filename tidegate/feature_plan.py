@@ -6,7 +6,7 @@ in it; that rides beside it as `features.py`, and the hash binds the two.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tidegate.messages import Message
 
@@ -80,8 +80,9 @@ class TransformPlan(Message):
     """One pure numpy function of `features.py`. Its code is not here, but the hash of it."""
 
     name: str
-    inputs: tuple[str, ...]
-    outputs: dict[str, str]
+    inputs: dict[str, str]  # column -> dtype, in the order of the function's arguments
+    outputs: dict[str, str]  # column -> dtype, in the order of what it returns
+    nulls: Literal["propagate", "handle"] = "propagate"  # who sees to missing inputs: we, or the function
     code: str = ""  # sha256 hex of the function and all it reads
 
 

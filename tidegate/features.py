@@ -7,27 +7,37 @@ here: an impure transform, an undeclared column, two features of one name.
 import inspect
 import linecache
 import re
+import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from tidegate.declared import (
+    RESERVED,
+    checked_defaults,
+    checked_inputs,
+    checked_keys,
+    checked_outputs,
+    checked_times,
+    repeated,
+    seconds,
+)
 from tidegate.errors import ConfigError
 from tidegate.feature_hash import code_of, digest
 from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, TransformPlan, ViewPlan
 from tidegate.purity import impurity
+from tidegate.row_dependence import check_rows
+from tidegate.sql_text import one_line
 
 Array = NDArray[Any]
 """A column, or one value of it as an array of length 1: a transform cannot tell the two apart."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_RESERVED = ("label", "event_ts", "known_ts")  # columns that training sets and views add
 _OF_READERS = ("ttl_seconds", "defaults", "hash")
-_DTYPES = ("float64", "float32", "int64", "int32", "bool")
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,35 @@ class Entity:
 
     key: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.key, str) or not self.key:
+            raise ConfigError(f"the key of an entity is {self.key!r}", hint='a column: Entity("carrier")')
+
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset with its two times: a row counts only for moments at which it was known."""
+    """A dataset with its two times: a row counts only for moments at which it was known.
+
+    Raises:
+        ConfigError: a time is not named. Features that look at the event time alone leak what arrived late.
+    """
 
     dataset: str
-    event_ts: str
-    known_ts: str
+    event_ts: str = ""  # column: when it happened
+    known_ts: str = ""  # column: when the whole row was known, outcome included
+
+    def __post_init__(self) -> None:
+        if not self.event_ts:
+            raise ConfigError(
+                f"source `{self.dataset}` has no event_ts", hint="name the column that says when it happened"
+            )
+        if not self.known_ts:
+            raise ConfigError(
+                f"source `{self.dataset}` has no known_ts",
+                cause="without it a training row would see what arrived only after its moment",
+                hint="name the column that says when the whole row was known; where rows are known as they "
+                f'happen, say so: known_ts="{self.event_ts}"',
+            )
 
 
 @dataclass(frozen=True)
@@ -53,6 +84,10 @@ class Label:
     name: str
     source: Source
     sql: str
+
+    def __post_init__(self) -> None:
+        if not one_line(self.sql):
+            raise ConfigError(f"label `{self.name}` has no SQL", hint="an expression that gives 0, 1 or null")
 
 
 @dataclass(frozen=True)
@@ -114,34 +149,87 @@ def aggregate(
         raise ConfigError(
             f"{where}: its SQL reads no table `source`", hint="select ... from source group by ..."
         )
-    if unknown := sorted(set(defaults or {}) - set(outputs)):
-        raise ConfigError(f"{where} has defaults for {', '.join(unknown)}, which it does not output")
+    declared = checked_outputs(outputs, where)
     plan = ViewPlan(
         name=view,
         source=SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
-        keys=tuple(entity.key for entity in keys),
-        sql=" ".join(sql.split()),
-        window_seconds=_seconds(window, f"{where}: window"),
-        every_seconds=_seconds(every, f"{where}: every"),
-        ttl_seconds=_seconds(ttl, f"{where}: ttl"),
-        outputs=_checked_outputs(outputs, where),
-        defaults={name: float(value) for name, value in (defaults or {}).items()},
+        keys=checked_keys([entity.key for entity in keys], declared, where),
+        sql=one_line(sql),
+        window_seconds=seconds(window, f"{where}: window"),
+        every_seconds=seconds(every, f"{where}: every"),
+        ttl_seconds=seconds(ttl, f"{where}: ttl"),
+        outputs=declared,
+        defaults=checked_defaults(defaults or {}, declared, where),
     )
+    checked_times(window=plan.window_seconds, every=plan.every_seconds, ttl=plan.ttl_seconds, where=where)
     return Aggregate(replace(plan, hash=_view_hash(plan)), source)
 
 
+def aggregates(
+    *,
+    view: str,
+    windows: Sequence[str],
+    keys: Sequence[Entity],
+    outputs: Mapping[str, str],
+    sql: str,
+    **rest: Any,
+) -> tuple[Aggregate, ...]:
+    """One aggregate over several windows: a view for each, named `<view>_<window>`, as are its outputs.
+
+    A window that is added later is computed by itself. Arguments are those of `aggregate`; use the result as
+    `FeatureSet(aggregates=[*delays, ...])`.
+
+    Raises:
+        ConfigError: see `aggregate`; or there is no window, or one twice.
+    """
+    if not windows or isinstance(windows, str) or repeated(windows):
+        raise ConfigError(f"aggregates `{view}`: windows is {windows!r}", hint='such as ["1d", "7d"]')
+    columns = [f'"{entity.key}"' for entity in keys]
+    defaults = rest.pop("defaults", None) or {}
+    return tuple(
+        aggregate(
+            view=f"{view}_{window}",
+            window=window,
+            keys=keys,
+            outputs={f"{name}_{window}": dtype for name, dtype in outputs.items()},
+            defaults={f"{name}_{window}": value for name, value in defaults.items()},
+            sql=_renamed(one_line(sql), columns, {name: f"{name}_{window}" for name in outputs}),
+            **rest,
+        )
+        for window in windows
+    )
+
+
+def _renamed(sql: str, columns: Sequence[str], names: Mapping[str, str]) -> str:
+    """The same rows with other names of some columns."""
+    given = ", ".join([*columns, *(f'"{name}" as "{new}"' for name, new in names.items())])
+    return f"select {given} from ({sql})"  # noqa: S608  the user's own SQL
+
+
 def transform(
-    *, inputs: Sequence[str], outputs: Mapping[str, str]
+    *,
+    inputs: Mapping[str, str] | Sequence[str],
+    outputs: Mapping[str, str],
+    nulls: Literal["propagate", "handle"] = "propagate",
 ) -> Callable[[Callable[..., tuple[Array, ...]]], Transform]:
     """Mark a pure numpy function of columns as a transform.
 
-    It gets one array for each input and returns a tuple of one array for each output, of the same length;
-    row i of an output may depend on row i of the inputs only. Timestamps arrive as float seconds since the
-    epoch, text as an object array, everything else as float64 with NaN for missing.
+    It gets one array for each input, in its dtype, and returns a tuple of one array of numbers for each
+    output, of the same length; row i of an output may depend on row i of the inputs only. It is tried on
+    made-up rows when the feature set is compiled.
+
+    Args:
+        inputs: column -> dtype: float64, float32, int64, int32, bool, string (an object array) or timestamp
+            (float64 seconds since the epoch). A sequence of names means float64 each. A value that its dtype
+            cannot hold, such as 2.5 in an int64, counts as missing.
+        outputs: column -> dtype, one of the first five.
+        nulls: what becomes of missing values. "propagate": the function never sees one; zero or an empty
+            text stands in its place, and every output is missing in each row in which an input is.
+            "handle": the function gets NaN, and None for text, and answers NaN where it has no value.
 
     Raises:
-        ConfigError: the function reads a clock, randomness, files or globals that are not constants, or
-            takes another number of arrays than `inputs` names.
+        ConfigError: the function reads a clock, randomness, files or globals that are not constants, takes
+            another number of arrays than `inputs` names, or a dtype or null policy is unknown or unfit.
     """
 
     def mark(function: Callable[..., tuple[Array, ...]]) -> Transform:
@@ -150,17 +238,26 @@ def transform(
         where = f"transform `{function.__name__}`"
         if not inputs or not outputs:
             raise ConfigError(f"{where} needs at least one input and one output")
-        taken = len(inspect.signature(function).parameters)
-        if taken != len(inputs):
-            raise ConfigError(f"{where} takes {taken} arrays but declares {len(inputs)} inputs")
-        if problem := impurity(function):
-            raise ConfigError(f"{where} is not pure", cause=problem, hint="numpy and math are allowed")
         plan = TransformPlan(
-            name=function.__name__, inputs=tuple(inputs), outputs=_checked_outputs(outputs, where)
+            name=function.__name__,
+            inputs=checked_inputs(inputs, nulls, where),
+            outputs=checked_outputs(outputs, where),
+            nulls=nulls,
         )
+        parameters = inspect.signature(function).parameters.values()
+        if any(each.kind not in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters):
+            raise ConfigError(f"{where} takes *, ** or keyword arguments", hint="one name for each input")
+        if len(parameters) != len(inputs):
+            raise ConfigError(f"{where} takes {len(parameters)} arrays but declares {len(inputs)} inputs")
+        _check_pure(function, where)
         return Transform(function, plan)
 
     return mark
+
+
+def _check_pure(function: types.FunctionType, where: str) -> None:
+    if problem := impurity(function):
+        raise ConfigError(f"{where} is not pure", cause=problem, hint="numpy and math are allowed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +298,9 @@ class FeatureSet:
             self._check_known(each.plan.keys, known, f"{where}: keys of aggregate `{each.plan.name}`")
         known += [column for each in self.aggregates for column in each.plan.outputs]
         for made in self.transforms:
-            self._check_known(made.plan.inputs, known, f"{where}: inputs of transform `{made.plan.name}`")
+            self._check_known(
+                tuple(made.plan.inputs), known, f"{where}: inputs of transform `{made.plan.name}`"
+            )
             known += made.plan.outputs
         self._check_known(self.features, known, f"{where}: features")
         self._check_names(known, where)
@@ -218,11 +317,11 @@ class FeatureSet:
         views = [each.plan.name for each in self.aggregates]
         functions = [each.plan.name for each in self.transforms]
         for what, names in (("view", views), ("transform", functions), ("feature", self.features)):
-            if twice := _repeated(names):
+            if twice := repeated(names):
                 raise ConfigError(f"{where} names the {what} {', '.join(twice)} twice")
-        if twice := _repeated(known):
+        if twice := repeated(known):
             raise ConfigError(f"{where}: {', '.join(twice)} has two origins", hint="rename one of them")
-        if taken := sorted(set(known) & set(_RESERVED) - {source.event_ts}):
+        if taken := sorted(set(known) & set(RESERVED) - {source.event_ts}):
             raise ConfigError(f"{where}: the column name {', '.join(taken)} is taken", hint="rename it")
 
     @staticmethod
@@ -251,10 +350,11 @@ def load(file: Path, attribute: str) -> FeatureSet:
         raise ConfigError(
             f"`{file}` does not exist", hint="`pipeline.features` names it as features.py:attribute"
         ) from cause
-    except ConfigError:
-        raise
+    except ConfigError as refused:
+        raise _placed(_place(file, refused), refused) from refused
     except Exception as cause:  # whatever the user's file does wrong is told as such
-        raise ConfigError(f"`{file}` cannot be executed", cause=f"{type(cause).__name__}: {cause}") from cause
+        what = f"{_place(file, cause)}`{file}` cannot be executed"
+        raise ConfigError(what, cause=f"{type(cause).__name__}: {cause}") from cause
     found = getattr(module, attribute, None)
     if not isinstance(found, FeatureSet):
         sets = [name for name, value in vars(module).items() if isinstance(value, FeatureSet)]
@@ -264,31 +364,58 @@ def load(file: Path, attribute: str) -> FeatureSet:
     return found
 
 
+def _place(file: Path, raised: BaseException) -> str:
+    """`features.py:24: `, the line of the definition that raised it; nothing when no line did."""
+    frames = traceback.extract_tb(raised.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+    return f"{file.name}:{lines[-1]}: " if lines else ""
+
+
+def _placed(place: str, refused: ConfigError) -> ConfigError:
+    return ConfigError(f"{place}{refused.what}", cause=refused.cause, hint=refused.hint)
+
+
 def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
     """The plan of a feature set, hash included."""
     source = feature_set.label.source
-    parts: dict[str, Any] = {
-        "source": SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
-        "label": LabelPlan(name=feature_set.label.name, sql=" ".join(feature_set.label.sql.split())),
-        "request": tuple(feature_set.request),
-        "views": tuple(each.plan for each in feature_set.aggregates),
-        "transforms": tuple(each.plan for each in feature_set.transforms),
-        "features": tuple(feature_set.features),
-    }
-    plan = FeatureSetPlan(name=feature_set.name, attribute=attribute, hash="", **parts)
+    plan = FeatureSetPlan(
+        name=feature_set.name,
+        attribute=attribute,
+        hash="",
+        source=SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
+        label=LabelPlan(name=feature_set.label.name, sql=one_line(feature_set.label.sql)),
+        request=tuple(feature_set.request),
+        views=tuple(each.plan for each in feature_set.aggregates),
+        transforms=tuple(each.plan for each in feature_set.transforms),
+        features=tuple(feature_set.features),
+    )
     code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
-    document = {"plan": plan.to_json(), "code": code, "numpy": _minor("numpy")}
+    document = {
+        "plan": plan.to_json(),
+        # a digest forgets the order of members, and arrays go in and come out by position
+        "order": [[list(each.inputs), list(each.outputs)] for each in plan.transforms],
+        "code": code,
+        "numpy": _minor("numpy"),
+    }
     coded = tuple(replace(each, code=digest(code[each.name])) for each in plan.transforms)
     return replace(plan, hash=digest(document), transforms=coded)
 
 
 def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:
-    """The features part of `plan.json`. Executes `file`, so it belongs to build time.
+    """The features part of `plan.json`. Executes `file` and tries its transforms: it belongs to build time.
 
     Raises:
-        ConfigError: see `load`.
+        ConfigError: see `load`; or a transform is not pure, fails or mixes rows.
     """
-    return plan_of(load(file, attribute), attribute).to_json()
+    feature_set = load(file, attribute)
+    for each in feature_set.transforms:
+        place = f"{file.name}:{each.function.__code__.co_firstlineno}: "
+        try:
+            _check_pure(each.function, f"transform `{each.plan.name}`")  # with helpers defined below it
+            check_rows(each)
+        except ConfigError as refused:
+            raise _placed(place, refused) from refused
+    return plan_of(feature_set, attribute).to_json()
 
 
 def _view_hash(plan: ViewPlan) -> str:
@@ -300,20 +427,3 @@ def _view_hash(plan: ViewPlan) -> str:
 def _minor(library: str) -> str:
     """Its version as far as the last bits of a value may change with it."""
     return ".".join(version(library).split(".")[:2])
-
-
-def _repeated(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if list(names).count(name) > 1})
-
-
-def _seconds(text: str, where: str) -> int:
-    found = re.fullmatch(r"(\d+)([smhd])", text)
-    if not found or int(found[1]) == 0:
-        raise ConfigError(f"{where} is {text!r}", hint='write a duration such as "30m", "1h" or "7d"')
-    return int(found[1]) * _UNITS[found[2]]
-
-
-def _checked_outputs(outputs: Mapping[str, str], where: str) -> dict[str, str]:
-    if wrong := sorted({dtype for dtype in outputs.values() if dtype not in _DTYPES}):
-        raise ConfigError(f"{where}: unknown dtype {', '.join(wrong)}", hint=f"one of {', '.join(_DTYPES)}")
-    return dict(outputs)

@@ -23,7 +23,7 @@ def measure(rule: Rule, column: ColumnProfile | None) -> float | None:
     microseconds, dates in days). Exact to the last bits of floating point, with two exceptions. Of a column
     with more than 1,000 different values these are counted to within 1.6 % (standard error), and whether a
     listed value occurs, or is the most common, is known of frequent values only: else None. Of more than
-    1,024 such numbers, a quantile lies within the rank error of the profile.
+    2,048 such numbers, a quantile lies within the rank error of the profile.
     """
     if rule.statistic == "values_missing":
         missing = missing_values(rule, column)

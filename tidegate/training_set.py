@@ -4,20 +4,26 @@ Pure: Arrow in, Arrow out. Transforms are not applied here; the training job and
 the same code to the same instances.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.duck import connect
 from tidegate.errors import ConfigError, InsufficientDataError
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.point_in_time import join
+from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.point_in_time import join_stream
+from tidegate.splits import gap
 
 LABEL = "label"
 MOMENT = "event_ts"
+KNOWN = "label_known_ts"  # when the outcome became known
 CLASSES = 2
+
+Period = tuple[datetime, datetime]  # both ends belong to it
+ViewRows = Callable[[ViewPlan, Period], Iterable[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -28,32 +34,47 @@ class Split:
     test: pa.Table
 
 
-def labelled(plan: FeatureSetPlan, rows: pa.Table, views: Mapping[str, pa.Table]) -> pa.Table:
-    """One row for each source row with a label: instance members, `label`, `event_ts`, in order of time.
+def labelled(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader, view_rows: ViewRows) -> pa.Table:
+    """One row for each source row with a label: instance members, `label`, its two times, in order of time.
 
-    A row whose label is null has no outcome yet and is left out.
+    A row whose label is null has no outcome yet and is left out. The same rows in another order, or in other
+    files, give the same table.
 
     Args:
-        rows: the source's rows.
-        views: view name -> its rows: keys, outputs, event_ts, known_ts.
+        rows: the source's rows; a stream is read once.
+        view_rows: gives the rows of a view with event_ts in a period, as `point_in_time.join_stream` takes
+            them; more rows do not matter. Not asked when there are no labels.
 
     Raises:
         ConfigError: the label's SQL gave something else than 0, 1 or null.
     """
-    members = dict.fromkeys([*plan.instance, LABEL, MOMENT])  # the source's own column may be named as MOMENT
-    with connect() as connection:
-        connection.register("source", rows)
-        request = ", ".join(f'"{name}"' for name in plan.request)
-        moment = "" if plan.source.event_ts == MOMENT else f', "{plan.source.event_ts}" as {MOMENT}'
-        query = f"""
-            select * from (select {request}, {plan.label.sql} as {LABEL}{moment} from source)
-            where {LABEL} is not null order by all
-        """  # noqa: S608  names and SQL of the user's own features.py
-        labels = connection.sql(query).to_arrow_table()
-    labels = _with_checked_label(plan, labels)
+    # the source's own column may be named as MOMENT
+    members = dict.fromkeys([*plan.instance, LABEL, MOMENT, KNOWN])
+    labels = _with_checked_label(plan, _labels(plan, rows))
     for view in plan.views:
-        labels = join(labels, view, views[view.name], moment=MOMENT)
+        period = _seen(view, labels)
+        batches = view_rows(view, period) if period else []
+        labels = join_stream(labels, view, batches, moment=MOMENT)
     return labels.select(list(members)).sort_by(MOMENT)
+
+
+def _labels(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
+    request = ", ".join(f'"{name}"' for name in plan.request)
+    moment = "" if plan.source.event_ts == MOMENT else f', "{plan.source.event_ts}" as {MOMENT}'
+    known = f'"{plan.source.known_ts}" as {KNOWN}'
+    query = f"""
+        select * from (select {request}, {plan.label.sql} as {LABEL}{moment}, {known} from labelled_rows)
+        where {LABEL} is not null order by all
+    """  # noqa: S608  names and SQL of the user's own features.py
+    with connect() as connection:
+        connection.register("labelled_rows", rows)
+        return connection.sql(query).to_arrow_table()
+
+
+def _seen(view: ViewPlan, labels: pa.Table) -> Period | None:
+    """When all that a label can see of a view has happened; None without any label."""
+    ends = pc.min_max(labels[MOMENT].cast(pa.timestamp("us", tz="UTC"))).as_py()
+    return ends["max"] and (ends["min"] - timedelta(seconds=view.ttl_seconds), ends["max"])
 
 
 def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
@@ -70,6 +91,9 @@ def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
 def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int) -> Split:
     """The newest `test_days` to test, what ends `gap_hours` before them to train.
 
+    The gap is raised to what labels took to become known, see `tidegate.splits.gap`; the few rows whose label
+    was still unknown when the test period began are left out of both.
+
     Raises:
         InsufficientDataError: too few rows to train on, an empty test period, or only one class in either.
     """
@@ -78,8 +102,11 @@ def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: i
     moments = rows[MOMENT].cast(pa.int64())  # microseconds
     last = pc.max(moments).as_py()
     test_start = last - int(test_days * 86_400e6)
+    known = rows[KNOWN].cast(pa.int64())
+    took = pc.subtract(known, moments).drop_null().to_numpy() / 1e6
+    gap_hours = gap(gap_hours * 3_600, took) / 3_600
     train_stop = test_start - int(gap_hours * 3_600e6)
-    train = rows.filter(pc.less(moments, train_stop))
+    train = rows.filter(pc.and_(pc.less(moments, train_stop), pc.less_equal(known, test_start)))
     test = rows.filter(pc.greater(moments, test_start))
     if train.num_rows < minimum_rows:
         raise InsufficientDataError(

@@ -13,16 +13,17 @@ from tidegate.errors import InsufficientDataError, TidegateError
 from tidegate.features import Array
 from tidegate.instances import from_table
 from tidegate.metrics import Labels
-from tidegate.training_set import LABEL, MOMENT
+from tidegate.training_set import KNOWN, LABEL, MOMENT
 
 
 @dataclass(frozen=True)
 class Rows:
-    """n labelled instances: members of shape (n,), labels 0 or 1, moments in seconds since the epoch."""
+    """n labelled instances: members of shape (n,), labels 0 or 1, times in seconds since the epoch."""
 
     columns: Mapping[str, Array]
     labels: Labels
     moments: NDArray[np.float64]
+    known: NDArray[np.float64]  # when the label became known; NaN where nobody knows
     table: pa.Table
 
 
@@ -38,8 +39,9 @@ def read(folder: Path, types: Mapping[str, str]) -> Rows:
     if not tables or not sum(table.num_rows for table in tables):
         raise InsufficientDataError(f"no rows in the channel `{folder.name}`", cause=f"{len(files)} files")
     table = pa.concat_tables(tables)
-    moments = from_table(table, {MOMENT: "timestamp"})[MOMENT]
-    return Rows(from_table(table, types), table[LABEL].to_numpy().astype(np.int8), moments, table)
+    times = from_table(table, dict.fromkeys((MOMENT, KNOWN), "timestamp"))
+    labels = table[LABEL].to_numpy().astype(np.int8)
+    return Rows(from_table(table, types), labels, times[MOMENT], times[KNOWN], table)
 
 
 def _table(file: Path) -> pa.Table:

@@ -1,25 +1,23 @@
 """The training job: cross-validate one configuration; for the chosen one, fit on all rows and pack it.
 
-A trial (`purpose` = trial) prints its score and ends: tuning reads the last match of the metric's line.
+A trial (`purpose` = trial) prints its score and ends: tuning reads the last match of the metric's line. Rows
+with a leak fail the job before anything is fitted.
 """
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tidegate import artefact, metrics
-from tidegate.config import TrainingSection
-from tidegate.encoding import Encoding
-from tidegate.errors import InsufficientDataError
-from tidegate.estimators import build, typed
+from tidegate import artefact
+from tidegate.estimators import typed
 from tidegate.features import Array, load
-from tidegate.metrics import Labels
+from tidegate.leaks import detector
+from tidegate.leaks.sample import Sample
 from tidegate.plan import Plan
-from tidegate.splits import expanding
+from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
 from tidegate.tuning import METRIC
+from training_jobs import cross_validation
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 
@@ -34,10 +32,21 @@ def main(paths: Paths) -> None:
     rows = read(paths.channel("train"), plan.instance_types)
     columns = feature_columns(feature_set, rows.columns)
     training = plan.config.training
-    scores = cross_validate(training, given, columns, rows)
+    timeline = Timeline(rows.moments, rows.known, rows.labels, _groups(training.group, rows))
+    gap_seconds = gap(training.gap_hours * HOUR_SECONDS, rows.known - rows.moments)
+    sides = folds(training, timeline, gap_seconds)
+    in_order = training.split in ORDERED
+    sample = Sample(columns, timeline, sides, gap_seconds if in_order else None)
+    trusted = detector.refuse(detector.find(sample), training.trusted)
+    scores = cross_validation.scores(training, given, columns, rows.labels, sides)
     mean, spread = float(np.mean(scores)), float(np.std(scores))
     if given.get("purpose") == "final":
-        encoding, estimator = fit(training, given, columns, rows.labels)
+        validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
+        if in_order:
+            validation["gap_hours"] = gap_seconds / HOUR_SECONDS
+        if training.nested_trials:
+            validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
+        encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
         artefact.write(
             paths.model,
             estimator=estimator,
@@ -54,7 +63,8 @@ def main(paths: Paths) -> None:
                 "seed": training.seed,
                 "rows": len(rows.labels),
                 "positive_rate": float(rows.labels.mean()),
-                "cross_validation": {"metric": training.metric, "scores": scores},
+                "cross_validation": validation,
+                "trusted": trusted,
             },
         )
     # last, so that a job that fails while packing has no score
@@ -62,40 +72,11 @@ def main(paths: Paths) -> None:
     print(f"[metric] {METRIC}={mean:.6f};", flush=True)  # noqa: T201
 
 
-def cross_validate(
-    training: TrainingSection, given: Mapping[str, str], columns: Mapping[str, Array], rows: Rows
-) -> list[float]:
-    """The metric of each time-ordered fold; encodings are fitted inside it.
-
-    Raises:
-        InsufficientDataError: no fold has both classes on both sides.
-    """
-    metric = metrics.named(training.metric)
-    scores = []
-    for learn, validate in expanding(rows.moments, training.folds, training.gap_hours * HOUR_SECONDS):
-        if len(np.unique(rows.labels[learn])) == 1:
-            continue
-        encoding, estimator = fit(training, given, _of(columns, learn), rows.labels[learn])
-        predicted = estimator.predict_proba(encoding.matrix(_of(columns, validate)))[:, 1]
-        score = metric(rows.labels[validate], predicted)
-        if math.isfinite(score):
-            scores.append(score)
-    if not scores:
-        raise InsufficientDataError(
-            f"none of {training.folds} folds can be scored",
-            cause=f"{len(rows.labels)} rows, a gap of {training.gap_hours:g} hours",
-            hint="deliver more data, or lower training.folds or training.gap_hours",
-        )
-    return scores
-
-
-def fit(
-    training: TrainingSection, given: Mapping[str, str], columns: Mapping[str, Array], labels: Labels
-) -> tuple[Encoding, Any]:
-    encoding = Encoding.fit(columns)
-    estimator = build(training, given, encoding.categorical)
-    return encoding, estimator.fit(encoding.matrix(columns), labels)
-
-
-def _of(columns: Mapping[str, Array], rows: np.ndarray[Any, Any]) -> dict[str, Array]:
-    return {name: column[rows] for name, column in columns.items()}
+def _groups(column: str | None, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]] | None:
+    """The number of each row's group; rows without one are a group together."""
+    if column is None:
+        return None
+    values: Array = rows.columns[column]
+    if values.dtype == object:
+        values = np.array(["" if value is None else f"={value}" for value in values.tolist()])
+    return np.unique(values, return_inverse=True)[1].astype(np.intp)

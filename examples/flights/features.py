@@ -47,20 +47,20 @@ origin_delay = aggregate(
 )
 
 
-@transform(inputs=["hour"], outputs={"hour_sin": "float64", "hour_cos": "float64"})
+@transform(inputs={"hour": "int64"}, outputs={"hour_sin": "float64", "hour_cos": "float64"})
 def time_of_day(hour: Array) -> tuple[Array, Array]:
     """23:00 and 00:00 are neighbours."""
     angle = 2 * np.pi * hour / 24
     return np.sin(angle), np.cos(angle)
 
 
-@transform(inputs=["scheduled_departure"], outputs={"day_of_week": "float64"})
+@transform(inputs={"scheduled_departure": "timestamp"}, outputs={"day_of_week": "float64"})
 def day_of_week(scheduled_departure: Array) -> tuple[Array]:
     """0 is Monday, in UTC. Timestamps come as float seconds since the epoch; 1970-01-01 was a Thursday."""
     return ((np.floor(scheduled_departure / 86400) + 3) % 7,)
 
 
-@transform(inputs=["distance"], outputs={"log_distance": "float64"})
+@transform(inputs={"distance": "float64"}, outputs={"log_distance": "float64"})
 def log_distance(distance: Array) -> tuple[Array]:
     return (np.log1p(distance),)
 

@@ -43,7 +43,7 @@ class Training(Construct):
                 shared=shared,
                 statements=[
                     *store.change_tables(),  # a tag keeps the snapshot
-                    store.write_lake("training/"),
+                    store.write_lake("training/", "features/sets/"),
                     store.state("GetItem"),
                     allow("sagemaker:DescribeModelPackage", on=[arn("sagemaker", packages)]),
                 ],

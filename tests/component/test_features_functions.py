@@ -12,7 +12,7 @@ import pytest
 from features_account import create_table
 from serving_account import plan
 
-from tidegate.aws import online
+from tidegate.aws import feature_sets, online
 from tidegate.aws.catalog import Catalog
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import EntityValue
@@ -310,6 +310,8 @@ def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):
     head = pipeline.catalog.head("flights")
     assert built["snapshot"] == f"flights@{head.snapshot_id}"
     assert pipeline.catalog.read("flights", tag="run-run-1").num_rows == FLIGHTS
+    # a model of this run may serve when features.py has moved on
+    assert feature_sets.get(pipeline.s3, pipeline.lake, built["feature_hash"]) == pipeline.features
 
 
 def test_a_retried_run_tags_the_state_that_its_rows_are_of_and_another_run_its_own(pipeline):

@@ -187,6 +187,7 @@ def labelled(count, *, first=0, label=None):
         "origin_delay_rate_7d": pa.array([None if n % 5 == 0 else 0.2 for n in range(count)]),
         "label": pa.array(labels, pa.int8()),
         "event_ts": pa.array(moments, time_type),
+        "label_known_ts": pa.array([moment + timedelta(hours=2) for moment in moments], time_type),
     }
     return pa.table(columns)
 
@@ -276,6 +277,43 @@ def test_a_channel_that_cannot_be_trained_on_fails_with_the_jobs_own_words(jobs,
     assert not (root / "model").exists()
 
 
+def test_a_leak_fails_the_job_before_anything_is_fitted_and_names_its_column(jobs):
+    rows = labelled(ROWS)
+    place = rows.column_names.index("humid")
+    told = rows["label"].cast(pa.float64())
+    root, done = jobs.train(rows=rows.set_column(place, "humid", told), purpose="trial")
+    assert done.code == 1
+    assert done.failure.startswith("error: target leak in `humid`\n  cause: `humid` alone is the label")
+    assert not SCORE.search(done.out) and not (root / "model").exists()
+
+
+def test_a_nested_estimate_by_group_and_time_and_a_trusted_column_are_facts_of_the_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "pipeline").mkdir()
+    document = plan_document()
+    document["config"]["training"] |= {
+        "split": "group-time",
+        "group": "distance",
+        "nested_trials": 2,
+        "gap_hours": 1,
+        "trusted": [{"column": "humid", "reason": "of the morning's forecast"}],
+    }
+    (folder / "pipeline" / "plan.json").write_text(json.dumps(document))
+    shutil.copy(FLIGHTS / "features.py", folder / "pipeline")
+    rows = labelled(2 * ROWS)
+    rows = rows.set_column(rows.column_names.index("humid"), "humid", rows["label"].cast(pa.float64()))
+    root, done = Jobs(folder, tmp_path_factory).train(rows=rows, purpose="final")
+    assert done.code == 0, done.err
+    manifest = json.loads((root / "model" / "manifest.json").read_text())
+    validation = manifest["cross_validation"]
+    assert (validation["split"], validation["gap_hours"]) == ("group-time", 2)  # labels take 2 hours
+    assert validation["nested"]["trials"] == 2
+    assert len(validation["nested"]["scores"]) == 2
+    [fact] = manifest["trusted"]
+    assert (fact["column"], fact["reason"]) == ("humid", "of the morning's forecast")
+    assert fact["found"][0]["kind"] == "target"
+
+
 def test_the_users_own_mistake_is_told_with_the_line_to_change(tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
     (folder / "pipeline").mkdir()
@@ -350,7 +388,7 @@ def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, 
 
 def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
     table = labelled(300, first=1000)
-    rows = table.drop_columns(["label", "event_ts"]).to_pylist()
+    rows = table.drop_columns(["label", "event_ts", "label_known_ts"]).to_pylist()
     for row in rows:
         row["scheduled_departure"] = row["scheduled_departure"].isoformat()
     _, answer = served.invoke({"instances": rows})

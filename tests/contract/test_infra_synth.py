@@ -94,6 +94,25 @@ def test_a_broken_pipeline_is_told_in_three_lines_and_2(edit, tmp_path):
     [
         ("pipeline.toml", "ml.c7i.large", "ml.c7g.large", "an Arm type"),
         ("pipeline.toml", "ml.m5.large", "ml.m5.huge", "`training.instance_type` is 'ml.m5.huge'"),
+        ("pipeline.toml", "folds = 3", 'split = "stratified"', "aggregate `carrier_delay` of later rows"),
+        (
+            "pipeline.toml",
+            "folds = 3",
+            'split = "group"\ngroup = "carrier"',
+            "aggregate `origin_delay` of later rows",
+        ),
+        (
+            "pipeline.toml",
+            "folds = 3",
+            'split = "group-time"\ngroup = "tailnum"',
+            "`training.group` is `tailnum`, not a column",
+        ),
+        (
+            "pipeline.toml",
+            "folds = 3",
+            'trusted = [{ column = "temp", reason = "r" }]',
+            "names `temp`, which is not one of `features`",
+        ),
         ("contract.yaml", "name: humid", "name: humidity", "request column `humid` is not a column"),
         ("contract.yaml", "name: landed_at", "name: landed", "time `landed_at` is not a column"),
         ("contract.yaml", "  - name: flights", "  - name: flites", "describes `flites`"),

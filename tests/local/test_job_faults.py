@@ -16,6 +16,14 @@ from tidegate_cli.place import on_this_machine
 pytestmark = pytest.mark.slow  # each starts a pipeline of its own
 
 FLIGHTS = CHECKOUT / "examples" / "flights"
+# a column of the drop that is known after landing, among the features
+LEAKY = (
+    ('"visib",\n    ],\n    aggregates', '"visib",\n        "arr_delay",\n    ],\n    aggregates'),
+    (
+        '"visib",\n        "hour",',
+        '"visib",\n        "arr_delay",\n        "hour",',
+    ),
+)
 SMALL = {"minimum_rows": 50, "folds": 2, "trials": 1, "parallel": 1}
 NO_SUCH_CLASS = {"estimator": '"sklearn.no_such.Thing"'}
 # 300 rows fit a tree in a millisecond: so many trees take hours
@@ -36,7 +44,13 @@ def trained(tmp_path, some_flights, flights, request):
     folder = tmp_path / "flights"
     shutil.copytree(FLIGHTS, folder)
     settings = folder / "pipeline.toml"
-    settings.write_text(changed(settings.read_text(), SMALL | request.param))
+    values, pieces = request.param if isinstance(request.param, tuple) else (request.param, ())
+    settings.write_text(changed(settings.read_text(), SMALL | values))
+    features = (folder / "features.py").read_text()
+    for old, new in pieces:
+        assert old in features
+        features = features.replace(old, new, 1)
+    (folder / "features.py").write_text(features)
     narrator = Narrator()
     with local.start(synthesize(folder, "dev"), "flights-dev") as started:
         place = on_this_machine(started.cloud)
@@ -65,5 +79,15 @@ def test_a_job_that_does_not_end_is_stopped_at_its_limit(trained):
     described = sagemaker.describe_training_job(TrainingJobName=trial["TrainingJobName"])
     assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert described["TrainingTimeInSeconds"] >= 8
+    assert model.state(place, "lock#training") is None
+    assert model.packages(place) == []
+
+
+@pytest.mark.parametrize("trained", [({}, LEAKY)], indirect=True, ids=["a column of the future"])
+def test_rows_with_a_leak_fail_the_run_with_the_column_and_the_evidence(trained):
+    ended, place = trained
+    assert ended.status == "FAILED"
+    assert "target leak in `arr_delay`" in ended.cause
+    assert "`arr_delay` alone tells the label: AUC" in ended.cause
     assert model.state(place, "lock#training") is None
     assert model.packages(place) == []

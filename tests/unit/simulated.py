@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from tidegate.profile import profile_batches
+from tidegate.profile import DROP_RANKS, profile_batches
 
 
 def tell(capsys, line):
@@ -36,5 +36,5 @@ def mixed_rows(rng, rows):
     return columns
 
 
-def profiled(columns, ranks=1024):
+def profiled(columns, ranks=DROP_RANKS):
     return profile_batches(pa.table(columns).to_batches(max_chunksize=65_536), ranks=ranks)

@@ -79,6 +79,28 @@ def test_all_mistakes_are_told_at_once(edited):
         ('auth = "iam"', 'auth = "jwt"', "give `jwt_issuer` and `jwt_audience`"),
         ('strategy = "Bayesian"', 'strategy = "Grid"', "a Grid search takes choices only"),
         ('schedule = "rate(1 minute)"', 'schedule = "hourly"', "must be rate(...) or cron(...)"),
+        ("folds = 3", 'folds = 3\nsplit = "random"', "must be one of time, group, group-time, stratified"),
+        ("folds = 3", 'folds = 3\nsplit = "group-time"', "name the column in `training.group`"),
+        (
+            "folds = 3",
+            'folds = 3\ngroup = "carrier"',
+            "`training.group` is not used by `training.split` time",
+        ),
+        (
+            "folds = 3",
+            'folds = 3\ntrusted = [{ column = "hour", reason = " " }]',
+            "`hour` is trusted without a `reason`",
+        ),
+        (
+            "folds = 3",
+            'folds = 3\ntrusted = [{ column = "a", reason = "r" }, { column = "a", reason = "s" }]',
+            "`a` is trusted twice",
+        ),
+        (
+            "folds = 3",
+            'folds = 3\ntrusted = [{ column = "a", why = "r" }]',
+            "unknown key `training.trusted.0.why`",
+        ),
         ('name = "flights"', 'name = "My Flights"', "must be 1-20 of a-z, 0-9 and -"),
     ],
 )

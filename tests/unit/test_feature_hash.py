@@ -1,8 +1,10 @@
 """A feature version changes with what decides a value, and with nothing else."""
 
+import ast
+
 import pytest
 
-from tidegate.feature_hash import digest
+from tidegate.feature_hash import canonical, digest
 from tidegate.feature_plan import FeatureSetPlan, SourcePlan, ViewPlan
 from tidegate.features import compile_feature_set
 
@@ -49,6 +51,10 @@ made = FeatureSet(
 '''
 
 
+NAME_A = ["Name", [("id", "'a'")]]
+PLAIN_A = ["FormattedValue", [("conversion", "-1"), ("value", NAME_A)]]
+
+
 @pytest.fixture
 def compiled(tmp_path):
     def compiled(*changes):
@@ -86,6 +92,8 @@ def view_hash_of(compiled):
         pytest.param(("UNUSED = 1", "UNUSED = 2"), id="a constant nobody reads"),
         pytest.param(("    return distance\n", "    return -distance\n"), id="a helper nobody calls"),
         pytest.param(("avg(delay) as", "avg(delay)   as"), id="white space of SQL"),
+        pytest.param(("avg(delay) as", "avg(delay) /* minutes */ as"), id="comment of SQL"),
+        pytest.param(("def kilometres(distance):", "def kilometres(distance: float) -> float:"), id="note"),
         pytest.param(('window="7d"', 'window="168h"'), id="the same duration"),
     ],
 )
@@ -110,6 +118,10 @@ def test_stays_the_same(hash_of, change):
         pytest.param(("delay >= 15", "delay > 15"), id="label"),
         pytest.param(('["mean_delay", "further"]', '["further", "mean_delay"]'), id="order of features"),
         pytest.param(('known_ts="known"', 'known_ts="seen"'), id="known time"),
+        pytest.param(('inputs=["far"]', 'inputs={"far": "float32"}'), id="dtype of an input"),
+        pytest.param(('{"further": "float64"}', '{"further": "float64"}, nulls="handle"'), id="null policy"),
+        pytest.param(("def kilometres(distance):", "def kilometres(distance, by=1.0):"), id="default"),
+        pytest.param(("avg(delay) as", "avg(delay) + len('a  b') as"), id="text in SQL"),
     ],
 )
 def test_changes(hash_of, change):
@@ -145,6 +157,84 @@ def test_a_view_has_another_version_when_its_rows_may_differ(view_hash_of, chang
 def test_a_view_keeps_its_rows_when_others_change(view_hash_of, hash_of, change):
     assert view_hash_of(change) == view_hash_of()
     assert hash_of(change) != hash_of()
+
+
+ONE_INPUT = 'inputs=["far"], outputs={"further": "float64"})\ndef further(far):\n    return (far + 1,)'
+TWO_INPUTS = (
+    'inputs=["far", "distance"], outputs={"further": "float64", "x": "float64"})\n'
+    "def further(a, b):\n    return a - b, a"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param('["far", "distance"]', '["distance", "far"]', id="inputs"),
+        pytest.param(
+            '{"further": "float64", "x": "float64"}', '{"x": "float64", "further": "float64"}', id="outputs"
+        ),
+    ],
+)
+def test_changes_with_the_order_in_which_arrays_go_in_and_come_out(hash_of, old, new):
+    assert hash_of((ONE_INPUT, TWO_INPUTS.replace(old, new))) != hash_of((ONE_INPUT, TWO_INPUTS))
+
+
+def test_changes_with_the_value_of_a_default_that_was_made_before(hash_of):
+    """A name that has one value when the helper is defined and another at the end of the file."""
+    texts = [
+        (
+            "def kilometres(distance):",
+            f"K = {k}\ndef kilometres(distance, k=K):\n    distance = distance * k\n",
+        )
+        for k in (1, 2)
+    ]
+    later = ("def elsewhere", "K = 3\ndef elsewhere")
+    assert hash_of(texts[0], later) != hash_of(texts[1], later)
+
+
+def test_a_constant_is_told_from_an_equal_one_of_another_type(hash_of):
+    found = {
+        hash_of(("MILES = 1.609", f"MILES = {value}")) for value in ("1", "1.0", "True", "np.float64(1)")
+    }
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # worked by hand: node name, then its fields in order of name, without ctx, kind and what is empty
+        (
+            "a + 1",
+            ["BinOp", [("left", NAME_A), ("op", ["Add", []]), ("right", ["Constant", [("value", "1")]])]],
+        ),
+        ("u'é'", ["Constant", [("value", r"'\xe9'")]]),
+        (
+            "f'{a}' 'b' 'c' f'{a:}'",
+            ["JoinedStr", [("values", [PLAIN_A, ["Constant", [("value", "'bc'")]], PLAIN_A])]],
+        ),
+        (
+            "lambda a: a",
+            ["Lambda", [("args", ["arguments", [("args", [["arg", [("arg", "'a'")]]])]]), ("body", NAME_A)]],
+        ),
+    ],
+)
+def test_a_tree_is_written_down_as_no_python_version_would(text, expected):
+    assert canonical(ast.parse(text, mode="eval").body) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "def f(a):\n    'Told.'\n    b: int = a\n    c: int\n    return b",
+            "def f(a):\n    b = a\n    return b",
+        ),
+        ("def f(a: int) -> int:\n    'Told.'", "def f(a):\n    pass"),
+        ("def f(a):\n    return f'{a}' 'b' f''", "def f(a):\n    return f'{a}b'"),
+    ],
+)
+def test_trees_of_equal_meaning_are_equal(one, other):
+    assert canonical(ast.parse(one)) == canonical(ast.parse(other))
 
 
 def test_a_change_and_its_reversal_give_the_same_hash_in_one_process(hash_of):

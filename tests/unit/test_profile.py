@@ -85,9 +85,9 @@ def test_rows_keep_their_order_while_all_are_kept():
     assert profiled(rows, rows_per_batch=1).ranks.values.tolist() == rows
     assert merged([rows[:1], rows[1:3], rows[3:]]).ranks.values.tolist() == rows
     assert merged([rows[1:], rows[:1]]).ranks.values.tolist() == [1.0, 2.0, 1.0, 3.0]
-    assert profiled([2, 1] * 512).ranks.values.tolist() == [2, 1] * 512
-    beyond = profiled([2, 1] * 513).ranks  # 1,026 rows: their order is forgotten, nothing else
-    assert (beyond.values.tolist(), beyond.weights.tolist()) == ([1, 2], [513, 513])
+    assert profiled([2, 1] * 1024).ranks.values.tolist() == [2, 1] * 1024
+    beyond = profiled([2, 1] * 1025).ranks  # 2,050 rows: their order is forgotten, nothing else
+    assert (beyond.values.tolist(), beyond.weights.tolist()) == ([1, 2], [1025, 1025])
 
 
 def test_counts_of_single_values_end_at_the_same_place_whatever_the_split():

@@ -1,58 +1,22 @@
-"""Transforms give one row the very bits they give it among many."""
+"""Transforms by their null policy and declared dtypes; tests of parity are in test_parity.py."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
-from tidegate.features import FeatureSet, Label, Source, load, transform
-from tidegate.transforms import feature_columns
+from tidegate.feature_plan import TransformPlan
+from tidegate.features import FeatureSet, Label, Source, Transform, load, transform
+from tidegate.transforms import feature_columns, outputs_of
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
-ROWS = 20_000
-SINGLE = 400  # of them asked one by one; the rest in batches of odd sizes
-
-
-def instances(seed=2013):
-    draw = np.random.default_rng(seed)
-    numbers = {
-        "scheduled_departure": 1.357e9 + draw.integers(0, 31_536_000, ROWS) * 1.0,
-        "distance": draw.uniform(0, 5000, ROWS),
-        "hour": draw.integers(0, 24, ROWS) * 1.0,
-        "humid": draw.uniform(0, 100, ROWS),
-        "wind_speed": draw.exponential(10, ROWS),
-        "precip": draw.exponential(0.01, ROWS),
-        "visib": draw.uniform(0, 10, ROWS),
-        "carrier_delay_rate_7d": draw.uniform(0, 1, ROWS),
-        "origin_delay_rate_7d": draw.uniform(0, 1, ROWS),
-    }
-    for column in numbers.values():
-        column[draw.random(ROWS) < 0.02] = np.nan
-    texts = {name: draw.choice(np.array(["UA", "AA", None]), ROWS) for name in ("carrier", "origin", "dest")}
-    return numbers | texts
-
-
-def bits(column):
-    return column.tolist() if column.dtype == object else column.view(np.uint64).tolist()
-
-
-def test_one_row_and_many_give_the_same_bits():
-    feature_set = load(FLIGHTS, "flight_delay")
-    columns = instances()
-    whole = {name: bits(column) for name, column in feature_columns(feature_set, columns).items()}
-    assert list(whole) == list(feature_set.features)
-
-    edges = [*range(SINGLE), *range(SINGLE, ROWS, 997), ROWS]
-    for start, stop in itertools.pairwise(edges):
-        part = feature_columns(feature_set, {name: column[start:stop] for name, column in columns.items()})
-        for name, column in part.items():
-            assert bits(column) == whole[name][start:stop], name
 
 
 def test_the_flights_transforms_equal_values_worked_by_hand():
-    columns = {name: column[:2].copy() for name, column in instances().items()}
+    other = ("humid", "wind_speed", "precip", "visib", "carrier_delay_rate_7d", "origin_delay_rate_7d")
+    columns = {name: np.zeros(2) for name in other}
+    columns |= {name: np.array(["UA", None], dtype=object) for name in ("carrier", "origin", "dest")}
     columns["scheduled_departure"] = np.array(
         [1362877200.0, 1362877200.0 + 86400]
     )  # 2013-03-10T01:00Z, a Sunday
@@ -63,6 +27,7 @@ def test_the_flights_transforms_equal_values_worked_by_hand():
     assert found["hour_sin"].tolist() == pytest.approx([1.0, -1.0])
     assert found["hour_cos"].tolist() == pytest.approx([0.0, 0.0])
     assert found["log_distance"][0] == 0.0 and np.isnan(found["log_distance"][1])
+    assert found["carrier"].tolist() == ["UA", None]
 
 
 def of(function, dtype="float64", **columns):
@@ -125,20 +90,80 @@ def same(a):
     return (a,)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        ("float64", [1.5, -2.5, np.nan]),
-        ("float32", [1.5, -2.5, np.nan]),
-        ("int64", [1.0, -2.0, np.nan]),
-        ("int32", [1.0, -2.0, np.nan]),
-        ("bool", [1.0, 1.0, np.nan]),
-    ],
-)
-def test_a_missing_value_stays_missing_in_every_dtype(dtype, expected):
-    found = of(same, dtype)
+VALUES = np.array([1.0, 2.5, np.nan, 2.0**31, 2.0**63, np.inf, -0.0])
+HELD = {  # by each dtype; what it cannot hold is missing
+    "float64": VALUES,
+    "float32": VALUES,
+    "int64": [1, np.nan, np.nan, 2.0**31, np.nan, np.nan, 0],
+    "int32": [1, np.nan, np.nan, np.nan, np.nan, np.nan, 0],
+    "bool": [1, np.nan, np.nan, np.nan, np.nan, np.nan, 0],
+}
+
+
+@pytest.mark.parametrize("dtype", HELD)
+def test_what_an_outputs_dtype_cannot_hold_is_missing(dtype):
+    found = of(same, dtype, a=VALUES)
     assert found.dtype == np.float64
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found, HELD[dtype])
+
+
+def seen_by(dtype, nulls="propagate", **columns):
+    """What a function gets as `a`, and what becomes of its answer of ones."""
+    seen = []
+
+    def function(a):
+        seen.append(a)
+        return (np.ones(len(a)),)
+
+    plan = TransformPlan(name="f", inputs={"a": dtype}, outputs={"x": "float64"}, nulls=nulls)
+    return seen, outputs_of(Transform(function, plan), columns)["x"]
+
+
+@pytest.mark.parametrize("dtype", HELD)
+def test_propagate_gives_the_function_its_dtype_and_no_missing_value(dtype):
+    [seen], answer = seen_by(dtype, a=VALUES)
+    assert seen.dtype == dtype
+    held = np.asarray(HELD[dtype], dtype=float)
+    np.testing.assert_array_equal(seen, np.nan_to_num(held, nan=0.0, posinf=np.inf))
+    np.testing.assert_array_equal(answer, np.where(np.isnan(held), np.nan, 1.0))
+
+
+def test_propagate_puts_an_empty_text_in_the_place_of_none():
+    [seen], answer = seen_by("string", a=np.array(["UA", None, ""], dtype=object))
+    assert seen.tolist() == ["UA", "", ""]
+    np.testing.assert_array_equal(answer, [1.0, np.nan, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "column"),
+    [("float64", [1.5, np.nan]), ("float32", [1.5, np.nan]), ("timestamp", [0.0, np.nan])],
+)
+def test_handle_lets_the_function_see_and_answer_for_missing_numbers(dtype, column):
+    [seen], answer = seen_by(dtype, "handle", a=np.array(column))
+    np.testing.assert_array_equal(seen, column)
+    assert answer.tolist() == [1.0, 1.0]
+
+
+def test_handle_lets_the_function_see_none():
+    [seen], answer = seen_by("string", "handle", a=np.array(["UA", None], dtype=object))
+    assert seen.tolist() == ["UA", None] and answer.tolist() == [1.0, 1.0]
+
+
+def test_an_output_is_missing_where_any_input_is():
+    plan = TransformPlan(name="f", inputs={"a": "float64", "b": "bool"}, outputs={"x": "int64", "y": "bool"})
+    made = Transform(lambda a, b: (np.full(3, 7), b), plan)
+    found = outputs_of(made, {"a": np.array([np.nan, 1, 2]), "b": np.array([1, np.nan, 0])})
+    np.testing.assert_array_equal(found["x"], [np.nan, np.nan, 7])
+    np.testing.assert_array_equal(found["y"], [np.nan, np.nan, 0])
+
+
+@pytest.mark.parametrize("answer", [np.array(["a", "b", "c"]), np.array([1j, 2, 3]), np.array([{}, 1, 2])])
+def test_an_answer_that_holds_no_numbers_is_refused(answer):
+    made = Transform(
+        lambda a: (answer,), TransformPlan(name="f", inputs={"a": "float64"}, outputs={"x": "float64"})
+    )
+    with pytest.raises(ConfigError, match="transform `f`: output `x`"):
+        outputs_of(made, {"a": np.zeros(3)})
 
 
 def test_float32_rounds_as_float32_does():

@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 
 from localcloud.front import strict
 from tidegate.config import ParameterRange, PipelineConfig, TrainingSection, TuningSection
-from tidegate.tuning import METRIC, job_config
+from tidegate.tuning import METRIC, draw, job_config
 
 SPACE = {
     "learning_rate": ParameterRange(type="float", minimum=0.03, maximum=1, scale="log"),
@@ -91,3 +91,15 @@ def test_the_flights_example_asks_for_what_its_file_says():
         "min_samples_leaf",
     }
     assert not ParamValidator().validate(config, tuning_shape()).has_errors()
+
+
+def test_configurations_drawn_at_random_lie_in_the_space_and_are_those_of_their_seed():
+    drawn = draw(training(), 200)
+    assert drawn == draw(training(), 200)
+    rates = [float(each["learning_rate"]) for each in drawn]
+    assert min(rates) >= 0.03 and max(rates) <= 1
+    # on a log scale half of them lie below the geometric mean, 0.173; on a linear one 15 % would
+    assert 0.4 < sum(rate < 0.173 for rate in rates) / 200 < 0.6
+    leaves = {int(each["max_leaf_nodes"]) for each in drawn}
+    assert leaves <= set(range(8, 49)) and len(leaves) > 30
+    assert {each["class_weight"] for each in drawn} == {"balanced", "none"}
