@@ -90,7 +90,7 @@ def _parts(
     before: Iterable[ViewPlan | TransformPlan], after: Iterable[ViewPlan | TransformPlan]
 ) -> Iterable[tuple[str, str, dict[str, tuple[Any, Any]]]]:
     """Name, change and changed members of each part that differs, in the order of their appearance."""
-    olds, news = ({each.name: each.to_json() for each in parts} for parts in (before, after))
+    olds, news = ({each.name: _document(each) for each in parts} for parts in (before, after))
     for name in dict.fromkeys([*olds, *news]):
         old, new = olds.get(name), news.get(name)
         if old is None or new is None:
@@ -99,3 +99,12 @@ def _parts(
             changed = {key: (old.get(key), new.get(key)) for key in new if old.get(key) != new.get(key)}
             said = {key: pair for key, pair in changed.items() if key not in _OF_VERSION}
             yield name, "changed", said or {_LIBRARY: (old.get("hash"), new.get("hash"))}
+
+
+def _document(part: ViewPlan | TransformPlan) -> dict[str, Any]:
+    """Arrays go in and out of a transform by position: there the order of columns counts."""
+    document = part.to_json()
+    if isinstance(part, TransformPlan):
+        for name in ("inputs", "outputs"):
+            document[name] = [f"{column} {dtype}" for column, dtype in document[name].items()]
+    return document

@@ -121,7 +121,7 @@ def _judged(
     view: "ViewPlan", outputs: dict[str, Any], times: dict[str, Any], at: int, why_later: str
 ) -> Value:
     age = at - times["event_ts"]
-    if age < 0:
+    if age < 0 or times["known_ts"] > at:
         return Value(state=MISSING, outputs={}, reason=why_later, **times)
     if age > view.ttl_seconds:
         return Value(state="stale", outputs={}, reason=f"older than the ttl of {view.ttl_seconds} s", **times)

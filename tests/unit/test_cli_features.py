@@ -147,6 +147,11 @@ def test_an_online_value_is_read_as_predict_reads_it(age, state):
     assert (found.event_ts, found.revision) == (TICK, 3)
 
 
+def test_a_value_that_was_not_known_yet_is_missing():
+    late = {**item(TICK), "kt": TICK + 60}
+    assert [online(VIEW, late, TICK + age).state for age in (59, 60)] == ["missing", "usable"]
+
+
 def test_an_entity_that_was_never_seen_is_missing():
     assert online(VIEW, None, TICK) == Value(
         state="missing", outputs={}, reason="no row of this entity is online"

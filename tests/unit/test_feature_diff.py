@@ -111,6 +111,22 @@ def test_another_output_of_a_view_is_told_with_both_lists(told):
     ]
 
 
+def test_the_order_of_a_transforms_inputs_counts(compiled):
+    argument = ("def far(distance)", "def far(distance, mean_delay)")
+    a = compiled(('inputs=["distance"]', 'inputs=["distance", "mean_delay"]'), argument)
+    b = compiled(('inputs=["distance"]', 'inputs=["mean_delay", "distance"]'), argument)
+    [transform] = diff(a, b).transforms
+    assert (transform.name, transform.members) == (
+        "far",
+        {
+            "inputs": (
+                ["distance float64", "mean_delay float64"],
+                ["mean_delay float64", "distance float64"],
+            )
+        },
+    )
+
+
 def test_a_helpers_constant_changes_the_code_of_the_transform_that_reads_it(told):
     assert told(("MILES = 1.609", "MILES = 1.852"), computed=["delays"]) == [
         "transform ~ far",
