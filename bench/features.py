@@ -11,7 +11,7 @@ import math
 import subprocess
 import sys
 
-from bench import feature_data, feature_processes, online_path
+from bench import feature_data, feature_processes, feature_transforms, online_path
 from bench.feature_processes import DUCKDB, FEAST, FEAST_DASK, FLOOR, PANDAS, POLARS, Cost
 from bench.quality_peers import Peer, Skipped
 from bench.report import Figure, main
@@ -24,7 +24,7 @@ _TOLERANCE = 0.0005
 def measure() -> list[Figure]:
     # drawn by another process: what this one has held would count as its children's
     subprocess.run([sys.executable, "-m", "bench.feature_data"], check=True)
-    return [*joins(), *tenth(), *hot(), *online_path.measure()]
+    return [*joins(), *tenth(), *hot(), *online_path.measure(), *feature_transforms.measure()]
 
 
 def joins() -> list[Figure]:
