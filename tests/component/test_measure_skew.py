@@ -36,7 +36,7 @@ RUN = "20130301120000-abcd"
 def model(tmp_path_factory):
     """model.tar.gz of the example's features, as a training job leaves it."""
     folder = tmp_path_factory.mktemp("artefact") / "model"
-    matrix = np.arange(80.0).reshape(40, 2)
+    matrix = np.arange(40.0 * len(FEATURES)).reshape(40, -1)
     artefact.write(
         folder,
         estimator=HistGradientBoostingClassifier(max_iter=1).fit(matrix, [0, 1] * 20),
