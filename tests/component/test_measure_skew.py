@@ -14,12 +14,15 @@ from serving_account import FLIGHTS, plan
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tidegate import artefact
+from tidegate.aws import online
 from tidegate.aws.catalog import Catalog
 from tidegate.encoding import Encoding
+from tidegate.feature_plan import EntityValue
 from tidegate.features import load as load_features
 from tidegate.instances import from_json
 from tidegate.messages import CaptureWindow, SkewMeasured
 from tidegate.transforms import feature_columns
+from training_jobs.serve import App
 
 NOON = datetime(2013, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -36,7 +39,7 @@ RUN = "20130301120000-abcd"
 def model(tmp_path_factory):
     """model.tar.gz of the example's features, as a training job leaves it."""
     folder = tmp_path_factory.mktemp("artefact") / "model"
-    matrix = np.arange(80.0).reshape(40, 2)
+    matrix = np.arange(40.0 * len(FEATURES)).reshape(40, -1)
     artefact.write(
         folder,
         estimator=HistGradientBoostingClassifier(max_iter=1).fit(matrix, [0, 1] * 20),
@@ -193,6 +196,28 @@ class Stores:
             [vector] = vectors(code, request | values)
             self.capture(f"{name}-{number}", at, request | {"views": views}, vector, **metadata)
 
+    def put_online(self, dynamodb, table):
+        """What is online, into a table of the pipeline's own making."""
+        dynamodb.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("entity", "view")],
+            KeySchema=[
+                {"AttributeName": "entity", "KeyType": "HASH"},
+                {"AttributeName": "view", "KeyType": "RANGE"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for (view, entity), (value, when) in self.online.items():
+            its, moment = self.views[view], int(when.timestamp())
+            stored = EntityValue(
+                entity=its.entity({its.keys[0]: entity}),
+                outputs=dict.fromkeys(its.outputs, value),
+                event_ts=moment,
+                known_ts=moment,
+                revision=1,
+            )
+            online.write(dynamodb, table, its, [stored])
+
     def capture(self, inference_id, at, instance, vector, model="run-1"):
         answer = {"predictions": [{"probability": 0.5}], "model": model, "vectors": [vector]}
         sides = {"endpointInput": {"instances": [instance], "vectors": True}, "endpointOutput": answer}
@@ -285,6 +310,43 @@ def test_clean_traffic_has_no_skew_at_all(recorded):
     assert recorded.metric("FeatureSkewMax") == [0.0]
     assert [recorded.metric("FeatureSkewRate", Feature=name) for name in FEATURES] == [[0.0]] * 14
     assert (recorded.metric("SkewRowsCompared"), recorded.metric("SkewRowsNotCompared")) == ([24.0], [0.0])
+
+
+def test_what_our_own_store_and_container_answer_has_no_skew_to_the_bit(recorded, aws, model):
+    """Beyond the TTL, with entities that nobody knows, each request by itself."""
+    dynamodb, table = boto3.client("dynamodb"), aws.name("online")
+    recorded.put_online(dynamodb, table)
+    app = App(artefact.read(model))
+    moments = [NOON + HOUR + number * timedelta(minutes=210) for number in range(100)]  # 14.6 days
+    requests = [
+        {
+            "scheduled_departure": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "carrier": (*CARRIERS, "ZZ")[number % 5],
+            "origin": ORIGINS[number % 2],
+            "dest": "ORD",
+            "distance": 700 + number,
+            "hour": when.hour,
+            "humid": None if number % 5 == 0 else 50.5,
+            "wind_speed": 5.0,
+            "precip": 0.1,
+            "visib": 10.0,
+        }
+        for number, when in enumerate(moments)
+    ]
+    views = tuple(recorded.views.values())
+    found = online.read(dynamodb, table, views, requests, [when.timestamp() for when in moments])
+    for number, (request, looked_up) in enumerate(zip(requests, found.views, strict=True)):
+        instance = request | {"views": dict(looked_up)}
+        answer = json.loads(app.invoke(json.dumps({"instances": [instance], "vectors": True}).encode()))
+        at = recorded.committed + HOUR
+        recorded.capture(f"i-{number}", at, instance, answer["vectors"][0], answer["model"])
+    states = {
+        state for row in found.views for state in (each.get("state", "usable") for each in row.values())
+    }
+    assert states == {"usable", "stale", "missing"}
+    report = recorded.measure()
+    assert (report.rows, differing(report), report.not_compared) == (100, {}, {})
+    assert {each["inexact"] for each in report.features} == {0}
 
 
 def test_a_value_changed_in_the_online_store_is_caught(recorded):
