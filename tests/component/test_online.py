@@ -135,6 +135,28 @@ def test_a_row_without_an_entity_or_with_one_too_long_to_be_stored_asks_for_noth
     assert store.asked == []
 
 
+def test_items_of_another_table_are_read_in_the_same_call_and_their_failure_is_not_the_values():
+    class Both:
+        def __init__(self, throttled):
+            self.throttled, self.asked = throttled, []
+
+        def batch_get_item(self, RequestItems):  # noqa: N803
+            self.asked.append(set(RequestItems))
+            left = {"state": RequestItems["state"]} if self.throttled and "state" in RequestItems else {}
+            value = {"v": {"S": "{}"}, "et": {"N": str(MOMENT)}, "kt": {"N": str(MOMENT)}}
+            keys = RequestItems.get("online", {"Keys": []})["Keys"]
+            found = {"online": [key | value for key in keys], "state": [] if left else [{"id": {"S": "x"}}]}
+            return {"Responses": found, "UnprocessedKeys": left}
+
+    beside = [("state", {"id": {"S": "x"}})]
+    store = Both(throttled=False)
+    found = read(store, beside=beside)
+    assert store.asked == [{"online", "state"}]
+    assert (found.beside, found.failure, states(found)) == ([{"id": {"S": "x"}}], None, ["fresh"] * 6)
+    found = read(Both(throttled=True), beside=beside)
+    assert (found.beside, found.failure, states(found)) == (None, None, ["fresh"] * 6)
+
+
 # --- the age limit
 
 

@@ -41,6 +41,20 @@ def test_a_record_gives_its_instances_and_their_answers(encoding):
     assert (found.unreadable, found.fallen_short, found.golden) == (0, 0, 0)
 
 
+def test_what_was_looked_up_and_what_the_model_saw_are_no_columns_of_the_request():
+    looked_up = '{"carrier_delay@0123456789abcdef":{"v":{"rate":0.5},"et":1,"kt":1,"rev":1}}'
+    found = read(
+        [
+            line(
+                f'{{"instances":[{{"carrier":"UA","hour":8,"views":{looked_up}}}],"vectors":true}}',
+                '{"predictions":[{"probability":0.25}],"model":"run-1","vectors":[["UA",8.0,null]]}',
+            )
+        ]
+    )
+    assert found.instances == [{"carrier": "UA", "hour": 8, "views": json.loads(looked_up)}]
+    assert (found.probabilities, found.unreadable) == ([0.25], 0)
+
+
 def test_records_add_up_in_order_and_blank_lines_are_nothing():
     one = line('{"instances":[{"hour":1}]}', '{"predictions":[{"probability":1}]}')
     two = line('{"instances":[{"hour":2}]}', '{"predictions":[{"probability":0}]}')

@@ -118,7 +118,8 @@ def read(
     ]
     items = batch_get(client, [*beside, *keys], milliseconds)
     stored = {_key(item): _stored(item) for item in items.found.get(table, ())}
-    stored |= {_key(key): FAILED for of, key in items.unread if of == table}
+    unread = [key for of, key in items.unread if of == table]
+    stored |= {_key(key): FAILED for key in unread}
     found: list[Views] = [{} for _ in rows]
     for view, entities in zip(views, wanted, strict=True):
         version, ttl_seconds = view.version, view.ttl_seconds
@@ -126,11 +127,10 @@ def read(
             member = stored.get((entity, version))
             made[version] = MISSING if member is None else _at(moment, member, ttl_seconds)
     others = [item for of, many in items.found.items() if of != table for item in many]
-    beside_read = not any(of != table for of, _ in items.unread)
     return Reading(
         views=found,
-        beside=others if beside_read else None,
-        failure=items.kind if items.unread else None,
+        beside=others if len(unread) == len(items.unread) else None,
+        failure=items.kind if unread else None,
     )
 
 
