@@ -29,7 +29,7 @@ OWN_ERRORS = {
     and value is not errors.TidegateError
 }
 # raised at synthesis, and inside jobs, whose failure a machine sees as the job's
-NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError"}
+NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError"}
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.name.removesuffix(".asl.json"))
