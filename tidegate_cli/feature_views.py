@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tidegate.aws.state import ViewState
     from tidegate.feature_plan import FeatureSetPlan, ViewPlan
 
-_VIEW = "view#"
 MAY_SERVE = ("Approved", "PendingManualApproval")
 
 
@@ -92,19 +91,10 @@ def needs(place: Place) -> list[Need]:
 
 
 def computed(place: Place) -> "dict[str, ViewState]":
-    """What is computed of each version that ever was. Scans the table: one item for each fact."""
+    """What is computed of each version that ever was."""
     from tidegate.aws.state import State
 
-    dynamodb, table = place.client("dynamodb"), place.outputs["StateTable"]
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=table,
-        ProjectionExpression="id",
-        FilterExpression="begins_with(id, :view)",
-        ExpressionAttributeValues={":view": {"S": _VIEW}},
-    )
-    versions = [item["id"]["S"].removeprefix(_VIEW) for page in pages for item in page["Items"]]
-    states = State(dynamodb, table)
-    return {version: state for version in versions if (state := states.view(version)) is not None}
+    return State(place.client("dynamodb"), place.outputs["StateTable"]).views()
 
 
 def _hash(place: Place, variant: dict[str, Any]) -> str:

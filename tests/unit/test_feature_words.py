@@ -1,4 +1,4 @@
-"""`tidegate features` and `train` by their parts: intervals, names, starts, values and lines."""
+"""`tidegate features` by its parts: intervals, names, starts, values and lines."""
 
 import json
 from types import SimpleNamespace
