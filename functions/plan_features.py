@@ -160,7 +160,9 @@ def _planned(run: FeatureRun, times: EventTimes, asked: _Asked, future_rows: int
     engine = feature_run.engine(rows=rows, work=work, **limits)
     key = lake_keys.feature_run(run.name, PLAN)
     objects.put_json(s3, lake_bucket, key, run.to_json())
-    batches = feature_run.whole() if engine == "job" else feature_run.batches(rows=rows, work=work, **limits)
+    batches = (
+        feature_run.job_batches() if engine == "job" else feature_run.batches(rows=rows, work=work, **limits)
+    )
     return FeaturePlan(
         run=run.name,
         dataset=run.dataset,

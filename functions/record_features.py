@@ -71,10 +71,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
         for batch in plan.batches
     ]
+    source = catalog.schema(run.dataset, snapshot_id=run.snapshot_id)
     done, files = [], []
     for work in run.views:
         parts = [part for each in manifests for part in each.views if part.version == work.view.version]
-        done.append(_record(run, work, parts))
+        done.append(_record(run, source, work, parts))
         files += parts
     recorded = FeaturesRecorded(
         dataset=plan.dataset,
@@ -90,10 +91,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return recorded.to_json()
 
 
-def _record(run: FeatureRun, work: ViewRun, parts: Sequence[ViewFiles]) -> _Recorded:
+def _record(run: FeatureRun, source: pa.Schema, work: ViewRun, parts: Sequence[ViewFiles]) -> _Recorded:
     """Offline first, then online, and only then what the next run builds on: a half of it is done again."""
     view = work.view
-    _append(run, work, parts)
+    _append(run, source, work, parts)
     values, stored = 0, 0
     tables = [get_table(s3, lake_bucket, part.newest) for part in parts]
     for table in tables:
@@ -109,10 +110,9 @@ def _record(run: FeatureRun, work: ViewRun, parts: Sequence[ViewFiles]) -> _Reco
     return _Recorded(rows=sum(part.rows for part in parts), values=values, stored=stored, coverage=found)
 
 
-def _append(run: FeatureRun, work: ViewRun, parts: Sequence[ViewFiles]) -> None:
+def _append(run: FeatureRun, source: pa.Schema, work: ViewRun, parts: Sequence[ViewFiles]) -> None:
     view = work.view
     uris = [_into_table(view, run.name, key) for part in parts for key in part.files]
-    source = catalog.schema(run.dataset, snapshot_id=run.snapshot_id)
     catalog.append_files(
         view.table,
         row_schema(view, source).append(pa.field("feature_hash", pa.string())),

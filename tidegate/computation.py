@@ -60,7 +60,6 @@ class Computation:
         self.partitions = frozenset(partitions)
         self.of = of
         self.counts = Counts()
-        self._source = schema
         self.connection = connect(room)
         self.beside = self.connection.cursor()  # sees the same tables while a result is being read
         self.columns = columns_read(view, schema.names)
@@ -116,9 +115,16 @@ class Computation:
     def newest(self) -> pa.Table:
         """The newest of the rows that `rows` gave, one for each entity, in its columns."""
         if self._schema is None:
-            return row_schema(self.view, self._source).empty_table()
+            return self.schema().empty_table()
         self._forget_older()
         return self.beside.sql(f"from newest order by {self._keys}").to_arrow_table().cast(self._schema)
+
+    def schema(self) -> pa.Schema:
+        """Of the view's rows."""
+        keys = self.beside.sql(
+            f"select {self._keys} from loaded limit 0"
+        ).to_arrow_table()  # as DuckDB has them
+        return row_schema(self.view, keys.schema)
 
     def _remember(self, batch: pa.RecordBatch) -> None:
         """Keep an entity's last row of the batch; rows are ordered by entity and tick."""
@@ -261,7 +267,7 @@ def compute(
     with Computation(view, rows.schema, partitions=[index], of=partitions) as computation:
         computation.load(rows.to_batches())
         found = list(computation.rows([span], revision))
-        return pa.Table.from_batches(found, row_schema(view, rows.schema))
+        return pa.Table.from_batches(found, computation.schema())
 
 
 def _pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

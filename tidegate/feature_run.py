@@ -14,6 +14,7 @@ from tidegate.feature_plan import SHORT_HASH, ViewPlan
 from tidegate.messages import FeatureBatch, Message
 from tidegate.ticks import Interval, count
 
+JOB_BATCHES = 16  # the cores of an ml.m5.4xlarge
 FUNCTION_ROWS = 50_000_000  # rows that fit the disk of a function, whatever few ticks see them
 
 
@@ -88,9 +89,9 @@ def batches(*, partitions: int, rows: int, work: int, batch_work: int) -> tuple[
     return tuple(FeatureBatch(index=i, partitions=share, of=partitions) for i, share in enumerate(shares))
 
 
-def whole() -> tuple[FeatureBatch, ...]:
-    """Everything in one pass, as a job computes it."""
-    return (FeatureBatch(index=0, partitions=(0,), of=1),)
+def job_batches() -> tuple[FeatureBatch, ...]:
+    """The shares of the entities that a job computes, as many at once as it has cores."""
+    return tuple(FeatureBatch(index=i, partitions=(i,), of=JOB_BATCHES) for i in range(JOB_BATCHES))
 
 
 def engine(*, partitions: int, rows: int, work: int, batch_work: int) -> Literal["functions", "job"]:

@@ -69,7 +69,7 @@ def plan_document():
     config = {
         **document["config"],
         "training": training,
-        "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 8000},
+        "features": {**document["config"]["features"], "partitions": 2, "lambda_rows": 70_000},
     }
     return {**document, "config": config}
 
@@ -95,13 +95,16 @@ def pipeline(aws, load, context, plan_document, tmp_path):
         "PREFIX": group,
     }
 
-    def call(name, event):
-        return json.loads(json.dumps(load(f"functions.{name}.handler", **environment)(event, context)))
+    loaded = {}  # a function lives as long as its environment and plan.json do
 
     def handler(name):
-        """A function, loaded once, to be called from several threads."""
-        found = load(f"functions.{name}.handler", **environment)
-        return lambda event: json.loads(json.dumps(found(event, context)))
+        """A function as it is called, from several threads too."""
+        if name not in loaded:
+            loaded[name] = load(f"functions.{name}.handler", **environment)
+        return lambda event: json.loads(json.dumps(loaded[name](event, context)))
+
+    def call(name, event):
+        return handler(name)(event)
 
     def deliver(flights, schema=SCHEMA):
         """Record rows as a drop and return its messages.DatasetVersion."""
@@ -152,6 +155,7 @@ def pipeline(aws, load, context, plan_document, tmp_path):
         catalog=catalog,
         features=features,
         call=call,
+        forget=loaded.clear,
         handler=handler,
         deliver=deliver,
         version=version,

@@ -31,7 +31,7 @@ from features_account import (  # noqa: F401
 
 from tidegate.aws import feature_sets
 from tidegate.errors import BackfillRefusedError, OnlineStoreBusyError, TidegateError, ViewSqlError
-from tidegate.feature_plan import FeatureSetPlan
+from training_jobs import compute_features
 from training_jobs.paths import Paths
 
 BACKFILL = {"start": "2013-01-01", "stop": "2013-12-31", "reason": "test"}
@@ -72,17 +72,11 @@ def test_drops_in_any_order_with_gaps_and_twice_leave_the_rows_of_one_backfill(p
 
 def test_a_version_whose_run_never_came_is_made_up_for_by_the_next(pipeline):
     pipeline.run(pipeline.version(0, 20))
-    pipeline.version(30, 40)  # recorded, and its run failed
+    missed = pipeline.version(30, 40)  # recorded, and its run failed
     pipeline.run(pipeline.version(21, 29))
     assert pipeline.visible(carriers(pipeline)) == expected(range(41), 40)
-
-
-def test_a_late_run_of_an_older_state_neither_computes_nor_hides_anything(pipeline):
-    older = pipeline.version(0, 20)
-    pipeline.run(pipeline.version(21, 40))
-    planned, _, recorded = pipeline.run(older)
+    planned, _, recorded = pipeline.run(missed)  # it comes after all: too late to matter
     assert (planned["views"], recorded["rows"]) == (0, 0)
-    assert pipeline.visible(carriers(pipeline)) == expected(range(41), 40)
 
 
 def test_rows_of_the_future_make_no_ticks_are_told_and_are_seen_when_their_time_comes(pipeline):
@@ -98,6 +92,7 @@ def test_rows_of_the_future_make_no_ticks_are_told_and_are_seen_when_their_time_
     assert pipeline.visible(carriers(pipeline)) == expected(delivered, 25)
 
 
+@pytest.mark.slow
 def test_a_row_of_1970_among_new_ones_costs_the_ticks_around_it(pipeline):
     pipeline.run(pipeline.version(0, 30))
     epoch = datetime(1970, 1, 2, tzinfo=UTC)
@@ -121,12 +116,13 @@ def test_rows_that_are_taken_back_take_the_rows_of_their_ticks_with_them(pipelin
     assert pipeline.catalog.read(view.table, row_filter="carrier == 'UA'").num_rows == 0
 
 
-def test_a_job_computes_what_the_functions_compute(pipeline, monkeypatch, tmp_path):
-    planned, computed, _ = pipeline.run(pipeline.version(0, 71))
-    assert len(planned["batches"]) == 2
-    by_functions = sorted(rows_of(pipeline, computed), key=str)
-    from training_jobs import compute_features
-
+def test_a_job_computes_what_the_functions_compute(pipeline, plan_document, monkeypatch, tmp_path):
+    version = pipeline.version(0, 71)
+    configure(pipeline, plan_document, features={"lambda_rows": 8000})
+    by_functions, _ = rows_of(pipeline, compute_by_functions(pipeline, version))
+    configure(pipeline, plan_document, features={"lambda_rows": 1000})
+    planned = pipeline.call("plan_features", version)
+    assert (planned["engine"], len(planned["batches"])) == ("job", 16)
     for name, value in (
         ("RUN", planned["run"]),
         ("LAKE_BUCKET", pipeline.lake),
@@ -134,29 +130,34 @@ def test_a_job_computes_what_the_functions_compute(pipeline, monkeypatch, tmp_pa
     ):
         monkeypatch.setenv(name, value)
     compute_features.main(Paths(tmp_path))
-    by_job = rows_of(pipeline, computed[:1])
-    assert sorted(by_job, key=str) == by_functions and len(by_functions) == sum(c["rows"] for c in computed)
-
-
-def rows_of(pipeline, computed):
-    """All rows that batches left in the lake, with the version they are of."""
-    found = []
-    for part in computed:
-        body = pipeline.s3.get_object(Bucket=pipeline.lake, Key=part["key"])["Body"].read()
-        for view in json.loads(body)["views"]:
-            for key in view["files"]:
-                file = pipeline.s3.get_object(Bucket=pipeline.lake, Key=key)["Body"].read()
-                rows = pq.read_table(pa.BufferReader(file)).to_pylist()
-                found += [(view["version"], tuple(row.items())) for row in rows]
-    return found
-
-
-def test_too_much_for_all_functions_is_planned_as_one_job(pipeline, plan_document):
-    configure(pipeline, plan_document, features={"lambda_rows": 1000})
-    planned, _, recorded = pipeline.run(pipeline.version(0, 71))
-    assert (planned["engine"], len(planned["batches"])) == ("job", 1)
-    assert recorded["rows"] == 341  # as the two functions: 69 + 69 + 69 rows, less what had not landed, twice
+    by_job, files = rows_of(pipeline, planned)
+    assert by_job == by_functions and len(by_job) == 341 and len(files) > 2
+    # a job that does its work is recorded as functions are
+    assert pipeline.call("record_features", {"plan": planned})["rows"] == 341
     assert pipeline.visible(carriers(pipeline)) == expected(range(72), 71)
+
+
+def compute_by_functions(pipeline, version):
+    planned = pipeline.call("plan_features", version)
+    assert (planned["engine"], len(planned["batches"])) == ("functions", 2)
+    for batch in planned["batches"]:
+        pipeline.call("compute_features", {"plan": planned, "batch": batch})
+    return planned
+
+
+def rows_of(pipeline, planned):
+    """All rows that the batches of a run left in the lake, with the version they are of, and their files."""
+    found, files = [], []
+    for batch in planned["batches"]:
+        key = f"features/runs/{planned['run']}/batch-{batch['index']:05d}.json"
+        body = pipeline.s3.get_object(Bucket=pipeline.lake, Key=key)["Body"].read()
+        for view in json.loads(body)["views"]:
+            files += view["files"]
+            for name in view["files"]:
+                file = pipeline.s3.get_object(Bucket=pipeline.lake, Key=name)["Body"].read()
+                rows = pq.read_table(pa.BufferReader(file)).to_pylist()
+                found += [(view["version"], *row.values()) for row in rows]
+    return sorted(found, key=str), files
 
 
 def configure(pipeline, document, *, features=None, feature_set=None):
@@ -164,8 +165,10 @@ def configure(pipeline, document, *, features=None, feature_set=None):
     config = {**config, "features": {**config["features"], **(features or {})}}
     changed = {**document, "config": config, "features": feature_set or document["features"]}
     (pipeline.folder / "plan.json").write_text(json.dumps(changed))
+    pipeline.forget()
 
 
+@pytest.mark.slow
 def test_source_rows_that_were_put_right_or_left_out_are_counted(pipeline):
     odd = [
         flight(1) | {"carrier": None},
@@ -197,6 +200,7 @@ def test_a_backfill_of_no_interval_is_refused(pipeline, start, stop):
 
 def test_a_view_that_left_features_py_is_computed_as_long_as_a_model_serves_on_it(pipeline, plan_document):
     pipeline.run(pipeline.version(0, 20))
+    assert feature_sets.get(pipeline.s3, pipeline.lake, pipeline.features.hash) == pipeline.features
     origins = pipeline.features.views[1]
     configure(pipeline, plan_document, feature_set=without(pipeline.features, "origin_delay"))
     serve(pipeline, pipeline.features.hash)
@@ -273,6 +277,7 @@ def throttle(pipeline, monkeypatch):
         address = f"http://127.0.0.1:{servers[-1].server.server_port}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", address)
         monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+        pipeline.forget()
         return servers[-1]
 
     yield start
@@ -302,6 +307,7 @@ def test_a_run_that_stopped_half_way_is_finished_by_repeating_it(pipeline, throt
     rows = pipeline.catalog.read(origins.table).num_rows
     assert rows > 0 and pipeline.facts.view(origins.version) is None
     monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB")
+    pipeline.forget()
     recorded = pipeline.call("record_features", {"plan": planned})
     assert pipeline.catalog.read(origins.table).num_rows == rows
     assert recorded["online_rows"] == len(CARRIERS) + len(ORIGINS)
@@ -411,7 +417,9 @@ def objects(pipeline, prefix):
     return pipeline.s3.list_objects_v2(Bucket=pipeline.lake, Prefix=prefix)["Contents"]
 
 
-@pytest.mark.parametrize("status", ["Approved", "PendingManualApproval"])
+@pytest.mark.parametrize(
+    "status", ["Approved", pytest.param("PendingManualApproval", marks=pytest.mark.slow)]
+)
 def test_what_a_package_needs_that_may_serve_is_kept(pipeline, retire, status):
     origins = pipeline.features.views[1]
     arn = retire.register(status, pipeline.features.hash)
@@ -421,6 +429,7 @@ def test_what_a_package_needs_that_may_serve_is_kept(pipeline, retire, status):
     assert retire(400)["versions"] == [origins.version]
 
 
+@pytest.mark.slow
 def test_what_a_model_needs_that_serves_is_kept_whatever_became_of_its_package(pipeline, retire):
     serve(pipeline, pipeline.features.hash)
     assert retire(400)["versions"] == []
@@ -431,9 +440,3 @@ def test_when_it_cannot_be_told_what_a_package_needs_nothing_is_removed(pipeline
     with pytest.raises(TidegateError, match="feature set ffffffffffffffff is needed, and not in the lake"):
         retire(400)
     assert pipeline.visible(pipeline.features.views[1])
-
-
-def test_the_deployed_feature_set_is_kept_by_its_hash(pipeline):
-    pipeline.run(pipeline.version(0, 3))
-    kept = feature_sets.get(pipeline.s3, pipeline.lake, pipeline.features.hash)
-    assert isinstance(kept, FeatureSetPlan) and kept == pipeline.features

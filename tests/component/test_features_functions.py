@@ -39,7 +39,7 @@ def test_a_dataset_version_becomes_rows_offline_and_the_newest_online(pipeline):
     planned, computed, recorded = pipeline.run(pipeline.version(0, 71))
 
     assert (planned["engine"], planned["revision"]) == ("functions", 1)
-    assert [(b["partitions"], b["of"]) for b in planned["batches"]] == [([0], 2), ([1], 2)]
+    assert [(b["partitions"], b["of"]) for b in planned["batches"]] == [([0, 1], 2)]
     rows = pipeline.catalog.read("features_carrier_delay")
     assert recorded["rows"] == sum(part["rows"] for part in computed)
     assert recorded["online_rows"] == len(CARRIERS) + len(ORIGINS)

@@ -66,13 +66,41 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
         ),
         (
             "RecordFeatures",
-            {"Payload": {"rows": 13302, "online_rows": 18, "without_key": 0, "known_early": 0}},
-            Told("13,302 rows, 18 entities online"),
+            {"Payload": {"rows": 13302, "online_rows": 1, "without_key": 0, "known_early": 0}},
+            Told("13,302 rows, 1 entity online"),
         ),
         (
             "RecordFeatures",
-            {"Payload": {"rows": 9, "online_rows": 1, "without_key": 1, "known_early": 0}},
-            Told("9 rows, 1 entity online; 1 source row without a key left out", "warn"),
+            {"Payload": {"rows": 13302, "online_rows": 18, "without_key": 1, "known_early": 2}},
+            Told(
+                "13,302 rows, 18 entities online; 1 source row without a key left out;"
+                " 2 source rows known too early",
+                "warn",
+            ),
+        ),
+        ("RetireFeatures", {"Payload": {"versions": [], "rows": 0}}, None),
+        (
+            "RetireFeatures",
+            {"Payload": {"versions": ["v@1", "v@2"], "rows": 7}},
+            Told("v@1, v@2: 7 rows removed"),
+        ),
+        (
+            "PlanFeatures",
+            {"Payload": {"feature_hash": "ab" * 32, "batches": [], "future_rows": 0}},
+            Told("features abababab: nothing new to compute"),
+        ),
+        (
+            "PlanFeatures",
+            {
+                "Payload": {
+                    "feature_hash": "ab" * 32,
+                    "batches": [{}],
+                    "engine": "functions",
+                    "ticks": 1440,
+                    "future_rows": 3,
+                }
+            },
+            Told("features abababab, 1,440 ticks in 1 batch; 3 rows from the future wait", "warn"),
         ),
         (
             "AcquireTrainingLock",

@@ -40,9 +40,10 @@ def compute_batch(catalog: Catalog, run: str, batch: FeatureBatch, *, memory_meb
     """
     s3, lake = catalog.s3, catalog.lake_bucket
     plan = FeatureRun.from_json(objects.get_json(s3, lake, lake_keys.feature_run(run, PLAN)))
+    schema = catalog.schema(plan.dataset, snapshot_id=plan.snapshot_id)
     with tempfile.TemporaryDirectory() as folder:
         room = Room(max(128, int(memory_mebibytes * _MEMORY_SHARE)), Path(folder))
-        views = tuple(_view(catalog, plan, each, batch, room) for each in plan.views)
+        views = tuple(_view(catalog, plan, schema, each, batch, room=room) for each in plan.views)
     key = lake_keys.feature_batch(run, batch.index)
     objects.put_json(s3, lake, key, BatchManifest(views=views).to_json())
     return FeatureRows(
@@ -54,9 +55,10 @@ def compute_batch(catalog: Catalog, run: str, batch: FeatureBatch, *, memory_meb
     )
 
 
-def _view(catalog: Catalog, run: FeatureRun, work: ViewRun, batch: FeatureBatch, room: Room) -> ViewFiles:
+def _view(
+    catalog: Catalog, run: FeatureRun, schema: pa.Schema, work: ViewRun, batch: FeatureBatch, *, room: Room
+) -> ViewFiles:
     view = work.view
-    schema = catalog.schema(run.dataset, snapshot_id=run.snapshot_id)
     columns = _columns(view, schema)
     source = catalog.batches(
         run.dataset,
