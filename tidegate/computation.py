@@ -21,7 +21,7 @@ from tidegate.duck import Room, connect
 from tidegate.errors import AmbiguousFeatureError
 from tidegate.feature_plan import ViewPlan
 from tidegate.ticks import Interval
-from tidegate.view_sql import WRONG_SQL, columns_read, query, quoted, refused
+from tidegate.view_sql import FIRST, STOP, WRONG_SQL, columns_read, query, quoted, refused, seen_by
 
 _TICKS_AT_ONCE = 512
 _ROWS_AT_ONCE = 1 << 17
@@ -61,6 +61,8 @@ class Computation:
         self.of = of
         self.counts = Counts()
         self.connection = connect(room)
+        # the plan stays as it is written: rows probe ticks, in their order
+        self.connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
         self.beside = self.connection.cursor()  # sees the same tables while a result is being read
         self.columns = columns_read(view, schema.names)
         self.types = {name: str(schema.field(name).type).removeprefix("large_") for name in self.columns}
@@ -102,12 +104,15 @@ class Computation:
         view = self.view
         # the same order of rows whatever the order of files, so that sums of floats are the same too
         order = ", ".join(quoted(n) for n in (view.source.event_ts, view.source.known_ts, *self.columns))
-        self.connection.execute(f"create or replace table rows as from loaded order by {order}")
+        self.connection.execute(
+            f"create or replace table rows as select *, {seen_by(view)} from loaded order by {order}"
+        )
         # a window that is longer than a piece would be read again and again
         size = max(_TICKS_AT_ONCE, view.window_seconds // view.every_seconds)
-        for seconds in self._ticks(intervals, size):
-            self.connection.register("tick", pa.table({"event_ts": pa.array(seconds * 1_000_000, TIME)}))
-            for batch in self._run(revision):
+        for numbers in self._ticks(intervals, size):
+            moments = pa.array(numbers * view.every_seconds * 1_000_000, TIME)
+            self.connection.register("tick", pa.table({"event_ts": moments, "number": numbers}))
+            for batch in self._run(revision, {"low": int(numbers[0]), "high": int(numbers[-1])}):
                 self._remember(batch)
                 yield batch
             self.connection.unregister("tick")
@@ -140,39 +145,37 @@ class Computation:
         self.beside.execute(f"create or replace table newest as select * from newest {newer}")
 
     def _ticks(self, intervals: Sequence[Interval], size: int) -> Iterator[NDArray[np.int64]]:
-        """Ticks of the intervals with a row in their window, ascending, `size` at a time.
+        """Numbers of the intervals' ticks that some row may be seen by, ascending, `size` at a time.
 
         One row of 1970 among those of today asks for the ticks around it, not for half a million between.
         """
-        view = self.view
-        every = view.every_seconds
-        event = quoted(view.source.event_ts)
+        every = self.view.every_seconds
         found = self.connection.sql(
-            f"select distinct ceil(epoch_us({event}) / {every * 1_000_000})::bigint as tick"
-            f" from loaded where {event} is not null order by tick"
+            f"select {FIRST} as first, max({STOP}) as stop from rows where {FIRST} < {STOP}"
+            f" group by {FIRST} order by first"
         ).to_arrow_table()
         if not found.num_rows:
             return
-        first = found["tick"].to_numpy().astype(np.int64)  # tick numbers that are the first to see some row
-        length = -(-view.window_seconds // every)
-        starts = np.flatnonzero(np.diff(first, prepend=first[:1] - length - 1) > length)
-        stops = np.append(starts[1:], len(first)) - 1
+        first, stop = (found[name].to_numpy().astype(np.int64) for name in ("first", "stop"))
+        reached = np.maximum.accumulate(stop)
+        starts = np.flatnonzero(np.append(True, first[1:] > reached[:-1]))  # of spans without a gap
+        ends = reached[np.append(starts[1:], len(first)) - 1] - 1
         left: NDArray[np.int64] = np.empty(0, np.int64)
         for span in intervals:
             low, high = -(-span.start // every), span.stop // every
-            for begin, end in zip(first[starts], first[stops] + length - 1, strict=True):
+            for begin, end in zip(first[starts], ends, strict=True):
                 for piece in range(max(begin, low), min(end, high) + 1, size):
                     left = np.append(left, np.arange(piece, min(piece + size - 1, end, high) + 1))
                     if len(left) >= size:
-                        yield left[:size] * every
+                        yield left[:size]
                         left = left[size:]
         if len(left):
-            yield left * every
+            yield left
 
-    def _run(self, revision: int) -> Iterator[pa.RecordBatch]:
+    def _run(self, revision: int, ticks: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
         last = None  # row of the batch before
         try:
-            reader = self.connection.sql(query(self.view)).to_arrow_reader(_ROWS_AT_ONCE)
+            reader = self.connection.sql(query(self.view), params=dict(ticks)).to_arrow_reader(_ROWS_AT_ONCE)
             schema = row_schema(self.view, reader.schema)
             for found in reader:
                 batch = self._checked(found, schema, revision)

@@ -13,17 +13,23 @@ from tidegate.duck import connect
 from tidegate.errors import ViewSqlError
 from tidegate.feature_plan import ViewPlan
 
-# The user's SQL runs once for each tick, on the rows of that tick's window; DuckDB turns the lateral join
-# into one hash join and one aggregation.
+FIRST, STOP, TICK = '"tidegate first"', '"tidegate stop"', '"tidegate tick"'
+"""Columns beside the source's: number of the first tick that sees a row, of the first that no longer does, of
+one that does. Ticks are numbered from the epoch on."""
+
+# The user's SQL runs once for each tick, on the rows of that tick's window. Each row is laid out for the
+# ticks that see it, in the order of the rows; DuckDB turns the lateral join into one hash join that keeps
+# this order, and one aggregation. So a sum of floats is the same to the last bit whichever ticks are computed
+# together.
 _TICKS = """
+    with seen as (
+        select * exclude ({first}, {stop}),
+            unnest(range(greatest({first}, $low), least({stop}, $high + 1))) as {tick}
+        from rows where {stop} > $low and {first} <= $high
+    )
     select {columns}, tick.event_ts
     from tick, lateral (
-        with source as (
-            select * from rows
-            where rows."{event_ts}" > tick.event_ts - to_seconds({window})
-                and rows."{event_ts}" <= tick.event_ts
-                and rows."{known_ts}" <= tick.event_ts
-        )
+        with source as (select * exclude ({tick}) from seen where seen.{tick} = tick.number)
         {sql}
     ) a
     order by {order}
@@ -43,16 +49,32 @@ WRONG_SQL = (
 
 
 def query(view: ViewPlan) -> str:
-    """Keys, outputs and event_ts of the tables `rows` and `tick`, ordered by keys and tick."""
+    """Keys, outputs and event_ts of the tables `rows` and `tick`, ordered by keys and tick.
+
+    Parameters: `low` and `high`, numbers of the first and the last tick.
+    """
     keys = [f"a.{quoted(key)}" for key in view.keys]
     return _TICKS.format(
         columns=", ".join([*keys, *(f"a.{quoted(name)}" for name in view.outputs)]),
-        event_ts=view.source.event_ts.replace('"', '""'),
-        known_ts=view.source.known_ts.replace('"', '""'),
-        window=view.window_seconds,
+        first=FIRST,
+        stop=STOP,
+        tick=TICK,
         sql=view.sql,
         order=", ".join([*keys, "tick.event_ts"]),
     )
+
+
+def seen_by(view: ViewPlan) -> str:
+    """The columns `FIRST` and `STOP` of a source row."""
+    event, known = (f"epoch_us({quoted(name)})" for name in (view.source.event_ts, view.source.known_ts))
+    every, window = view.every_seconds * 1_000_000, view.window_seconds * 1_000_000
+    # known when it happened, at the earliest; without a known time it is never seen
+    return f"{_ceiling(known, every)} as {FIRST}, {_ceiling(f'({event} + {window})', every)} as {STOP}"
+
+
+def _ceiling(dividend: str, divisor: int) -> str:
+    """Of whole numbers, negative ones too."""
+    return f"({dividend} // {divisor} + ({dividend} % {divisor} > 0)::bigint)"
 
 
 def columns_read(view: ViewPlan, names: Sequence[str]) -> list[str]:
