@@ -3,6 +3,7 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 SYNC := $(UV) sync --frozen --quiet --inexact $(shell node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])' || echo --group node)
 RUN := $(UV) run --frozen --no-sync
+FAST := $(RUN) pytest -m "not slow and not aws"
 export UV_PYTHON_PREFERENCE ?= system
 export UV_COMPILE_BYTECODE ?= 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
@@ -11,8 +12,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
 demo: install                ## the whole story on real flights
 	$(RUN) tidegate demo
 
-test: install-dev check      ## lint, types, import contracts and every test CI runs
-	$(RUN) pytest -m "not slow and not aws"
+test: install-dev check      ## lint, types, import contracts and every test CI runs, on two cores
+	@mkdir -p .tidegate; $(FAST) tests/unit tests/contract tests/fuzz > .tidegate/pure.log 2>&1 & pure=$$!; \
+	$(FAST) tests/component tests/local; rest=$$?; \
+	wait $$pure; pure=$$?; cat .tidegate/pure.log; exit $$((rest || pure))
 
 test-all: install-dev check  ## the slow matrices too
 	$(RUN) pytest -m "not aws"
