@@ -28,6 +28,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 NUMERIC = ONE_THREAD | {  # the environment of every data function, as in infra/constructs/function.py
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 HEAVY_PACKAGES = ("pandas", "scipy", "sklearn")
 _IMPORTS = "import tidegate.checks, tidegate.profile, tidegate.readers"

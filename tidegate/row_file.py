@@ -5,7 +5,7 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_ROWS = 1 << 17  # what waits to be written is most of a shard's memory
+ROW_GROUP_ROWS = 1 << 16  # what waits to be written is most of a shard's memory
 
 
 class RowFile:

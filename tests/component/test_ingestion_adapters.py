@@ -110,6 +110,22 @@ def test_columns_read_in_turns_are_not_fetched_again_each_time(aws, s3, monkeypa
     assert len(asked) == 5
 
 
+def test_a_large_read_is_one_request_of_which_nothing_is_held(aws, s3, monkeypatch):
+    for name, size in {"_READ_AHEAD_BYTES": 1000, "_PIECE_BYTES": 300}.items():
+        monkeypatch.setattr(objects, name, size)
+    bucket = aws.name("drops")
+    s3.create_bucket(Bucket=bucket)
+    content = random.Random(7).randbytes(10_000)  # noqa: S311  # content, not a secret
+    s3.put_object(Bucket=bucket, Key="drops/flights/1.csv", Body=content)
+    asked = []
+    s3.meta.events.register("before-call.s3.GetObject", lambda params, **_: asked.append(params))
+    reader = objects.open_version(s3, drop(bucket=bucket, version_id="", size=len(content))).raw
+    reader.seek(500)
+    assert reader.read(5000) == content[500:5500]
+    assert (len(asked), reader.blocks) == (1, {})
+    assert reader.read() == content[5500:]
+
+
 def test_without_versions_an_object_that_changed_meanwhile_is_not_read(aws, s3):
     bucket = aws.name("drops")
     s3.create_bucket(Bucket=bucket)

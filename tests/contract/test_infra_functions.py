@@ -8,7 +8,10 @@ from infra.constructs.function import snake_case
 
 # of every function, whether it reads them or not
 COMMON = {"PIPELINE_DIR", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
-NUMERIC = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
+NUMERIC = {
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "ARROW_DEFAULT_MEMORY_POOL"),
+}
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
     *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),

@@ -11,11 +11,13 @@ from botocore.exceptions import ClientError
 from tidegate.messages import ObjectVersion
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD_BYTES = 8 << 20  # a request costs some 30 ms whatever its size
 _APART_BYTES = 1 << 20  # of a read that does not go on where one ended: Parquet's columns are read in turns
 _HELD_BYTES = 16 << 20
+_PIECE_BYTES = 1 << 20  # of a read that is itself so large that nothing is read ahead
 ABSENT = (403, 404)  # S3 says 403 of what is not there to those who may not list the bucket
 
 
@@ -42,7 +44,10 @@ def newest_version(s3: "S3Client", bucket: str, key: str) -> ObjectVersion | Non
 
 
 class _VersionReader(io.RawIOBase):
-    """Reads in ranges, far ahead where reading goes on; the newest 16 MiB are held."""
+    """Reads in ranges, far ahead where reading goes on; the newest 16 MiB are held.
+
+    A read of 8 MiB or more, as of a row group, goes straight to where it is wanted.
+    """
 
     def __init__(self, s3: "S3Client", drop: ObjectVersion) -> None:
         self.s3 = s3
@@ -76,14 +81,31 @@ class _VersionReader(io.RawIOBase):
         wanted = min(len(view), self.size - self.position)
         filled = 0
         while filled < wanted:
-            piece = self._at(self.position, wanted - filled)
-            view[filled : filled + len(piece)] = piece
-            filled += len(piece)
-            self.position += len(piece)
+            if wanted - filled >= _READ_AHEAD_BYTES and self._block(self.position) is None:
+                taken = self._stream(view[filled:wanted])
+            else:
+                piece = self._at(self.position, wanted - filled)
+                taken = len(piece)
+                view[filled : filled + taken] = piece
+            filled += taken
+            self.position += taken
         return max(0, filled)
 
+    def _stream(self, view: memoryview) -> int:
+        """Fill it in one request, without holding what it brings twice."""
+        body = self._get(self.position, self.position + len(view))
+        filled = 0
+        while filled < len(view) and (piece := body.read(min(_PIECE_BYTES, len(view) - filled))):
+            view[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        return filled
+
+    def _block(self, position: int) -> int | None:
+        """Where the block starts that has this byte."""
+        return next((s for s, block in self.blocks.items() if s <= position < s + len(block)), None)
+
     def _at(self, position: int, wanted: int) -> bytes:
-        start = next((s for s, block in self.blocks.items() if s <= position < s + len(block)), None)
+        start = self._block(position)
         if start is None:
             start = position
             self.blocks[start] = self._fetch(position, wanted)
@@ -97,7 +119,10 @@ class _VersionReader(io.RawIOBase):
         goes_on = not self.blocks or any(s + len(block) == position for s, block in self.blocks.items())
         ahead = _READ_AHEAD_BYTES if goes_on else _APART_BYTES
         stop = min(self.size, position + max(wanted, ahead))
-        return self.s3.get_object(**self.request, Range=f"bytes={position}-{stop - 1}")["Body"].read()
+        return self._get(position, stop).read()
+
+    def _get(self, start: int, stop: int) -> "StreamingBody":
+        return self.s3.get_object(**self.request, Range=f"bytes={start}-{stop - 1}")["Body"]
 
 
 def put_file(s3: "S3Client", bucket: str, key: str, file: IO[bytes]) -> None:
