@@ -11,8 +11,8 @@ from tidegate import feature_checks
 from tidegate.config import PipelineConfig, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
+from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
-from tidegate.features import compile_feature_set
 from tidegate.leaks.sample import ROWS
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED

@@ -24,9 +24,10 @@ from typing import Any
 
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
+from tidegate.feature_file import load, plan_of
 from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
-from tidegate.features import FeatureSet, load, plan_of
+from tidegate.features import FeatureSet
 
 MANIFEST = "manifest.json"
 MODEL = "model.skops"

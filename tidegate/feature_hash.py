@@ -11,6 +11,7 @@ import json
 import linecache
 import types
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 from tidegate.scopes import globals_read
@@ -25,6 +26,11 @@ def digest(document: Any) -> str:
     """sha256 (hex) of a JSON document, whatever the order of its members."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def minor_version(library: str) -> str:
+    """Its version as far as the last bits of a value may change with it."""
+    return ".".join(version(library).split(".")[:2])
 
 
 def code_of(function: types.FunctionType) -> dict[str, Any]:

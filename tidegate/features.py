@@ -5,14 +5,10 @@ here: an impure transform, an undeclared column, two features of one name.
 """
 
 import inspect
-import linecache
 import re
-import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -28,10 +24,9 @@ from tidegate.declared import (
     seconds,
 )
 from tidegate.errors import ConfigError
-from tidegate.feature_hash import code_of, digest
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, TransformPlan, ViewPlan
-from tidegate.purity import impurity
-from tidegate.row_dependence import check_rows
+from tidegate.feature_hash import digest, minor_version
+from tidegate.feature_plan import SourcePlan, TransformPlan, ViewPlan
+from tidegate.purity import check_pure
 from tidegate.sql_text import one_line
 
 Array = NDArray[Any]
@@ -256,15 +251,10 @@ def transform(
             raise ConfigError(f"{where} takes *, ** or keyword arguments", hint="one name for each input")
         if len(parameters) != len(inputs):
             raise ConfigError(f"{where} takes {len(parameters)} arrays but declares {len(inputs)} inputs")
-        _check_pure(function, where)
+        check_pure(function, where)
         return Transform(function, plan)
 
     return mark
-
-
-def _check_pure(function: types.FunctionType, where: str) -> None:
-    if problem := impurity(function):
-        raise ConfigError(f"{where} is not pure", cause=problem, hint="numpy and math are allowed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,98 +329,7 @@ class FeatureSet:
             )
 
 
-def load(file: Path, attribute: str) -> FeatureSet:
-    """The feature set `attribute` of a Python file, read by path.
-
-    Raises:
-        ConfigError: there is no such file or attribute, or executing it fails.
-    """
-    module = types.ModuleType(f"tidegate_features_{file.parent.name}")
-    module.__file__ = str(file)
-    try:
-        # compiled here: bytecode beside the file could be older, or another's
-        text = file.read_text(encoding="utf-8")
-        # what `inspect` will read as source is what ran, so the hash is of that
-        linecache.cache[str(file)] = (len(text), None, text.splitlines(keepends=True), str(file))
-        exec(compile(text, str(file), "exec"), vars(module))  # noqa: S102  the user's own definitions
-    except FileNotFoundError as cause:
-        raise ConfigError(
-            f"`{file}` does not exist", hint="`pipeline.features` names it as features.py:attribute"
-        ) from cause
-    except ConfigError as refused:
-        raise _placed(_place(file, refused), refused) from refused
-    except Exception as cause:  # whatever the user's file does wrong is told as such
-        what = f"{_place(file, cause)}`{file}` cannot be executed"
-        raise ConfigError(what, cause=f"{type(cause).__name__}: {cause}") from cause
-    found = getattr(module, attribute, None)
-    if not isinstance(found, FeatureSet):
-        sets = [name for name, value in vars(module).items() if isinstance(value, FeatureSet)]
-        raise ConfigError(
-            f"`{file}` has no feature set `{attribute}`", cause=f"it has {', '.join(sets) or 'none'}"
-        )
-    return found
-
-
-def _place(file: Path, raised: BaseException) -> str:
-    """`features.py:24: `, the line of the definition that raised it; nothing when no line did."""
-    frames = traceback.extract_tb(raised.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
-    return f"{file.name}:{lines[-1]}: " if lines else ""
-
-
-def _placed(place: str, refused: ConfigError) -> ConfigError:
-    return ConfigError(f"{place}{refused.what}", cause=refused.cause, hint=refused.hint)
-
-
-def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
-    """The plan of a feature set, hash included."""
-    source = feature_set.label.source
-    plan = FeatureSetPlan(
-        name=feature_set.name,
-        attribute=attribute,
-        hash="",
-        source=SourcePlan(dataset=source.dataset, event_ts=source.event_ts, known_ts=source.known_ts),
-        label=LabelPlan(name=feature_set.label.name, sql=one_line(feature_set.label.sql)),
-        request=tuple(feature_set.request),
-        views=tuple(each.plan for each in feature_set.aggregates),
-        transforms=tuple(each.plan for each in feature_set.transforms),
-        features=tuple(feature_set.features),
-    )
-    code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
-    document = {
-        "plan": plan.to_json(),
-        # a digest forgets the order of members, and arrays go in and come out by position
-        "order": [[list(each.inputs), list(each.outputs)] for each in plan.transforms],
-        "code": code,
-        "numpy": _minor("numpy"),
-    }
-    coded = tuple(replace(each, code=digest(code[each.name])) for each in plan.transforms)
-    return replace(plan, hash=digest(document), transforms=coded)
-
-
-def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:
-    """The features part of `plan.json`. Executes `file` and tries its transforms: it belongs to build time.
-
-    Raises:
-        ConfigError: see `load`; or a transform is not pure, fails or mixes rows.
-    """
-    feature_set = load(file, attribute)
-    for each in feature_set.transforms:
-        place = f"{file.name}:{each.function.__code__.co_firstlineno}: "
-        try:
-            _check_pure(each.function, f"transform `{each.plan.name}`")  # with helpers defined below it
-            check_rows(each)
-        except ConfigError as refused:
-            raise _placed(place, refused) from refused
-    return plan_of(feature_set, attribute).to_json()
-
-
 def _view_hash(plan: ViewPlan) -> str:
     """Of what decides the view's rows: readers of one version may have other limits of age and defaults."""
     rows = {key: value for key, value in plan.to_json().items() if key not in _OF_READERS}
-    return digest({"view": rows, "duckdb": _minor("duckdb")})
-
-
-def _minor(library: str) -> str:
-    """Its version as far as the last bits of a value may change with it."""
-    return ".".join(version(library).split(".")[:2])
+    return digest({"view": rows, "duckdb": minor_version("duckdb")})

@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
+from tidegate.errors import ConfigError
 from tidegate.feature_hash import parsed, reached
 from tidegate.scopes import globals_read
 
@@ -42,6 +43,12 @@ _REFUSED = (
     *(ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.ClassDef, ast.AsyncFunctionDef),
     *(ast.Await, ast.Yield, ast.YieldFrom),
 )
+
+
+def check_pure(function: types.FunctionType, where: str) -> None:
+    """Raise ConfigError if the function, or a helper it calls, may answer differently another time."""
+    if problem := impurity(function):
+        raise ConfigError(f"{where} is not pure", cause=problem, hint="numpy and math are allowed")
 
 
 def impurity(function: types.FunctionType) -> str | None:

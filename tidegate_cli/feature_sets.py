@@ -76,7 +76,7 @@ def local(pipeline: Path) -> "FeatureSetPlan":
         CommandError: the folder is no pipeline, or its features are refused.
     """
     from tidegate.errors import ConfigError
-    from tidegate.features import load, plan_of
+    from tidegate.feature_file import load, plan_of
 
     try:
         text = tomllib.loads((pipeline / "pipeline.toml").read_text())["pipeline"]["features"]

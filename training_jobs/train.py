@@ -10,7 +10,8 @@ import numpy as np
 
 from tidegate import artefact
 from tidegate.estimators import typed
-from tidegate.features import Array, load
+from tidegate.feature_file import load
+from tidegate.features import Array
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
 from tidegate.plan import Plan

@@ -16,7 +16,7 @@ from tidegate.aws.state import State, ViewState
 from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.features import compile_feature_set
+from tidegate.feature_file import compile_feature_set
 from tidegate.plan import Plan
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"

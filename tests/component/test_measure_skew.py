@@ -17,8 +17,8 @@ from tidegate import artefact
 from tidegate.aws import online
 from tidegate.aws.catalog import Catalog
 from tidegate.encoding import Encoding
+from tidegate.feature_file import load as load_features
 from tidegate.feature_plan import EntityValue
-from tidegate.features import load as load_features
 from tidegate.instances import from_json
 from tidegate.messages import CaptureWindow, SkewMeasured
 from tidegate.transforms import feature_columns

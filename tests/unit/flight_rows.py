@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tidegate.features import load
+from tidegate.feature_file import load
 from tidegate.instances import from_table
 from tidegate.transforms import feature_columns
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tidegate.computation import compute
-from tidegate.features import load, plan_of
+from tidegate.feature_file import load, plan_of
 from tidegate.instances import from_table
 from tidegate.leaks.sample import Sample
 from tidegate.splits import Timeline, expanding

@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from tidegate import artefact
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
+from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
-from tidegate.features import compile_feature_set
 from tidegate.prediction import NotFiniteError, of_instances
 
 FEATURES = """

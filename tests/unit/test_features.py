@@ -9,17 +9,8 @@ import pytest
 
 from tidegate.duck import connect
 from tidegate.errors import ConfigError
-from tidegate.features import (
-    Entity,
-    FeatureSet,
-    Label,
-    Source,
-    aggregate,
-    aggregates,
-    compile_feature_set,
-    load,
-    transform,
-)
+from tidegate.feature_file import compile_feature_set, load
+from tidegate.features import Entity, FeatureSet, Label, Source, aggregate, aggregates, transform
 
 FLIGHTS = Source("flights", event_ts="departed", known_ts="landed")
 LATE = Label("late", source=FLIGHTS, sql="delay >= 15")

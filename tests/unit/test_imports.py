@@ -11,7 +11,7 @@ import pytest
 from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.features import compile_feature_set
+from tidegate.feature_file import compile_feature_set
 from tidegate.plan import Plan
 
 REPOSITORY = Path(__file__).parents[2]

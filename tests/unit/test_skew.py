@@ -9,7 +9,7 @@ import pytest
 from tidegate import skew
 from tidegate.artefact import FeatureCode
 from tidegate.captured_vectors import CapturedVector
-from tidegate.features import load, plan_of
+from tidegate.feature_file import load, plan_of
 from tidegate.store_parity import OfflineAnswer
 
 CODE = """

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
+from tidegate.feature_file import load
 from tidegate.feature_plan import TransformPlan
-from tidegate.features import FeatureSet, Label, Source, Transform, load, transform
+from tidegate.features import FeatureSet, Label, Source, Transform, transform
 from tidegate.transforms import feature_columns, outputs_of
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"

@@ -100,6 +100,6 @@ def _module(path: Path) -> ModuleType:
 
 
 def _request_columns(pipeline: Path) -> list[str]:
-    from tidegate.features import load
+    from tidegate.feature_file import load
 
     return list(load(pipeline / "features.py", "flight_delay").request)
