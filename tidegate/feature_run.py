@@ -63,12 +63,6 @@ class ViewFiles(Message):
     known_early: int
 
 
-def execution_name(start: str, stop: str, revision: int) -> str:
-    """The execution of a backfill: one interval of one state of the dataset is one execution."""
-    text = f"{start}\n{stop}\n{revision}"
-    return f"backfill-{revision}-{hashlib.sha256(text.encode()).hexdigest()[:SHORT_HASH]}"
-
-
 def work(view: ViewPlan, intervals: Sequence[Interval], rows: int) -> int:
     """Rows, each counted once for every tick of the intervals that may see it."""
     seen_by = min(-(-view.window_seconds // view.every_seconds), count(view, intervals))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.feature_run import FeatureRun, ViewRun, batches, engine, execution_name, work
+from tidegate.feature_run import FeatureRun, ViewRun, batches, engine, work
 from tidegate.ticks import Interval
 
 VIEW = ViewPlan(
@@ -74,11 +74,3 @@ def test_the_name_of_a_run_is_that_of_its_work():
         replace(RUN, views=(replace(RUN.views[0], view=replace(VIEW, hash="cd" * 32)),)),
     ):
         assert other.name != RUN.name
-
-
-def test_one_interval_of_one_state_is_one_execution():
-    name = execution_name("2013-01-01", "2013-02-01", 7)
-    assert name == execution_name("2013-01-01", "2013-02-01", 7)
-    assert len(name) <= 80  # Step Functions' limit
-    others = {execution_name("2013-01-02", "2013-02-01", 7), execution_name("2013-01-01", "2013-02-01", 8)}
-    assert name not in others and len(others) == 2
