@@ -24,10 +24,11 @@ from tidegate import view_readiness
 from tidegate.aws import feature_sets, registry
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
-from tidegate.aws.state import VARIANTS, Champion, State
+from tidegate.aws.state import Champion, State
 from tidegate.errors import PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
+from tidegate.rollout import VARIANTS
 
 logger = Logger()
 sagemaker = boto3.client("sagemaker")

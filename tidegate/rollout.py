@@ -15,6 +15,8 @@ from typing import Literal
 from tidegate.config import DeploymentSection
 from tidegate.messages import RolloutStep
 
+VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other
+
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 8.0)  # how many times the odds of a bad candidate may be; mixed evenly
 SMALLEST_ERROR_SHARE = 1e-4  # what a limit of 0 means: of no finite number of requests can less be known
 

@@ -14,8 +14,7 @@ from infra.constructs.function import Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
-
-VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate in the other
+from tidegate.rollout import VARIANTS
 
 
 class Serving(Construct):

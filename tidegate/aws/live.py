@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tidegate.aws import feature_sets, online
 from tidegate.aws.batch_get import Key
 from tidegate.aws.online import Reading
-from tidegate.aws.state import VARIANTS, variant_key
+from tidegate.aws.state import variant_key
 from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.rollout import VARIANTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tidegate.rollout import VARIANTS
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -34,7 +36,6 @@ class ViewState:
     needed_at: str  # ISO 8601 UTC; when a run last found that somebody needs it
 
 
-VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other
 _COUNTS = ("computed_from", "computed_to", "revision", "entities", "online")
 
 
