@@ -191,8 +191,8 @@ class Computation:
         self.counts.without_key += found.num_rows - kept.num_rows
         seconds = pc.divide(kept["event_ts"].cast(TIME).cast(pa.int64()), 1_000_000)
         place = pc.bit_wise_or(pc.shift_left(seconds, REVISION_BITS), order_of(0, revision))
-        columns = [*(kept[n] for n in (*self.view.keys, *self.view.outputs)), kept["event_ts"]]
-        columns += [kept["event_ts"], place]
+        columns = [*(kept[key] for key in self.view.keys), *(_finite(kept[n]) for n in self.view.outputs)]
+        columns += [kept["event_ts"], kept["event_ts"], place]
         cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
         return pa.RecordBatch.from_arrays(cast, schema=schema)
 
@@ -291,6 +291,13 @@ def _last_of_entity(view: ViewPlan, batch: pa.RecordBatch) -> NDArray[np.bool_]:
         before, after = batch.slice(0, batch.num_rows - 1), batch.slice(1)
         last[:-1] = ~_all([pc.equal(before[key], after[key]) for key in view.keys]).to_numpy(False)
     return last
+
+
+def _finite(column: pa.Array) -> pa.Array:
+    """NaN and infinities are no values: JSON online could not hold them, and both stores say the same."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
 
 
 def _all(masks: Sequence[pa.Array]) -> pa.Array:

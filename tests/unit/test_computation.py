@@ -131,6 +131,13 @@ def test_an_output_that_does_not_fit_its_type_is_refused_and_not_rounded():
         run(table, view)
 
 
+@pytest.mark.parametrize("sql", ["'nan'::double", "'-inf'::double", "sum(late) / 0"])
+def test_a_value_that_is_not_finite_is_none(sql):
+    view = replace(VIEW, sql=VIEW.sql.replace("avg(late)", sql))
+    found, _, newest = run(rows(("UA", "EWR", 0.5, 0.9, 1)), view)
+    assert [(r["rate"], r["flights"]) for r in (*found, *newest)] == [(None, 1)] * 3
+
+
 def test_a_column_that_is_gone_is_named():
     table = rows(("UA", "EWR", 0.5, 0.6, 0)).drop_columns(["late"])
     with pytest.raises(ViewSqlError, match='"late" not found'):
