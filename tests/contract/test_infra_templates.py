@@ -216,10 +216,9 @@ def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_loo
 
 
 def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(templates):
-    resources = templates.stacks["Pipeline"]["Resources"]  # the Api's alarm has the same logical id
     watched = [
         metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
-        for resource in resources.values()
+        for resource in templates.of("AWS::CloudWatch::Alarm").values()
         if resource["Properties"].get("AlarmName") == "flights-dev-receive-drop-errors"
         for metric in resource["Properties"]["Metrics"]
         if "MetricStat" in metric
