@@ -106,7 +106,7 @@ def _cpu_seconds(call: Callable[[], object]) -> float:
 def _of_peer(peer: Peer) -> list[Figure]:
     names = (f"one row, {peer.name}, p50", f"1M rows, {peer.name}")
     try:
-        told = run(peer, (str(ROWS),))
+        told = run(peer, (str(ROWS),), {})
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as cause:
         said = (getattr(cause, "stderr", None) or str(cause)).strip().splitlines()
         why = said[-1][:200] if said else type(cause).__name__

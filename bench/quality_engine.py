@@ -101,13 +101,14 @@ def cpu_seconds(work: Mapping[str, Work], path: Path, plan: ContractPlan, *, rou
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
-def fresh(plan: Path, *files: Path) -> dict[str, float]:
+def fresh(plan: Path, *files: Path, environment: Mapping[str, str] = NUMERIC) -> dict[str, float]:
     """CPU seconds and peak megabytes of a new process, as the peers have it, imports left out.
 
     Of one file: that validates it. Of two: that profiles both and tells the drift of the first from the
-    second.
+    second. The environment is that of a deployed function, unless told otherwise.
     """
-    found: dict[str, float] = json.loads(_python("-m", __name__, str(plan), *map(str, files)))
+    words = ("-m", __name__, str(plan), *map(str, files))
+    found: dict[str, float] = json.loads(_python(*words, environment=environment))
     return found
 
 
@@ -141,10 +142,9 @@ def import_cost() -> tuple[float, list[str]]:
     return min(seconds for seconds, _ in found), loaded
 
 
-def _python(*argv: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *argv], stdout=subprocess.PIPE, text=True, check=True, env=os.environ | NUMERIC
-    )
+def _python(*argv: str, environment: Mapping[str, str] = NUMERIC) -> str:
+    whole = os.environ | environment
+    done = subprocess.run([sys.executable, *argv], stdout=subprocess.PIPE, text=True, check=True, env=whole)
     return done.stdout
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """CPU seconds of imports, of the rest and, of that, of reading into a frame, and the most memory held.
-
-    Reading a frame of gigabytes varies fivefold with how warm the machine's memory is.
-    """
+    """CPU seconds of imports, of the rest and, of that, of reading into a frame, and the most memory held."""
 
     importing: float
     reading: float
@@ -98,29 +96,30 @@ class Cost:
     megabytes: float
 
 
-def measure(peer: Peer, *arguments: Path, runs: int) -> Cost | Skipped:
-    """The least of so many runs."""
+def measure(peer: Peer, *arguments: Path, variables: Mapping[str, str]) -> Cost | Skipped:
+    """One run in a fresh process."""
     try:
-        told = [run(peer, arguments) for _ in range(runs)]
+        told = run(peer, arguments, variables)
     except subprocess.TimeoutExpired as cause:
         return Skipped(peer.name, f"not done after {cause.timeout:.0f} s")
     except subprocess.CalledProcessError as cause:
         said = (cause.stderr or cause.stdout or "").strip().splitlines()
         return Skipped(peer.name, said[-1][:200] if said else f"exit {cause.returncode}")
+    seconds = told["seconds"]
     return Cost(
-        importing=min(run["seconds"]["import"] for run in told),
-        reading=min(run["seconds"].get("read", 0.0) for run in told),
-        working=min(sum(run["seconds"].values()) - run["seconds"]["import"] for run in told),
-        megabytes=min(run["peak_bytes"] for run in told) / 2**20,
+        importing=seconds["import"],
+        reading=seconds.get("read", 0.0),
+        working=sum(seconds.values()) - seconds["import"],
+        megabytes=told["peak_bytes"] / 2**20,
     )
 
 
-def run(peer: Peer, arguments: tuple[Path | str, ...]) -> dict[str, Any]:
+def run(peer: Peer, arguments: tuple[Path | str, ...], variables: Mapping[str, str]) -> dict[str, Any]:
     """What the peer's script tells: CPU seconds by phase, peak bytes, failed checks."""
     argv = [environment(peer), str(SCRIPTS / peer.script), *peer.words, *map(str, arguments)]
     done = subprocess.run(
         argv,
-        env=os.environ | ONE_THREAD,
+        env={**os.environ, **ONE_THREAD, **variables},
         capture_output=True,
         text=True,
         check=True,

@@ -87,7 +87,8 @@ def _resolved(entry: manifest.Entry) -> ObjectVersion | None:
         if entry.mandatory:
             raise DropUnreadableError(
                 f"the manifest names `{entry.key}`, which is not there",
-                hint="put every object before the manifest that names it",
+                cause="S3 answers the same for an object that this function may not read",
+                hint="put every object under drops/ of the same bucket, before the manifest that names it",
             )
         return None
     if entry.size is not None and entry.size != found.size_bytes:

@@ -4,7 +4,8 @@ Timestamps are microseconds in UTC. Iceberg has neither integers below 32 bits n
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -44,7 +45,7 @@ _FORMATS = {  # of Arrow's numbers, those we never write included
     pa.float16(): "f32",
     pa.float32(): "f32",
 }
-_GLUE = {
+_GLUE_NAMES = {
     pa.string(): "string",
     pa.int32(): "int",
     pa.int64(): "bigint",
@@ -55,8 +56,10 @@ _GLUE = {
     _TIMESTAMP: "timestamp",
     pa.time64("us"): "string",  # Hive's types, which Glue's are, have no time of day
 }
-_FROM_GLUE = {text: type_ for type_, text in _GLUE.items() if text != "string"} | {"string": pa.string()}
-_DUCKDB = {
+_FROM_GLUE = {text: type_ for type_, text in _GLUE_NAMES.items() if text != "string"} | {
+    "string": pa.string()
+}
+_DUCKDB_NAMES = {
     pa.string(): "VARCHAR",
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
@@ -67,6 +70,56 @@ _DUCKDB = {
     _TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
     pa.time64("us"): "TIME",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Dialect:
+    """How a database writes the types that `arrow_type` gives."""
+
+    names: Mapping[pa.DataType, str]
+    struct: str
+    member: Callable[[str, str], str]
+    between_members: str
+    map: str
+    array: str
+    decimal: str
+
+    def name(self, type_: pa.DataType) -> str:
+        if pa.types.is_struct(type_):
+            members = (self.member(field.name, self.name(field.type)) for field in type_)
+            return self.struct.format(self.between_members.join(members))
+        if pa.types.is_map(type_):
+            return self.map.format(self.name(type_.key_type), self.name(type_.item_type))
+        if pa.types.is_list(type_):
+            return self.array.format(self.name(type_.value_type))
+        if pa.types.is_decimal(type_):
+            return self.decimal.format(type_.precision, type_.scale)
+        return self.names[type_]
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+_GLUE = _Dialect(
+    names=_GLUE_NAMES,
+    struct="struct<{}>",
+    member=lambda name, type_: f"{name}:{type_}",
+    between_members=",",
+    map="map<{},{}>",
+    array="array<{}>",
+    decimal="decimal({},{})",
+)
+_DUCKDB = _Dialect(
+    names=_DUCKDB_NAMES,
+    struct="STRUCT({})",
+    member=lambda name, type_: f"{_quoted(name)} {type_}",
+    between_members=", ",
+    map="MAP({}, {})",
+    array="{}[]",
+    decimal="DECIMAL({},{})",
+)
 
 
 def arrow_type(column: Column) -> pa.DataType:
@@ -146,15 +199,7 @@ def _is_list(type_: pa.DataType) -> bool:
 
 def glue_type(type_: pa.DataType) -> str:
     """Glue's and Athena's name of a type that `arrow_type` gives."""
-    if pa.types.is_struct(type_):
-        return f"struct<{','.join(f'{field.name}:{glue_type(field.type)}' for field in type_)}>"
-    if pa.types.is_map(type_):
-        return f"map<{glue_type(type_.key_type)},{glue_type(type_.item_type)}>"
-    if pa.types.is_list(type_):
-        return f"array<{glue_type(type_.value_type)}>"
-    if pa.types.is_decimal(type_):
-        return f"decimal({type_.precision},{type_.scale})"
-    return _GLUE[type_]
+    return _GLUE.name(type_)
 
 
 def arrow_type_of_glue(text: str) -> pa.DataType:
@@ -212,22 +257,4 @@ def _expect(mark: str, words: Iterator[str]) -> None:
 
 def duckdb_type(column: Column) -> str:
     """DuckDB's name of the column's type."""
-    return _duckdb(arrow_type(column))
-
-
-def _duckdb(type_: pa.DataType) -> str:
-    if pa.types.is_struct(type_):
-        members = (f"{_quoted(field.name)} {_duckdb(field.type)}" for field in type_)
-        return f"STRUCT({', '.join(members)})"
-    if pa.types.is_map(type_):
-        return f"MAP({_duckdb(type_.key_type)}, {_duckdb(type_.item_type)})"
-    if pa.types.is_list(type_):
-        return f"{_duckdb(type_.value_type)}[]"
-    if pa.types.is_decimal(type_):
-        return f"DECIMAL({type_.precision},{type_.scale})"
-    return _DUCKDB[type_]
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
+    return _DUCKDB.name(arrow_type(column))

@@ -189,7 +189,7 @@ def function_error_alarm(
     """For functions whose errors fail no machine: others' foreseen errors are results of their machine."""
     return _sum_alarm(
         scope,
-        "FunctionErrors",
+        "".join(word.capitalize() for word in name.split("-")),
         [function.metric_errors(statistic="Sum", period=MINUTE) for function in functions],
         name=f"{config.prefix}-{name}",
         description="A function raised what it does not foresee: see its log",

@@ -166,6 +166,16 @@ def configurator(document, path):
 
 
 def create_tables(dynamodb, ledger, state):
+    create_ledger(dynamodb, ledger)
+    dynamodb.create_table(
+        TableName=state,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def create_ledger(dynamodb, ledger):
     dynamodb.create_table(
         TableName=ledger,
         AttributeDefinitions=[
@@ -182,12 +192,6 @@ def create_tables(dynamodb, ledger, state):
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    dynamodb.create_table(
-        TableName=state,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
     )
 

@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from ingestion_account import create_ledger
 
 from tidegate.aws import objects
 from tidegate.aws.ledger import Ledger
@@ -18,24 +19,7 @@ def s3(aws):
 @pytest.fixture
 def ledger(aws):
     dynamodb, table = aws.client("dynamodb"), aws.name("ledger")
-    dynamodb.create_table(
-        TableName=table,
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("drop_id", "dataset", "received_at")
-        ],
-        KeySchema=[{"AttributeName": "drop_id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-time",
-                "KeySchema": [
-                    {"AttributeName": "dataset", "KeyType": "HASH"},
-                    {"AttributeName": "received_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_ledger(dynamodb, table)
     return Ledger(dynamodb, table)
 
 

@@ -70,6 +70,11 @@ def test_a_part_that_is_overwritten_after_the_plan_is_read_as_it_was(pipeline):
     ("body", "told"),
     [
         pytest.param(lambda p: manifest_of(p, PART.format(9)), "which is not there", id="missing part"),
+        pytest.param(
+            lambda p: manifest_of(p, "elsewhere/flights/_parts/1.csv"),
+            "put every object under drops/",
+            id="no leave to read",
+        ),
         pytest.param(lambda p: manifest_of(p, "drops/flights/1.csv"), "drop of its own", id="a drop"),
         pytest.param(
             lambda p: manifest_of(p, *put_parts(p, 3), meta={"content_length": 5}), "says 5", id="other size"

@@ -20,9 +20,15 @@ class Templates:
     stacks: dict[str, Template]  # Data, Pipeline, Api
 
     def of(self, kind: str) -> dict[str, Resource]:
-        """Every resource of one CloudFormation type, by logical id."""
-        resources = [stack["Resources"] for stack in self.stacks.values()]
-        return {id_: r for stack in resources for id_, r in stack.items() if r["Type"] == kind}
+        """Every resource of one CloudFormation type, by logical id, which no two stacks may share."""
+        found: dict[str, Resource] = {}
+        for name, stack in self.stacks.items():
+            mine = {id_: r for id_, r in stack["Resources"].items() if r["Type"] == kind}
+            assert not found.keys() & mine.keys(), (
+                f"{sorted(found.keys() & mine.keys())} of {name} are elsewhere"
+            )
+            found |= mine
+        return found
 
     def statements_of(self, role_id: str) -> list[dict[str, Any]]:
         """What the policies of a role allow."""

@@ -261,10 +261,9 @@ def test_the_environment_of_a_package_names_its_features():
 
 
 def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(templates):
-    resources = templates.stacks["Pipeline"]["Resources"]  # the Api's alarm has the same logical id
     watched = [
         metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
-        for resource in resources.values()
+        for resource in templates.of("AWS::CloudWatch::Alarm").values()
         if resource["Properties"].get("AlarmName") == "flights-dev-receive-drop-errors"
         for metric in resource["Properties"]["Metrics"]
         if "MetricStat" in metric

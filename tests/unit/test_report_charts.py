@@ -1,6 +1,7 @@
 """What is drawn: bins against numpy's histogram, paths worked by hand, intervals against scipy."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,18 @@ def test_bins_hold_what_numpy_counts():
         expected, _ = np.histogram(values, 12, (low, high))
         assert np.array(shares) * len(values) == pytest.approx(expected, abs=1.01)  # a value on an edge
     assert not found.apart
+
+
+def test_the_most_frequent_of_too_many_texts_to_count_are_shown_where_they_surely_are():
+    texts = ["often"] * 3000 + ["rather"] * 1500 + [f"once {number}" for number in range(5500)]
+    found = column(texts)
+    assert found.counts is None
+    shown = dict(bins.top(found, 5))
+    assert list(shown)[:2] == ["often", "rather"]
+    assert shown["often"] == pytest.approx(0.3, abs=found.heavy_error / 10_000)
+    doubtful = replace(found, heavy={"often": 3000, "rather": 40, "once 1": 39}, heavy_error=39)
+    assert bins.top(doubtful, 5) == (("often", 0.3), ("rather", 0.004))
+    assert bins.top(replace(doubtful, heavy_error=3000), 5) == ()
 
 
 def test_far_values_do_not_stretch_the_picture_but_are_counted():

@@ -52,14 +52,18 @@ class Ranks:
             return cls.empty()
         values = np.concatenate([part.values for part in parts])
         weights = np.concatenate([part.weights for part in parts])
+        if len(values) > keep and (weights == weights[0]).all():  # as shards' are: a third of the time
+            values.sort()
+            places = np.ceil((np.arange(keep) + 0.5) * (len(values) / keep)).astype(np.int64) - 1
+            return cls(values[places], _constant(weights[0] * len(values) / keep, keep))
         order = np.argsort(values)
-        values, weights = values[order], weights[order]
         if len(values) <= keep:
-            return cls(values, weights)
-        cumulative = np.cumsum(weights)
+            return cls(values[order], weights[order])
+        cumulative = weights[order]
+        np.cumsum(cumulative, out=cumulative)
         total = cumulative[-1]
         chosen = np.searchsorted(cumulative, (np.arange(keep) + 0.5) * total / keep)
-        return cls(values[chosen], _constant(total / keep, keep))
+        return cls(values[order[chosen]], _constant(total / keep, keep))
 
     @property
     def rows(self) -> float:
