@@ -104,15 +104,24 @@ def _members(members: dict[str, tuple[Any, Any]], indent: str = "            ") 
     for name, (before, after) in members.items():
         if name in ("code", "sql", "library"):
             yield f"{indent}{name:<9} changed" if name != "library" else f"{indent}computed by another duckdb"
+        elif isinstance(before, list) and isinstance(after, list):
+            yield f"{indent}{name:<9} {_moved(before, after)}"
         else:
             shown = name.removesuffix("_seconds")
             yield f"{indent}{shown:<9} {_shown(name, before)} -> {_shown(name, after)}"
 
 
+def _moved(before: list[Any], after: list[Any]) -> str:
+    """What came and went: two long lists side by side would hide it."""
+    gone = [f"- {item}" for item in before if item not in after]
+    come = [f"+ {item}" for item in after if item not in before]
+    return ", ".join([*gone, *come]) or "the order of the same"
+
+
 def _shown(name: str, value: Any) -> str:
     if name.endswith("_seconds") and isinstance(value, int):
         return duration(value)
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = str(value)
     if isinstance(value, dict):
         text = ", ".join(f"{key} {item}" for key, item in value.items())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -146,6 +146,18 @@ def test_a_transform_that_goes_takes_its_feature_along_and_order_counts(told):
     ]
 
 
+@pytest.mark.parametrize(
+    "columns, said",
+    [
+        ('"at", "carrier", "distance", "weather"', "+ weather"),
+        ('"at", "distance", "carrier"', "the order of the same"),
+    ],
+)
+def test_what_a_caller_sends_is_told_by_what_came_and_went(told, columns, said):
+    edit = ('request=["at", "carrier", "distance"]', f"request=[{columns}]")
+    assert told(edit, computed=["delays"]) == [f"request   {said}"]
+
+
 def test_another_label_is_a_difference(compiled):
     a, b = compiled(), compiled(("delay >= 15", "delay >= 30"))
     found = diff(a, b)
