@@ -33,6 +33,12 @@ def scores(
     """
     found = [_score(training, given, columns, labels, fold) for fold in sides]
     finite = [score for score in found if math.isfinite(score)]
+    check(finite, training, labels, sides)
+    return finite
+
+
+def check(finite: Sequence[float], training: TrainingSection, labels: Labels, sides: Sequence[Fold]) -> None:
+    """Raise InsufficientDataError when no fold has a score."""
     if not finite:
         raise InsufficientDataError(
             f"none of {training.folds} folds can be scored",
@@ -40,7 +46,6 @@ def scores(
             f"a gap of at least {training.gap_hours:g} hours",
             hint="deliver more data, or lower training.folds or training.gap_hours",
         )
-    return finite
 
 
 def nested(

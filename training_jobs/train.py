@@ -17,10 +17,10 @@ from tidegate.leaks.sample import Sample
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
-from tidegate.tuning import METRIC
 from training_jobs import cross_validation
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
+from training_jobs.trial import Trial, tell
 
 HOUR_SECONDS = 3600
 
@@ -39,38 +39,38 @@ def main(paths: Paths) -> None:
     in_order = training.split in ORDERED
     sample = Sample(columns, timeline, sides, gap_seconds if in_order else None)
     trusted = detector.refuse(detector.find(sample), training.trusted)
+    if given.get("purpose") != "final":
+        trial = Trial(training=training, given=given, columns=columns, labels=rows.labels, sides=sides)
+        trial.run(paths.checkpoints)
+        return
     scores = cross_validation.scores(training, given, columns, rows.labels, sides)
-    mean, spread = float(np.mean(scores)), float(np.std(scores))
-    if given.get("purpose") == "final":
-        validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
-        if in_order:
-            validation["gap_hours"] = gap_seconds / HOUR_SECONDS
-        if training.nested_trials:
-            validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
-        encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
-        artefact.write(
-            paths.model,
-            estimator=estimator,
-            encoding=encoding,
-            plan=plan.features,
-            types=plan.instance_types,
-            code=feature_file,
-            run=given.get("run", ""),
-            facts={
-                "snapshot": given.get("snapshot", ""),
-                "code_version": plan.code_version,
-                "estimator": training.estimator,
-                "parameters": dict(training.parameters) | typed(training, given),
-                "seed": training.seed,
-                "rows": len(rows.labels),
-                "positive_rate": float(rows.labels.mean()),
-                "cross_validation": validation,
-                "trusted": trusted,
-            },
-        )
-    # last, so that a job that fails while packing has no score
-    print(f"[metric] {METRIC}_std={spread:.6f};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout
-    print(f"[metric] {METRIC}={mean:.6f};", flush=True)  # noqa: T201
+    validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
+    if in_order:
+        validation["gap_hours"] = gap_seconds / HOUR_SECONDS
+    if training.nested_trials:
+        validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
+    encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
+    artefact.write(
+        paths.model,
+        estimator=estimator,
+        encoding=encoding,
+        plan=plan.features,
+        types=plan.instance_types,
+        code=feature_file,
+        run=given.get("run", ""),
+        facts={
+            "snapshot": given.get("snapshot", ""),
+            "code_version": plan.code_version,
+            "estimator": training.estimator,
+            "parameters": dict(training.parameters) | typed(training, given),
+            "seed": training.seed,
+            "rows": len(rows.labels),
+            "positive_rate": float(rows.labels.mean()),
+            "cross_validation": validation,
+            "trusted": trusted,
+        },
+    )
+    tell(scores)  # last, so that a job that fails while packing has no score
 
 
 def _groups(column: str | None, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]] | None:
