@@ -15,16 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import metrics
 from tidegate.complexity import stored_numbers
-from tidegate.config import TrainingSection
 from tidegate.encoding import Encoding
 from tidegate.estimators import build
 from tidegate.metrics import Labels
 from tidegate.splits import Fold
 from tidegate.tuning import COMPLEXITY, FOLDS, METRIC, RESOURCE, SPREAD
-from training_jobs import cross_validation
-from training_jobs.cross_validation import Columns, of
+from training_jobs.cross_validation import Columns, Given, Learner, of
 
 CHECKPOINT = "folds.json"
 
@@ -42,13 +39,13 @@ class FoldModel:
 
     def __init__(
         self,
-        training: TrainingSection,
-        given: Mapping[str, str],
+        learner: Learner,
+        given: Given,
         columns: Columns,
         labels: Labels,
         fold: Fold,
     ) -> None:
-        self._training, self._given = training, given
+        self._learner, self._given = learner, given
         self._labels = labels[fold.learn], labels[fold.validate]
         learn = of(columns, fold.learn)
         self._encoding = Encoding.fit(learn)
@@ -60,16 +57,16 @@ class FoldModel:
         if np.unique(self._labels[0]).size == 1:
             return FoldScore(math.nan, 0)
         if self._estimator is None:
-            self._estimator = build(self._training, self._given, self._encoding.categorical)
+            self._estimator = build(self._learner.training, self._given, self._encoding.categorical)
         if level is not None:
             self._grow(level)
         self._estimator.fit(self._matrices[0], self._labels[0])
-        predicted = self._estimator.predict_proba(self._matrices[1])[:, 1]
-        score = metrics.named(self._training.metric)(self._labels[1], predicted)
+        predicted = self._learner.task.predict(self._estimator, self._matrices[1])
+        score = self._learner.metric(self._labels[1], predicted)
         return FoldScore(score, stored_numbers(self._estimator))
 
     def _grow(self, level: int) -> None:
-        band = self._training.tuning.hyperband
+        band = self._learner.training.tuning.hyperband
         names = self._estimator.get_params()
         wanted = {band.resource: level, "warm_start": True} if band else {}
         for name, value in wanted.items():
@@ -82,7 +79,7 @@ class FoldModel:
 class Checkpoints:
     """What is finished of a trial, by level and fold; in a folder that SageMaker keeps in S3, or nowhere."""
 
-    def __init__(self, folder: Path, given: Mapping[str, str], rows: int) -> None:
+    def __init__(self, folder: Path, given: Given, rows: int) -> None:
         self._file = folder / CHECKPOINT if folder.is_dir() else None
         self._of = {"given": dict(given), "rows": rows}
         self._done: dict[str, list[Any]] = {}
@@ -107,8 +104,8 @@ class Checkpoints:
 class Trial:
     """A configuration on its rows."""
 
-    training: TrainingSection
-    given: Mapping[str, str]
+    learner: Learner
+    given: Given
     columns: Columns
     labels: Labels
     sides: Sequence[Fold]
@@ -121,8 +118,8 @@ class Trial:
         """
         kept = Checkpoints(checkpoints, self.given, len(self.labels))
         models: dict[int, FoldModel] = {}
-        band = self.training.tuning.hyperband
-        levels = band.levels if band else (None,)
+        search = self.learner.training.tuning
+        levels = search.hyperband.levels if search.hyperband else (None,)
         for level in levels:
             found: list[FoldScore] = []
             is_new = False
@@ -133,24 +130,24 @@ class Trial:
                     fold = self._model(models, number).score(level)
                     kept.keep(level, number, fold)
                 found.append(fold)
-                if is_new and self.training.tuning.early_stopping == "Auto" and number < len(self.sides) - 1:
+                if is_new and search.early_stopping == "Auto" and number < len(self.sides) - 1:
                     self._tell(found, level)
             if is_new or level == levels[-1]:  # what was told before an interruption is not told again
                 self._tell(found, level, complete=True)
 
     def _model(self, models: dict[int, FoldModel], number: int) -> FoldModel:
         if number not in models:
-            if not self.training.tuning.hyperband:
+            if not self.learner.training.tuning.hyperband:
                 models.clear()  # a fold's matrices are not needed again
             models[number] = FoldModel(
-                self.training, self.given, self.columns, self.labels, self.sides[number]
+                self.learner, self.given, self.columns, self.labels, self.sides[number]
             )
         return models[number]
 
     def _tell(self, found: Sequence[FoldScore], level: int | None, *, complete: bool = False) -> None:
         scores = [fold.score for fold in found if math.isfinite(fold.score)]
         if complete:
-            cross_validation.check(scores, self.training, self.labels, self.sides)
+            self.learner.check(scores, self.labels, self.sides)
         if not scores:
             return
         said = {} if level is None else {RESOURCE: level}
@@ -161,4 +158,4 @@ def tell(scores: Sequence[float], more: Mapping[str, float] | None = None) -> No
     """Print a score as SageMaker reads it; the objective last, for a search decides when it hears it."""
     said = {**(more or {}), FOLDS: len(scores), SPREAD: float(np.std(scores)), METRIC: float(np.mean(scores))}
     for name, value in said.items():
-        print(f"[metric] {name}={value:.6f};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout
+        print(f"[metric] {name}={value:.9g};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout

@@ -9,10 +9,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
+from tidegate import metrics
 from tidegate.config import TrainingSection
 from tidegate.errors import InsufficientDataError
 from tidegate.splits import Fold
+from tidegate.task import Task
 from tidegate.tuning_section import HyperbandSection, TuningSection
+from training_jobs.cross_validation import Learner
 from training_jobs.trial import CHECKPOINT, Trial
 
 DRAW = np.random.default_rng(11)
@@ -35,7 +38,8 @@ def run(tmp_path, capsys):
             tuning=TuningSection(**tuning),
         )
         columns = {"a": MATRIX[:, 0], "b": MATRIX[:, 1]}
-        trial = Trial(training=section, given={"run": "r"}, columns=columns, labels=labels, sides=SIDES)
+        learner = Learner(section, Task("binary"), metrics.named(section.metric, tmp_path))
+        trial = Trial(learner=learner, given={"run": "r"}, columns=columns, labels=labels, sides=SIDES)
         trial.run(tmp_path / folder)
         lines = capsys.readouterr().out.splitlines()
         found = [re.fullmatch(r"\[metric\] validation:(\w+)=(.*);", line) for line in lines]
@@ -63,8 +67,8 @@ def test_a_trial_prints_once_and_its_score_last(run):
     told = run()
     assert [name for name, _ in told] == ["complexity", "folds", "score_std", "score"]
     scores = expected(8)
-    assert dict(told)["score"] == pytest.approx(np.mean(scores), abs=1e-6)
-    assert dict(told)["score_std"] == pytest.approx(np.std(scores), abs=1e-6)
+    assert dict(told)["score"] == pytest.approx(np.mean(scores), abs=1e-8)
+    assert dict(told)["score_std"] == pytest.approx(np.std(scores), abs=1e-8)
     assert dict(told)["folds"] == 3
     assert run() == told  # complexity too
 
@@ -72,14 +76,14 @@ def test_a_trial_prints_once_and_its_score_last(run):
 def test_a_trial_that_may_be_stopped_prints_the_mean_of_its_folds_so_far(run):
     told = run(early_stopping="Auto")
     scores = expected(8)
-    assert of(told, "score") == pytest.approx([np.mean(scores[:n]) for n in (1, 2, 3)], abs=1e-6)
+    assert of(told, "score") == pytest.approx([np.mean(scores[:n]) for n in (1, 2, 3)], abs=1e-8)
     assert of(told, "folds") == [1, 2, 3]
 
 
 def test_a_trial_under_hyperband_prints_after_each_growth_what_a_fit_of_that_size_scores(run):
     told = run(strategy="Hyperband", hyperband=BAND)
     assert of(told, "resource") == [4, 8]
-    assert of(told, "score") == pytest.approx([np.mean(expected(4)), np.mean(expected(8))], abs=1e-6)
+    assert of(told, "score") == pytest.approx([np.mean(expected(4)), np.mean(expected(8))], abs=1e-8)
     small, large = of(told, "complexity")
     assert small < large
 
@@ -96,7 +100,7 @@ def test_a_trial_that_was_interrupted_begins_with_the_folds_it_had_finished(run,
     file.write_text(json.dumps(kept))
     resumed = dict(run(folder="."))
     assert resumed["folds"] == 2
-    assert resumed["score"] == pytest.approx((0.25 + expected(8)[2]) / 2, abs=1e-6)
+    assert resumed["score"] == pytest.approx((0.25 + expected(8)[2]) / 2, abs=1e-8)
     file.write_text(json.dumps({**kept, "of": {"given": {"run": "other"}, "rows": 240}}))
     assert run(folder=".") == told  # what another configuration left behind is not its own
 
@@ -116,7 +120,7 @@ def test_a_growth_finished_before_an_interruption_is_gone_on_from(run, tmp_path)
     file.write_text(json.dumps(kept))
     again = run(strategy="Hyperband", hyperband=BAND, folder=".")
     assert of(again, "resource") == [8]
-    assert of(again, "score") == pytest.approx(of(first, "score")[1:], abs=1e-6)
+    assert of(again, "score") == pytest.approx(of(first, "score")[1:], abs=1e-8)
 
 
 def test_without_a_checkpoint_folder_nothing_is_written(run, tmp_path):
