@@ -67,3 +67,14 @@ def test_a_linear_model_stores_little_also_inside_a_pipeline():
     bare = LogisticRegression().fit(MATRIX, LABELS)
     whole = make_pipeline(StandardScaler(), LogisticRegression()).fit(MATRIX, LABELS)
     assert stored_numbers(bare) < stored_numbers(whole) < 60
+
+
+@pytest.mark.parametrize("path", ["lightgbm.LGBMRegressor", "xgboost.XGBRegressor"])
+def test_a_model_that_its_library_keeps_outside_python_counts_too(path):
+    package, _, name = path.partition(".")
+    kind = getattr(pytest.importorskip(package), name)
+    few, many, again = (
+        stored_numbers(kind(n_estimators=n, n_jobs=1, random_state=0).fit(MATRIX, LABELS))
+        for n in (2, 12, 12)
+    )
+    assert many == again > 2 * few
