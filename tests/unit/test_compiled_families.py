@@ -196,12 +196,10 @@ def test_a_compiled_model_says_what_scikit_learn_says(name, task):
     np.testing.assert_array_equal(scorer.many(rows), [scorer.one(row) for row in rows.tolist()])
 
 
-@pytest.mark.filterwarnings("ignore")
-@settings(max_examples=12, deadline=None, database=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    rows=st.integers(20, 60),
-    kind=st.sampled_from(
+ANY_DATA = {
+    "seed": st.integers(0, 2**32 - 1),
+    "rows": st.integers(20, 60),
+    "kind": st.sampled_from(
         [
             HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=2, categorical_features=[0]),
             DecisionTreeClassifier(),
@@ -211,11 +209,13 @@ def test_a_compiled_model_says_what_scikit_learn_says(name, task):
             make_pipeline(SimpleImputer(), LogisticRegression()),
         ]
     ),
-    scale=st.sampled_from([1e-300, 1e-40, 1e-3, 1.0, 1e6, 1e37]),
-    holes=st.booleans(),
-    classes=st.sampled_from([2, 3]),
-)
-def test_models_of_any_data_compile_to_the_same_answers(*, seed, rows, kind, scale, holes, classes):
+    "scale": st.sampled_from([1e-300, 1e-40, 1e-3, 1.0, 1e6, 1e37]),
+    "holes": st.booleans(),
+    "classes": st.sampled_from([2, 3]),
+}
+
+
+def same_answers(*, seed, rows, kind, scale, holes, classes):
     draw = np.random.default_rng(seed)
     matrix = np.column_stack([draw.integers(0, 5, rows), *(draw.normal(size=(2, rows)) * scale)])
     if holes and not isinstance(kind, GradientBoostingClassifier):
@@ -225,6 +225,21 @@ def test_models_of_any_data_compile_to_the_same_answers(*, seed, rows, kind, sca
     task = "binary" if classes == 2 else "multiclass"
     found = parity.check(compiled(model, task, 3), predictor(model, task), matrix, edges=200, seed=seed)
     assert found.holds, found
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=12, deadline=None, database=None)
+@given(**ANY_DATA)
+def test_models_of_any_data_compile_to_the_same_answers(**drawn):
+    same_answers(**drawn)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=600, deadline=None, database=None)
+@given(**ANY_DATA)
+def test_models_of_much_more_data_compile_to_the_same_answers(**drawn):
+    same_answers(**drawn)
 
 
 class Other(LogisticRegression):
@@ -250,6 +265,47 @@ class Other(LogisticRegression):
 def test_what_does_not_compile_is_refused_by_name(estimator, says):
     model = estimator.fit(WHOLE, LABELS["binary"])
     with pytest.raises(NotCompilableError, match=says):
+        compiled(model, "binary")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("settings", "task"),
+    [
+        ({}, "binary"),
+        ({}, "multiclass"),
+        ({"objective": "poisson"}, "regression"),
+        ({"objective": "quantile", "boosting_type": "dart"}, "regression"),
+    ],
+)
+@pytest.mark.parametrize(
+    "rows", [WHOLE, HOLES, np.where(WHOLE == 2, 0, WHOLE - 2)], ids=["whole", "holes", "zero"]
+)
+def test_lightgbm_compiles_through_its_own_json(settings, task, rows):
+    lightgbm = pytest.importorskip("lightgbm")
+    kind = lightgbm.LGBMRegressor if task == "regression" else lightgbm.LGBMClassifier
+    model = kind(n_estimators=5, min_child_samples=5, verbose=-1, n_jobs=1, **settings).fit(
+        rows, LABELS[task]
+    )
+    found = parity.check(compiled(model, task), predictor(model, task), rows, edges=600)
+    assert found.holds, found
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"objective": "cross_entropy"}, {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}],
+)
+def test_lightgbm_with_another_objective_or_output_is_refused(settings):
+    lightgbm = pytest.importorskip("lightgbm")
+    model = lightgbm.LGBMRegressor(n_estimators=2, verbose=-1, n_jobs=1, **settings)
+    with pytest.raises(NotCompilableError, match="objective"):
+        compiled(model.fit(WHOLE, LABELS["binary"]), "regression")
+
+
+def test_xgboost_is_refused_for_its_sums_of_32_bits():
+    xgboost = pytest.importorskip("xgboost")
+    model = xgboost.XGBClassifier(n_estimators=2, n_jobs=1).fit(WHOLE, LABELS["binary"])
+    with pytest.raises(NotCompilableError, match="XGBClassifier"):
         compiled(model, "binary")
 
 

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 from tidegate.compiled import parity
+from tidegate.compiled.attempt import attempt
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.edges import edge_rows
+from tidegate.compiled.matrix import MatrixScorer
 from tidegate.encoding import Encoding
+from tidegate.task import Task
 
 DRAW = np.random.default_rng(3)
 ROWS = np.column_stack([DRAW.integers(0, 4, 300), DRAW.normal(size=300)])
@@ -38,6 +42,12 @@ def test_a_faithful_copy_passes_and_is_recorded_in_numbers():
     assert (record["rows"], record["edge_rows"], record["reason"]) == (300, 10_000, "")
     assert 0 <= record["largest"] <= 1e-12
     json.dumps(record, allow_nan=False)
+
+
+def test_of_very_many_rows_some_are_compared_spread_evenly(monkeypatch):
+    monkeypatch.setattr(parity, "MOST_ROWS", 100)
+    found = parity.check(DOCUMENT, probability, ROWS, edges=50)
+    assert (found.rows, found.holds) == (100, True)
 
 
 def test_every_leaf_moved_a_little_is_noticed():
@@ -126,3 +136,45 @@ def test_edges_hold_every_kind_of_value(seed):
     assert own <= seen
     assert {math.nextafter(threshold, math.inf) for threshold in own} & seen
     np.testing.assert_array_equal(edges, edge_rows(DOCUMENT, ROWS, 4000, seed))
+
+
+ENCODING = Encoding(("a", "b"), {})
+
+
+def test_an_attempt_gives_the_document_and_what_was_compared():
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS)
+    assert found.document == DOCUMENT
+    assert (found.parity["rows"], found.parity["edge_rows"], found.parity["reason"]) == (300, 10_000, "")
+
+
+def test_a_calibrated_attempt_compares_calibrated_probabilities():
+    calibration = {"kind": "platt", "a": -0.5, "b": 0.25}
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS, calibration)
+    assert found.document is not None
+    odds = np.log(probability(ROWS) / (1 - probability(ROWS)))
+    expected = 1 / (1 + np.exp(-0.5 * odds + 0.25))
+    scorer = MatrixScorer.load(found.document)
+    np.testing.assert_allclose(scorer.many(ROWS), expected, rtol=1e-13)
+
+
+def test_an_estimator_that_does_not_compile_leaves_a_reason():
+    model = KNeighborsClassifier().fit(ROWS, LABELS)
+    found = attempt(model, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "KNeighborsClassifier" in found.parity["reason"]
+    assert (found.parity["rows"], found.parity["largest"]) == (0, None)
+
+
+def test_an_estimator_with_other_private_attributes_leaves_a_reason():
+    model = copy.deepcopy(MODEL)
+    del model._bin_mapper
+    found = attempt(model, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "cannot read" in found.parity["reason"]
+
+
+def test_an_attempt_without_parity_gives_no_document(monkeypatch):
+    monkeypatch.setattr(parity, "LARGEST_DIFFERENCE", -1.0)
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "differ by up to" in found.parity["reason"]

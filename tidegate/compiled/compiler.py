@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn estimator to the document that `tidegate.compiled.scorer` reads.
+"""From a fitted estimator to the document that `tidegate.compiled.scorer` reads.
 
 Types are matched exactly, by name: a subclass may predict otherwise. What is not on the list is refused, and
 then served by scikit-learn itself.
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.compiled import of_trees
+from tidegate.compiled.of_lightgbm import lightgbm
 from tidegate.compiled.of_linear import linear
 from tidegate.compiled.of_steps import steps_of
 from tidegate.compiled.scorer import FORMAT
@@ -72,6 +73,8 @@ def model_of(estimator: Any) -> dict[str, Any]:
             return of_trees.forest(estimator, "identity", _leaf(estimator))
         case ["sklearn", "tree", "_classes", _]:
             return of_trees.tree(estimator, "identity", _leaf(estimator))
+        case ["lightgbm", "sklearn", "LGBMClassifier" | "LGBMRegressor"]:
+            return lightgbm(estimator)
         case ["sklearn", "linear_model" | "svm", *_, kind] if kind in _LINEAR:
             return linear(estimator, _linear_link(estimator))
     raise NotCompilableError(f"`{name}` is not compiled", hint="it is served by scikit-learn instead")

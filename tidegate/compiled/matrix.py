@@ -31,6 +31,7 @@ class MatrixScorer(Scorer):
     def __init__(self, document: Mapping[str, Any]) -> None:
         super().__init__(document)
         self.calibrated: bool = document["model"]["kind"] == "calibrated"
+        self._prepares = bool(document["model"]["steps"])
         self._document: Mapping[str, Any] | None = document["model"]
         self._trees: Trees | None = None
 
@@ -40,12 +41,14 @@ class MatrixScorer(Scorer):
         Raises:
             ValueError: a value is missing, infinite or unknown that the model cannot take.
         """
-        rows = matrix.tolist() if isinstance(matrix, np.ndarray) else [list(row) for row in matrix]
-        if len(rows) >= FEWEST_ROWS and (trees := self._of_trees()) is not None:
-            scores = trees.scores(np.array([self.model.prepare(row) for row in rows], dtype=np.float64))
-            found = [self.answer(self.model.link(row)) for row in scores.tolist()]
+        given = np.asarray(matrix if isinstance(matrix, np.ndarray) else list(matrix), dtype=np.float64)
+        if len(given) >= FEWEST_ROWS and (trees := self._of_trees()) is not None:
+            if self._prepares:
+                given = np.array([self.model.prepare(row) for row in given.tolist()], dtype=np.float64)
+            link = self.model.link
+            found = [self.answer(link(row)) for row in trees.scores(given).tolist()]
         else:
-            found = [self.one(row) for row in rows]
+            found = [self.one(row) for row in given.tolist()]
         shape = (0, len(self.classes)) if self.task == "multiclass" else (0,)
         return np.array(found, dtype=np.float64) if found else np.empty(shape)
 
