@@ -258,6 +258,15 @@ def test_a_compiled_model_answers_as_the_estimator_beside_it(compiled_folder):
     assert alone == of_instances(found, ROWS).predictions.tolist()
 
 
+def test_the_estimator_beside_a_compiled_model_is_verified_when_it_is_asked_for(compiled_folder):
+    found = artefact.read(compiled_folder)
+    path = compiled_folder / artefact.MODEL
+    path.write_bytes(path.read_bytes()[:-1])
+    assert of_instances(found, ROWS[:1]).predictions.shape == (1,)
+    with pytest.raises(ArtefactError, match="was changed"):
+        _ = found.estimator
+
+
 def test_an_artefact_without_a_compiled_model_says_so(original):
     found = artefact.read(original)
     assert (found.manifest["runtime"], found.scorer) == ("sklearn", None)
