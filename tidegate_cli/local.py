@@ -113,6 +113,7 @@ def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
     log = (state_folder() / LOG).open("w")
     argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
     argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]
+    argv += ["--keep", str(state_folder())]  # MLflow's runs: `tidegate ui` shows them afterwards too
     process = subprocess.Popen(
         argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
     )

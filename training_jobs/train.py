@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
+from tidegate import artefact, provenance
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -66,6 +66,7 @@ def main(paths: Paths) -> None:
                 "positive_rate": float(rows.labels.mean()),
                 "cross_validation": validation,
                 "trusted": trusted,
+                "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
             },
         )
     # last, so that a job that fails while packing has no score
