@@ -96,13 +96,13 @@ def _code(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _datasets(facts: Facts) -> list[Dataset]:
+def _datasets(facts: Facts) -> tuple[Dataset, ...]:
     rows = facts.rows
     if not rows:
-        return []
+        return ()
     table, _, snapshot = rows["snapshot"].rpartition("@")
     digest = snapshot[:DIGEST_CHARACTERS]
-    return [
+    return (
         Dataset(
             name=f"{table} training",
             digest=digest,
@@ -117,7 +117,7 @@ def _datasets(facts: Facts) -> list[Dataset]:
             context="evaluation",
             rows=rows["test_rows"],
         ),
-    ]
+    )
 
 
 def _description(facts: Facts, outcome: str) -> str:

@@ -85,4 +85,4 @@ def from_lines(text: str) -> Record:
 
 
 def _run(line: dict[str, Any]) -> Run:
-    return Run(**{**line, "datasets": [Dataset(**each) for each in line["datasets"]]})
+    return Run(**{**line, "datasets": tuple(Dataset(**each) for each in line["datasets"])})

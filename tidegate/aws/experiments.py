@@ -5,9 +5,11 @@ every write has a time limit of ours.
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -50,6 +52,8 @@ def write(record: Record, uri: str, *, seconds: float = SECONDS) -> None:
     try:
         with _limit(seconds):
             _write(record, _client(uri))
+    except TrackingUnavailableError:
+        raise
     except _TimeIsUpError as cause:
         raise TrackingUnavailableError(
             f"run {record.id} is not in MLflow", cause=f"no answer within {seconds:g} s", hint=_HINT
@@ -72,7 +76,20 @@ def _client(uri: str) -> Any:
     from mlflow.tracking import MlflowClient
 
     mlflow.set_tracking_uri(uri)  # the plug-in that signs requests for an ARN asks for the global one
-    return MlflowClient(tracking_uri=uri)
+    with _alone(uri):
+        return MlflowClient(tracking_uri=uri)
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """The client makes the tables of a new sqlite file, which two at once would spoil for good."""
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        yield
+        return
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
 
 
 def _write(record: Record, client: Any) -> None:
