@@ -81,6 +81,14 @@ def update(cloud: LocalCloud, assembly: Assembly) -> dict[str, Any]:
     )
 
 
+def settle(cloud: LocalCloud, seconds: float) -> None:
+    """Give what still runs in the background so much time to end."""
+    connection = http.client.HTTPConnection(*_address(cloud.url), timeout=UPDATE_SECONDS)
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+        connection.request("POST", "/_localcloud/drain", json.dumps({"timeout": seconds}))
+        connection.getresponse().read()
+
+
 @dataclass(frozen=True)
 class Started:
     """A local cloud of this process."""

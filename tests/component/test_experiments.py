@@ -48,14 +48,6 @@ def record(number=1, *, trials=2, **changes):
     return Record(experiment="flights-dev", id=f"run-{number}", metric="candidate/roc_auc", runs=runs)
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """MLflow's tables without a run, made once: a second of CPU."""
-    store = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    client_of(store).search_experiments()
-    return store
-
-
 @pytest.fixture
 def store(empty_store, tmp_path, monkeypatch):
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "files"))
