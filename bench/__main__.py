@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("pipeline", "quality", "ingestion", "features")
+NAMES = ("pipeline", "quality", "ingestion", "features", "tracking")
 
 if __name__ == "__main__":
     missed = False
