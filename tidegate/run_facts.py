@@ -7,6 +7,8 @@ from typing import Any
 
 SUFFIXES = {"value": "", "low": "_low", "high": "_high"}  # of the members of an interval
 
+NAME_CHARACTERS, TEXT_CHARACTERS = 250, 5000  # MLflow takes no more; of texts it takes 6,000
+
 Document = Mapping[str, Any]
 
 
@@ -37,25 +39,26 @@ def figures(document: Document, metric: str) -> dict[str, list[float]]:
     The metric that is compared stands once, under its name, with its interval.
     """
     found: dict[str, list[float]] = {}
+    metric = allowed(metric)
     for path, value in _numbers(document, ()):
         *above, last = path
         if above and above[-1] == "interval":
             above, last = above[:-1], f"{metric}{SUFFIXES.get(last, f'_{last}')}"
         elif last == "metric":
             last = metric
-        found["/".join([*above, last])] = [value]
+        found["/".join([*above, last])[-NAME_CHARACTERS:]] = [value]
     return found
 
 
 def _numbers(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
     if isinstance(value, Mapping):
         for name, member in value.items():
-            yield from _numbers(member, (*path, _allowed(name)))
+            yield from _numbers(member, (*path, allowed(name)))
     elif isinstance(value, bool | int | float) and math.isfinite(value):
         yield path, float(value)
 
 
-def _allowed(name: str) -> str:
+def allowed(name: str) -> str:
     """MLflow takes letters, digits and _-./: and spaces in names."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-. ") else "_" for c in str(name)) or "_"
 
@@ -67,4 +70,4 @@ def cost(facts: Facts, seconds: float) -> dict[str, list[float]]:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if value not in (None, "")}
+    return {name: str(value)[:TEXT_CHARACTERS] for name, value in values.items() if value not in (None, "")}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidegate import job_records
-from tidegate.run_facts import Facts, cost, figures, texts
+from tidegate.run_facts import TEXT_CHARACTERS, Facts, allowed, cost, figures, texts
 from tidegate.tracking import MAIN, MAX_TEXT_BYTES, Dataset, Record, Run
 
 DIGEST_CHARACTERS = 36  # MLflow's limit
@@ -20,7 +20,7 @@ def record(facts: Facts) -> Record:
     return Record(
         experiment=facts.experiment,
         id=facts.run,
-        metric=f"candidate/{facts.metric}",
+        metric=f"candidate/{allowed(facts.metric)}",
         runs=[_main(facts, children), *children],
     )
 
@@ -132,4 +132,4 @@ def _description(facts: Facts, outcome: str) -> str:
     trigger = facts.output.get("trigger") or {}
     if trigger:
         lines.append(f"\nAsked for by {trigger['trigger']}: {trigger['cause']}")
-    return "\n".join(lines)
+    return "\n".join(lines)[:TEXT_CHARACTERS]

@@ -189,6 +189,30 @@ def test_a_run_that_failed_before_its_first_job_is_recorded_with_its_cause():
     assert run.metrics["trials"] == [0.0]
 
 
+def test_what_is_too_long_for_a_tracker_is_cut():
+    execution = {
+        "executionArn": "a",
+        "status": "FAILED",
+        "startDate": 0,
+        "stopDate": 1,
+        "cause": "x" * 30_000,
+    }
+    output = {"trigger": {"trigger": "command", "cause": "y" * 30_000}}
+    [run] = run_record.record(
+        Facts(experiment="e", run=RUN, execution=execution, metric="metrics.py:mine", output=output)
+    ).runs
+    assert len(run.description) == len(run.tags["cause"]) == 5000
+    assert [len(name) for name in figures({"a" * 300: {"b": 1}}, "m")] == [250]
+
+
+def test_a_metric_by_import_path_has_a_name_that_a_tracker_takes():
+    document = {"candidate": {"metric": 1.0, "interval": {"low": 0.5}}}
+    assert figures(document, "metrics.py:mine") == {
+        "candidate/metrics.py_mine": [1.0],
+        "candidate/metrics.py_mine_low": [0.5],
+    }
+
+
 def test_only_finite_numbers_are_figures_and_their_names_are_allowed():
     document = {"a": {"slice: carrier=UA": 1, "nan": float("nan"), "list": [1, 2], "text": "x"}}
     assert figures(document, "roc_auc") == {"a/slice_ carrier_UA": [1.0]}
