@@ -14,7 +14,6 @@ Needs       states:GetExecutionHistory on the training machine's executions;
             PIPELINE_DIR, LAKE_BUCKET, MLFLOW_TRACKING_URI, SOURCE_COMMIT, SOURCE_DIRTY, SOURCE_LOCK
 """
 
-import functools
 import json
 import os
 from pathlib import Path
@@ -39,7 +38,8 @@ lake_bucket = os.environ["LAKE_BUCKET"]
 tracking_uri = os.environ["MLFLOW_TRACKING_URI"]
 source = {name: os.environ[f"SOURCE_{name.upper()}"] for name in ("commit", "dirty", "lock")}
 # of the function's own time, for one more record and the rest
-RESERVE_MILLISECONDS = 1500 * experiments.SECONDS
+RESERVE_SECONDS = 30.0
+LAST_SECONDS = 10.0
 
 
 @logger.inject_lambda_context
@@ -47,12 +47,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     record = _record(event["detail"]) if "detail" in event else None
     if record is not None:
         tracking_queue.put(s3, lake_bucket, record)
-    done = tracking_queue.replay(
-        s3,
-        lake_bucket,
-        functools.partial(experiments.write, uri=tracking_uri),
-        time_left=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
-    )
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    def write(waiting: Record) -> None:
+        # what a search of hundreds of trials does not get done now is gone on with the next time
+        limit = min(experiments.patience(waiting), seconds_left() - LAST_SECONDS)
+        experiments.write(waiting, tracking_uri, seconds=limit)
+
+    done = tracking_queue.replay(s3, lake_bucket, write, time_left=lambda: seconds_left() > RESERVE_SECONDS)
     told = {"run": record.id if record else None, "written": list(done.written), "waiting": done.waiting}
     (logger.warning if done.waiting else logger.info)("tracked", extra=told)
     return told

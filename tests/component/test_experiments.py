@@ -58,6 +58,10 @@ def client_of(store):
     return experiments._client(uri(store))
 
 
+def write(given, uri):
+    experiments.write(given, uri, seconds=experiments.patience(given))
+
+
 def uri(store):
     return f"sqlite:///{store}"
 
@@ -70,7 +74,7 @@ def runs_of(store):
 
 
 def test_a_record_becomes_nested_runs_with_all_it_holds(store):
-    experiments.write(record(), uri(store))
+    write(record(), uri(store))
     runs = runs_of(store)
     assert runs.keys() == {("run-1", key) for key in ("run", "trial-1", "trial-2")}
     main, trial = runs["run-1", "run"], runs["run-1", "trial-2"]
@@ -93,7 +97,7 @@ def test_a_record_becomes_nested_runs_with_all_it_holds(store):
 
 def test_writing_twice_is_once(store):
     for _ in range(2):
-        experiments.write(record(), uri(store))
+        write(record(), uri(store))
     client = client_of(store)
     found = client.search_runs([client.get_experiment_by_name("flights-dev").experiment_id])
     assert len(found) == 3
@@ -107,7 +111,7 @@ def test_what_a_torn_write_left_is_completed(store):
     tags = {"tidegate.run": "run-1", "tidegate.key": "run"}
     half = client.create_run(experiment, start_time=1, tags=tags, run_name="registered 1")
     client.log_param(half.info.run_id, "seed", "7")
-    experiments.write(whole, uri(store))
+    write(whole, uri(store))
     runs = runs_of(store)
     assert len(runs) == 3
     assert runs["run-1", "run"].info.run_id == half.info.run_id
@@ -118,18 +122,18 @@ def test_runs_are_kept_though_their_files_cannot_be(store, monkeypatch):
     blocked = store.parent / "a-file"
     blocked.write_text("no folder")
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(blocked / "below"))
-    experiments.write(record(), uri(store))
+    write(record(), uri(store))
     main = runs_of(store)["run-1", "run"]
     assert main.info.status == "FINISHED"
     assert "NotADirectory" in main.data.tags["files_missing"]
 
 
 def test_an_experiment_that_was_deleted_is_not_written_to(store):
-    experiments.write(record(), uri(store))
+    write(record(), uri(store))
     client = client_of(store)
     client.delete_experiment(client.get_experiment_by_name("flights-dev").experiment_id)
     with pytest.raises(TrackingUnavailableError, match="it was deleted"):
-        experiments.write(record(2), uri(store))
+        write(record(2), uri(store))
 
 
 def test_a_server_that_is_not_there_is_told_in_seconds():
@@ -158,7 +162,7 @@ def test_a_locked_store_is_given_up_in_seconds_and_written_later(store):
             experiments.write(record(), uri(store), seconds=1.0)
         assert time.monotonic() - began < LATE
         other.execute("ROLLBACK")
-    experiments.write(record(), uri(store))
+    write(record(), uri(store))
     assert len(runs_of(store)) == 3
 
 
@@ -174,7 +178,7 @@ def test_only_the_main_thread_may_write(store):
 
     def attempt():
         try:
-            experiments.write(record(), uri(store))
+            write(record(), uri(store))
         except TrackingUnavailableError as error:
             failures.append(str(error))
 
@@ -223,5 +227,5 @@ def test_a_full_disk_fails_the_write_and_room_lets_it_through(store):
     writer = process(record(), uri(store), preexec_fn=no_room)
     assert "TrackingUnavailableError" in writer.stdout.read()
     assert writer.wait() == 1
-    experiments.write(record(), uri(store))
+    write(record(), uri(store))
     assert len(runs_of(store)) == 3

@@ -8,9 +8,8 @@ import time
 
 import headless_browser
 import pytest
-from test_experiments import record
+from test_experiments import record, write
 
-from tidegate.aws import experiments
 from tidegate_cli.assembly import CHECKOUT
 
 pytestmark = [
@@ -36,7 +35,7 @@ def address(empty_store, tmp_path_factory):
     store = folder / "mlflow.db"
     shutil.copy(empty_store, store)
     for number in (1, 2):
-        experiments.write(record(number, files={}), f"sqlite:///{store}")
+        write(record(number, files={}), f"sqlite:///{store}")
     argv = [sys.executable, "-c", SCRIPT, str(folder), str(CHECKOUT / "examples" / "flights")]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     yield json.loads(process.stdout.readline())["url"]
