@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
+from tidegate import artefact, provenance
 from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
 from tidegate.feature_file import load
@@ -75,6 +75,7 @@ def main(paths: Paths) -> None:
             "cross_validation": validation,
             "trusted": trusted,
             "parity": dict(tried.parity),
+            "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
         },
     )
     tell(scores)  # last, so that a job that fails while packing has no score
