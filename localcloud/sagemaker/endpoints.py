@@ -1,9 +1,8 @@
 """Endpoints: fleets of variants behind weights, replaced without dropping a request.
 
-A new fleet is started whole, takes all traffic at once, and only then the old one ends. A variant whose model
-and model data have not changed keeps its process: nobody outside can tell.
-Limits, each refused by name: no canary, linear or rolling deployment, no rollback by alarms; a rollout is
-done by weights.
+A new fleet is started whole, takes all traffic at once, is watched as its guardrails ask, and only then the
+old one ends. A variant whose model, model data and instance type have not changed keeps its processes: nobody
+outside can tell. Canary, linear and rolling deployments are refused by name: a rollout is done by weights.
 
 Source:
     SageMaker API reference, DescribeEndpoint and UpdateEndpoint.
@@ -19,7 +18,15 @@ from typing import Any
 from moto.sagemaker.exceptions import ValidationError
 
 from localcloud import cloud
-from localcloud.sagemaker import capture, endpoint_configs, inference_models, production, s3, signals
+from localcloud.sagemaker import (
+    capture,
+    endpoint_configs,
+    fleets,
+    guardrails,
+    production,
+    s3,
+    signals,
+)
 from localcloud.sagemaker.capture_buffer import Buffer
 from localcloud.sagemaker.listing import listing, pick
 from localcloud.sagemaker.resources import Resource, now
@@ -71,6 +78,7 @@ class Endpoint(Resource):
     def deploy(self, request: Mapping[str, Any]) -> None:
         """Begin to serve the request's configuration; the status says how it goes on."""
         config = endpoint_configs.find(self._backend, request["EndpointConfigName"])
+        rails = guardrails.read(request.get("DeploymentConfig"))
         old = self.answer.get("ProductionVariants", [])
         variants = [production.plan(each, old, request) for each in config.answer["ProductionVariants"]]
         if self.status != "Creating":
@@ -78,7 +86,7 @@ class Endpoint(Resource):
             pending["ProductionVariants"] = production.pending(variants)
             self.change("Updating", PendingDeploymentSummary=pending, FailureReason=None)
         self.announce()
-        arguments = (config, variants, request.get("DeploymentConfig"))
+        arguments = (config, variants, request.get("DeploymentConfig"), rails)
         threading.Thread(target=self._deploy, args=arguments, name=self.name, daemon=True).start()
 
     def set_weights(self, wanted: list[Mapping[str, Any]]) -> None:
@@ -106,7 +114,7 @@ class Endpoint(Resource):
     def end(self) -> None:
         """Stop serving, and write what was captured."""
         old, self.routing = self.routing, Routing()
-        _retire(list(old.variants.values()))
+        fleets.retire(list(old.variants.values()))
         self.flush()
 
     def flush(self) -> None:
@@ -124,22 +132,30 @@ class Endpoint(Resource):
         return all(buffer.is_empty for buffer in list(self._buffers.values()))
 
     def _deploy(
-        self, config: Resource, variants: list[dict[str, Any]], deployment: Mapping[str, Any] | None
+        self,
+        config: Resource,
+        variants: list[dict[str, Any]],
+        deployment: Mapping[str, Any] | None,
+        rails: guardrails.Guardrails,
     ) -> None:
-        old = self.routing
+        old, fleet = self.routing, dict[str, Variant]()
         try:
-            fleet = self._start_fleet(config.answer["ProductionVariants"])
-        except (VariantError, ValidationError) as error:
-            self._give_up(str(error))
+            rails.check()
+            fleet = fleets.start(
+                self._backend, self.name, old.variants, config.answer["ProductionVariants"], variants
+            )
+            rules = capture.rules(config.answer.get("DataCaptureConfig"))
+            self.routing = Routing(fleet, production.weights(variants), self._captures(fleet, rules))
+            rails.watch()
+        except (VariantError, ValidationError, guardrails.RollBackError) as error:
+            self._give_up(str(error), old, fleet)
             return
         except Exception as error:
             if not cloud.current().closing.is_set():
                 _logger.exception("endpoint %s could not be deployed", self.name)
-                self._give_up(f"InternalServerError: {error!r}")
+                self._give_up(f"InternalServerError: {error!r}", old, fleet)
             return
-        rules = capture.rules(config.answer.get("DataCaptureConfig"))
-        self.routing = Routing(fleet, production.weights(variants), self._captures(fleet, rules))
-        _retire([variant for variant in old.variants.values() if variant not in fleet.values()])
+        fleets.retire([variant for variant in old.variants.values() if variant not in fleet.values()])
         self.flush()
         self.update(
             EndpointConfigName=config.answer["EndpointConfigName"],
@@ -153,28 +169,19 @@ class Endpoint(Resource):
         )
         self.announce()
 
-    def _give_up(self, reason: str) -> None:
-        """What serves goes on serving; an endpoint that never did has failed."""
-        status = "InService" if self.routing.variants else "Failed"
-        self.update(EndpointStatus=status, FailureReason=reason[:REASON_LIMIT], PendingDeploymentSummary=None)
+    def _give_up(self, reason: str, old: Routing, fleet: Mapping[str, Variant]) -> None:
+        """What served goes on serving, with all traffic; an endpoint that never did has failed."""
+        reason = reason[:REASON_LIMIT]
+        if old.variants:
+            self.routing = old
+            self.update(EndpointStatus="RollingBack", FailureReason=reason)
+            self.announce()
+            fleets.retire([variant for variant in fleet.values() if variant not in old.variants.values()])
+            counts = {each["VariantName"]: each for each in self.answer["ProductionVariants"]}
+            fleets.resize(old.variants, counts)
+        status = "InService" if old.variants else "Failed"
+        self.update(EndpointStatus=status, FailureReason=reason, PendingDeploymentSummary=None)
         self.announce()
-
-    def _start_fleet(self, configs: list[Mapping[str, Any]]) -> dict[str, Variant]:
-        fleet, new = {}, []
-        for config in configs:
-            model = inference_models.find(self._backend, config["ModelName"])
-            served = inference_models.served(self._backend, model)
-            variant = self.routing.variants.get(config["VariantName"])
-            if variant is None or not variant.serves_still(model, served):
-                variant = Variant(self.name, config, model, served)
-                new.append(variant)
-            fleet[variant.name] = variant
-        starts = [cloud.current().submit(variant.start) for variant in new]
-        errors = [error for start in starts if (error := start.exception())]
-        if errors:
-            _retire(new)
-            raise errors[0]
-        return fleet
 
     def _captures(self, fleet: Mapping[str, Variant], rules: capture.Rules | None) -> dict[str, Buffer]:
         if rules is None:
@@ -186,10 +193,18 @@ class Endpoint(Resource):
         return captures
 
     def _apply_weights(self) -> None:
-        variants = production.reached(self.answer["ProductionVariants"])
-        old = self.routing
-        self.routing = Routing(old.variants, production.weights(variants), old.captures)
-        self.update(ProductionVariants=variants, EndpointStatus="InService")
+        before, old = self.answer["ProductionVariants"], self.routing
+        try:
+            fleets.resize(
+                old.variants, {each["VariantName"]: production.reached([each])[0] for each in before}
+            )
+        except Exception as error:  # noqa: BLE001  whatever it is, the endpoint must leave Updating
+            stays = [{**each, **production.wishes_of(each)} for each in before]
+            self.update(ProductionVariants=stays, EndpointStatus="InService", FailureReason=str(error))
+        else:
+            variants = production.reached(before)
+            self.routing = Routing(old.variants, production.weights(variants), old.captures)
+            self.update(ProductionVariants=variants, EndpointStatus="InService")
         self.announce()
 
     def _delete(self) -> None:
@@ -197,17 +212,12 @@ class Endpoint(Resource):
         self._backend.endpoints.pop(self.name, None)
 
 
-def _retire(variants: list[Variant]) -> None:
-    for retirement in [cloud.current().submit(variant.retire) for variant in variants]:
-        retirement.result()
-
-
 def create(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    _check(request)
     name, arn = request["EndpointName"], backend.arn("endpoint", request["EndpointName"])
     if name in backend.endpoints:
         raise ValidationError(f'Cannot create already existing endpoint "{arn}".')
     endpoint_configs.find(backend, request["EndpointConfigName"])
+    guardrails.read(request.get("DeploymentConfig"))
     backend.endpoints[name] = endpoint = Endpoint(backend, request)
     endpoint.deploy(request)
     return {"EndpointArn": arn}
@@ -220,7 +230,6 @@ def find(backend: Any, name: str) -> Endpoint:
 
 
 def update(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    _check(request)
     endpoint = find(backend, request["EndpointName"])
     endpoint.deploy(request)
     return {"EndpointArn": endpoint.arn}
@@ -229,15 +238,3 @@ def update(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:
 def list_endpoints(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     answers = [pick(endpoint.answer, SUMMARY) for endpoint in list(backend.endpoints.values())]
     return listing(answers, request, noun="Endpoint", into="Endpoints", order="Descending")
-
-
-def _check(request: Mapping[str, Any]) -> None:
-    deployment = request.get("DeploymentConfig", {})
-    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
-    if "RollingUpdatePolicy" in deployment or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise ValidationError(
-            "The local cloud moves traffic all at once: it has no canary, linear or rolling deployment. "
-            "Use UpdateEndpointWeightsAndCapacities."
-        )
-    if deployment.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise ValidationError("The local cloud does not roll endpoints back by alarms.")

@@ -34,6 +34,16 @@ def plan(config: Mapping[str, Any], old: Sequence[Described], request: Mapping[s
     return found
 
 
+def count(variant: Mapping[str, Any]) -> int:
+    """How many instances it is to have; a serverless one has one process."""
+    return int(variant.get("DesiredInstanceCount", 1))
+
+
+def wishes_of(variant: Mapping[str, Any]) -> Described:
+    """The wishes taken back: what it has is what it wants."""
+    return {member: variant[REACHED[member]] for member in REACHED if member in variant}
+
+
 def pending(variants: Sequence[Described]) -> list[Described]:
     """Variants of an update that is under way."""
     status = [{"Status": "Creating", "StartTime": now()}]

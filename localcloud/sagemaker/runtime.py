@@ -17,6 +17,7 @@ from localcloud.sagemaker import signals
 from localcloud.sagemaker.capture import Exchange
 from localcloud.sagemaker.connections import NoAnswerError, Reply, TooLateError
 from localcloud.sagemaker.endpoints import Endpoint, Routing
+from localcloud.sagemaker.instances import Instance
 from localcloud.sagemaker.models import backend
 from localcloud.sagemaker.resources import now
 from localcloud.sagemaker.variants import LOG_GROUP, Variant
@@ -64,22 +65,22 @@ def invoke(endpoint_name: str, body: bytes, headers: Mapping[str, str]) -> Answe
     given = {name.lower(): value for name, value in headers.items()}
     try:
         endpoint = _serving(endpoint_name, body)
-        routing, variant = _admit(endpoint, given.get(f"{PREFIX}target-variant"))
+        routing, variant, instance = _admit(endpoint, given.get(f"{PREFIX}target-variant"))
     except RefusedError as error:
         return _error(error.status, error.code, {"Message": str(error)})
     forwarded = {name: given[name] for name in FORWARDED & given.keys()}
     asked = time.perf_counter()
     try:
-        reply = variant.invoke(body, forwarded)
+        reply = instance.invoke(body, forwarded)
     except NoAnswerError as error:
         reply = Reply(0, {}, (TIMED_OUT if isinstance(error, TooLateError) else str(error)).encode())
     finally:
-        variant.leave()
+        instance.leave()
     answered = time.perf_counter()
     is_good = 200 <= reply.status < 300 and len(reply.body) <= BODY_LIMIT  # noqa: PLR2004  HTTP's success
     if is_good:
         _capture(endpoint, routing, variant, Exchange(**_sides(body, given, reply)))
-    _measure(endpoint.name, variant.name, reply, model=answered - asked, started=started, is_good=is_good)
+    _measure(endpoint.name, variant, reply, model=answered - asked, started=started, is_good=is_good)
     return _success(reply, variant) if is_good else _model_error(endpoint.name, reply)
 
 
@@ -94,8 +95,8 @@ def _serving(name: str, body: bytes) -> Endpoint:
     return endpoint  # type: ignore[no-any-return]
 
 
-def _admit(endpoint: Endpoint, target: str | None) -> tuple[Routing, Variant]:
-    """A variant that has counted the request in; one that was retired meanwhile has a successor."""
+def _admit(endpoint: Endpoint, target: str | None) -> tuple[Routing, Variant, Instance]:
+    """An instance that has counted the request in; one that was retired meanwhile has a successor."""
     while True:
         routing = endpoint.routing
         try:
@@ -106,8 +107,8 @@ def _admit(endpoint: Endpoint, target: str | None) -> tuple[Routing, Variant]:
         if variant is None:
             text = f"Variant {name} of endpoint {endpoint.name} not found."
             raise RefusedError(400, "ValidationError", text)
-        if variant.enter():
-            return routing, variant
+        if instance := variant.admit():
+            return routing, variant, instance
 
 
 def _sides(body: bytes, given: Mapping[str, str], reply: Reply) -> dict[str, Any]:
@@ -129,14 +130,14 @@ def _capture(endpoint: Endpoint, routing: Routing, variant: Variant, exchange: E
 
 
 def _measure(
-    endpoint: str, variant: str, reply: Reply, *, model: float, started: float, is_good: bool
+    endpoint: str, variant: Variant, reply: Reply, *, model: float, started: float, is_good: bool
 ) -> None:
-    """Counts are 0 or 1 for each request, latencies are microseconds."""
-    dimensions = {"EndpointName": endpoint, "VariantName": variant}
+    """Counts are 0 or 1 for each request, or its share of an instance; latencies are microseconds."""
+    dimensions = {"EndpointName": endpoint, "VariantName": variant.name}
     kind = reply.status // 100
     counts = {
         "Invocations": 1,
-        "InvocationsPerInstance": 1,
+        "InvocationsPerInstance": 1 / variant.count,
         "Invocation4XXErrors": kind == 4,  # noqa: PLR2004
         "Invocation5XXErrors": not is_good and kind != 4,  # noqa: PLR2004
         "InvocationModelErrors": not is_good,

@@ -1,10 +1,10 @@
-"""A production variant: its model's container as a server process, kept alive until it is retired.
+"""A production variant: one model on as many instances as its count says, which take requests in turn.
 
-One process stands for all instances of the variant; the instance count is only a number. A process that hangs
-without exiting is not restarted.
+The first four instances are processes; a higher count is a number only.
 """
 
 import contextlib
+import itertools
 import shutil
 import tarfile
 import threading
@@ -16,19 +16,14 @@ from botocore.exceptions import ClientError
 
 from localcloud import cloud, logs
 from localcloud.sagemaker import s3, uris
-from localcloud.sagemaker.connections import Connections, Reply, free_port
-from localcloud.sagemaker.containers import Container, ImageError
+from localcloud.sagemaker.containers import ImageError
 from localcloud.sagemaker.inference_models import Served
+from localcloud.sagemaker.instances import Instance, UnhealthyError
 from localcloud.sagemaker.resources import Resource
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 STARTUP_SECONDS = 240
-STARTS = 2  # a server that exits before it is healthy is tried again once: it may have lost its port
-PING_EVERY_SECONDS = 0.05
-GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
-DRAIN_SECONDS = 60.0  # the longest an invocation may take
-RESTART_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-STEADY_SECONDS = 60.0  # after so long a life a crash counts as the first
+PROCESSES = 4  # at most, of one variant: a laptop has few cores
 
 
 class VariantError(Exception):
@@ -42,136 +37,100 @@ class Variant:
         self.name: str = config["VariantName"]
         self.served = served
         self.model = model
+        self.count = 1  # of instances, those that are numbers only included
+        self.instance_type: str | None = config.get("InstanceType")
         self._endpoint = endpoint
         self._startup = config.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         here = cloud.current()
         self._root = here.folder / "sagemaker/endpoint" / endpoint / f"{self.name}-{uuid.uuid4().hex[:8]}"
         self._data_version: str | None = None
-        self._container: Container | None = None
-        self._connections: Connections | None = None
-        self._running = 0
-        self._idle = threading.Condition()
-        self._retired = threading.Event()
+        self._instances: tuple[Instance, ...] = ()  # replaced whole, as requests read it without a lock
+        self._turns = itertools.count()
+        self._resizing = threading.Lock()
+        self._retired = False
 
-    def start(self) -> None:
-        """Return when the server is healthy; after an error the caller retires the variant.
+    def start(self, count: int) -> None:
+        """Return when every instance is healthy; after an error the caller retires the variant.
 
         Raises:
             VariantError: it has no model data, exits, or is not healthy within its limit.
         """
-        clock = cloud.current().clock
-        deadline = clock.time() + self._startup
         try:
             self._fetch()
-            for _ in range(STARTS):
-                container = self._launch()
-                if self._becomes_healthy(container, deadline):
-                    threading.Thread(target=self._keep_alive, name=f"{self._endpoint}", daemon=True).start()
-                    return
-                if not container.exited:
-                    break
-        except (ImageError, s3.DataError, ClientError, tarfile.TarError) as error:
+        except (s3.DataError, ClientError, tarfile.TarError) as error:
             raise VariantError(str(error)) from error
-        raise VariantError(
-            f"The primary container for production variant {self.name} did not pass the ping health check. "
-            f"Please check CloudWatch logs for this endpoint. Last lines:\n{container.tail}"
-        )
+        self.resize(count)
 
-    def serves_still(self, model: Resource, served: Served) -> bool:
+    def resize(self, count: int) -> None:
+        """Have `count` instances: new ones are healthy before they take part, spare ones are drained.
+
+        Raises:
+            VariantError: a new one does not become healthy; those that serve go on.
+        """
+        wanted = max(1, min(count, PROCESSES))
+        with self._resizing:
+            if self._retired:
+                return
+            new = [Instance(self.served, self._root, self._say) for _ in range(wanted - len(self._instances))]
+            deadline = cloud.current().clock.time() + self._startup
+            starts = [cloud.current().submit(instance.start, deadline) for instance in new]
+            errors = [error for start in starts if (error := start.exception())]
+            if errors:
+                _retire(new)
+                raise self._failure(errors[0])
+            kept = sorted(self._instances, key=lambda each: not each.is_up)  # of spare ones the broken go
+            spare = kept[wanted:]
+            self._instances = (*kept[:wanted], *new)
+            self.count = max(count, 1)
+            _retire(spare)
+
+    def serves_still(self, config: Mapping[str, Any], model: Resource, served: Served) -> bool:
         """Whether a new fleet would run exactly this: the same model, and the same bytes of its data."""
         return (
             self.model is model
             and self.served == served
-            and not self._retired.is_set()
+            and self.instance_type == config.get("InstanceType")
+            and not self._retired
             and self._data_version == _version(served)
         )
 
-    def enter(self) -> bool:
-        """Count a request in; False once the variant is retired."""
-        with self._idle:
-            if self._retired.is_set():
-                return False
-            self._running += 1
-            return True
+    def admit(self) -> Instance | None:
+        """The instance whose turn it is, the request counted in; None once the variant is retired.
 
-    def leave(self) -> None:
-        with self._idle:
-            self._running -= 1
-            if not self._running:
-                self._idle.notify_all()
-
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Raises connections.NoAnswerError. Call between `enter` and `leave`."""
-        if self._connections is None:
-            raise RuntimeError("a variant answers after its start")
-        return self._connections.post("/invocations", body, headers)
+        One whose process is down is passed over while another is up, as a load balancer does.
+        """
+        while not self._retired:
+            instances = self._instances
+            first = next(self._turns)
+            turns = [instances[(first + step) % len(instances)] for step in range(len(instances))]
+            for instance in sorted(turns, key=lambda each: not each.is_up):
+                if instance.enter():
+                    return instance
+        return None
 
     def retire(self) -> None:
-        """Take no more requests, let those under way finish, and end the process."""
-        with self._idle:
-            self._retired.set()
-            self._idle.wait_for(lambda: not self._running, DRAIN_SECONDS)
-        if self._container:
-            self._container.end(GRACE_SECONDS)
-        if self._connections:
-            self._connections.close()
+        """Take no more requests, let those under way finish, and end the processes."""
+        self._retired = True
+        with self._resizing:
+            _retire(self._instances)
         shutil.rmtree(self._root, ignore_errors=True)
 
     def say(self, lines: list[str], stream: str = "") -> None:
         """Write to the endpoint's log."""
+        self._say(lines, stream or "service")
+
+    def _say(self, lines: list[str], stream: str) -> None:
         when = int(cloud.current().clock.time() * 1000)
-        stream = stream or f"{self.name}/service"
-        logs.write(f"{LOG_GROUP}/{self._endpoint}", stream, [(when, line) for line in lines])
+        events = [(when, line) for line in lines]
+        logs.write(f"{LOG_GROUP}/{self._endpoint}", f"{self.name}/{stream}", events)
 
-    def _launch(self) -> Container:
-        port = free_port()
-        stream = f"{self.name}/i-{uuid.uuid4().hex[:17]}"
-        self._container = container = Container(
-            self.served.image,
-            root=self._root,
-            role_arn=self.served.role_arn,
-            environment={
-                **self.served.environment,
-                "SAGEMAKER_BIND_TO_PORT": str(port),
-                # a container has a network of its own, a process has not: ask it to stay on this machine
-                "SAGEMAKER_BIND_TO_HOST": "127.0.0.1",
-            },
-            hear=lambda lines: self.say(lines, stream),
-            arguments=("serve",),
-        )
-        self._connections = Connections(port)
-        return container
-
-    def _becomes_healthy(self, container: Container, deadline: float) -> bool:
-        clock, connections = cloud.current().clock, self._connections
-        while connections and clock.time() < deadline:
-            if connections.ping():
-                return True
-            if container.wait(PING_EVERY_SECONDS):
-                return False
-        return False
-
-    def _keep_alive(self) -> None:
-        """Start the process again when it has ended by itself, each time after a longer pause."""
-        clock, crashes = cloud.current().clock, 0
-        while container := self._container:
-            began = clock.time()
-            container.wait()
-            if self._retired.is_set() or cloud.current().closing.is_set():
-                return
-            crashes = 0 if clock.time() - began > STEADY_SECONDS else crashes
-            pause = RESTART_SECONDS[min(crashes, len(RESTART_SECONDS) - 1)]
-            crashes += 1
-            self.say([f"The container exited with code {container.code}; it starts again in {pause:.0f} s."])
-            if clock.wait(pause, self._retired):
-                return
-            with self._idle:  # not between the end and the removal of its folder
-                if self._retired.is_set():
-                    return
-                try:
-                    self._launch()
-                except ImageError as error:
-                    self.say([str(error)])
+    def _failure(self, error: BaseException) -> BaseException:
+        if isinstance(error, UnhealthyError):
+            return VariantError(
+                f"The primary container for production variant {self.name} did not pass the ping health "
+                f"check. Please check CloudWatch logs for this endpoint. Last lines:\n{error}"
+            )
+        return VariantError(str(error)) if isinstance(error, ImageError) else error
 
     def _fetch(self) -> None:
         folder = self._root / "model"
@@ -185,6 +144,11 @@ class Variant:
             with tarfile.open(archive) as tar:
                 tar.extractall(folder, filter="data")
             archive.unlink()
+
+
+def _retire(instances: list[Instance] | tuple[Instance, ...]) -> None:
+    for retirement in [cloud.current().submit(instance.retire) for instance in instances]:
+        retirement.result()
 
 
 def _version(served: Served) -> str | None:

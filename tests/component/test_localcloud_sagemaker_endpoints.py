@@ -131,14 +131,14 @@ def endpoint(aws, config):
         wait_for(lambda: not aws.sagemaker.list_endpoints(NameContains=name)["Endpoints"])  # noqa: B023  at once
 
 
-def settled(aws, name):
+def settled(aws, name, seconds=20):
     """The endpoint's description once its status is one that lasts."""
 
     def look():
         answer = aws.sagemaker.describe_endpoint(EndpointName=name)
         return answer if answer["EndpointStatus"] in {"InService", "Failed"} else None
 
-    return wait_for(look, 20)
+    return wait_for(look, seconds)
 
 
 def ask(aws, name, body=b"1,2", **more):
@@ -347,6 +347,151 @@ def test_a_crashed_container_starts_again_and_its_errors_count_meanwhile(aws, en
     assert total(aws, name, "Invocation5XXErrors") >= 1
 
 
+def test_instances_take_requests_in_turn_and_one_that_is_down_is_passed_over(aws, endpoint, model):
+    name = endpoint({"main": (model("blue"), 1)})
+    scale(aws, name, 3)
+    pids = Counter(ask(aws, name)[0]["pid"] for _ in range(9))
+    assert sorted(pids.values()) == [3, 3, 3]
+    invoke(name, b"crash", {})
+    wait_for(lambda: any("exited with code 1" in line for line in aws.logs(group(name), "main/service")))
+    assert {invoke(name, b"1", {})[0] for _ in range(12)} == {200}
+    scale(aws, name, 1)
+    assert len({ask(aws, name)[0]["pid"] for _ in range(4)}) == 1
+    assert total(aws, name, "InvocationsPerInstance") == pytest.approx(22 / 3 + 4)
+
+
+def test_more_instances_that_cannot_start_leave_those_that_serve(aws, endpoint, model):
+    blue = model("blue")
+    name = endpoint({"main": (blue, 1)})
+    kept = ask(aws, name)[0]["pid"]
+    next(aws.cloud.folder.glob(f"sagemaker/endpoint/{name}/main-*/model/colour")).write_text("broken")
+    answer = scale(aws, name, 2)
+    (variant,) = answer["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (1, 1)
+    assert "the model cannot be loaded" in answer["FailureReason"]
+    assert ask(aws, name)[0]["pid"] == kept
+
+
+def scale(aws, name, count):
+    """The endpoint's description once it tried to have `count` instances."""
+    wishes = [{"VariantName": "main", "DesiredInstanceCount": count}]
+    aws.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name, DesiredWeightsAndCapacities=wishes
+    )
+    return settled(aws, name)
+
+
+def group(name):
+    return f"/aws/sagemaker/Endpoints/{name}"
+
+
+@pytest.mark.parametrize("rings_at_start", [True, False])
+def test_an_alarm_that_rings_rolls_an_update_back_to_the_old_configuration(
+    aws, endpoint, model, config, rings_at_start
+):
+    name, alarm = endpoint({"main": (model("blue"), 1)}), unique("alarm")
+    before = aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    old = ask(aws, name)[0]["pid"]
+    cloudwatch = aws.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="Test",
+        MetricName=alarm,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",  # so that a state that was set stays
+    )
+
+    def ring():
+        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+
+    if rings_at_start:
+        ring()
+    wanted = config({"main": (model("green"), 1)})
+    aws.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=wanted, DeploymentConfig=watched_by(alarm)
+    )
+    if not rings_at_start:
+        wait_for(lambda: ask(aws, name)[0]["colour"] == "green")
+        assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating"
+        ring()
+    answer = settled(aws, name)
+    assert (answer["EndpointStatus"], answer["EndpointConfigName"]) == ("InService", before)
+    assert alarm in answer["FailureReason"]
+    said = ask(aws, name)[0]
+    assert (said["colour"], said["pid"]) == ("blue", old)
+    statuses = [event["detail"]["EndpointStatus"] for event in aws.events("EndpointName", name)]
+    assert sorted(statuses) == ["CREATING", "IN_SERVICE", "IN_SERVICE", "ROLLING_BACK", "UPDATING"]
+
+
+def watched_by(alarm):
+    """A DeploymentConfig that watches the new fleet for 600 s."""
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 600}
+    return {
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing},
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+
+
+def test_the_old_fleet_stays_until_the_new_one_has_been_watched(aws, endpoint, model, config):
+    name, alarm = endpoint({"main": (model("blue"), 1)}), unique("alarm")
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="Test",
+        MetricName=alarm,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    old = ask(aws, name)[0]["pid"]
+    wanted = config({"main": (model("green"), 1)})
+    aws.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=wanted, DeploymentConfig=watched_by(alarm)
+    )
+    wait_for(lambda: ask(aws, name)[0]["colour"] == "green")
+    os.kill(old, 0)  # it is there
+    aws.cloud.clock.advance(601)
+    answer = settled(aws, name)
+    assert (answer["EndpointConfigName"], "FailureReason" in answer) == (wanted, False)
+    with pytest.raises(ProcessLookupError):
+        os.kill(old, 0)
+
+
+@pytest.mark.parametrize("requests", [600, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_updates_weights_and_counts_under_load_lose_no_request(aws, endpoint, model, config, requests):
+    models = [model("blue"), model("green")]
+    name = endpoint({"main": (models[0], 1), "other": (models[1], 1)})
+    configs = [config({"main": (one, 1), "other": (other, 1)}) for one, other in (models, models[::-1])]
+    left = iter(range(requests))
+
+    def load():
+        return Counter(invoke(name, b"sleep0.002", {})[0] for _ in left)
+
+    changes = 0
+    with ThreadPoolExecutor(4) as pool:
+        loads = [pool.submit(load) for _ in range(4)]
+        while not all(load.done() for load in loads):
+            if changes % 3 == 0:
+                aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=configs[changes % 2])
+            elif changes % 3 == 1:
+                scale(aws, name, 1 + changes % 2)
+            else:
+                weight = {"VariantName": "other", "DesiredWeight": changes % 4}
+                aws.sagemaker.update_endpoint_weights_and_capacities(
+                    EndpointName=name, DesiredWeightsAndCapacities=[weight]
+                )
+            settled(aws, name, 60)
+            changes += 1
+        answered = sum((load.result() for load in loads), Counter())
+    assert answered == {200: requests}
+    assert changes >= 2
+
+
 def test_changes_of_an_endpoint_are_events_in_capitals(aws, endpoint, model):
     name = endpoint({"main": (model("blue"), 1)})
     events = aws.events("EndpointName", name)
@@ -372,6 +517,8 @@ def test_a_change_that_cannot_be_made_is_refused_and_changes_nothing(aws, endpoi
         update(EndpointName=name, EndpointConfigName="nobody")
     with pytest.raises(ClientError, match="no canary, linear or rolling"):
         update(EndpointName=name, EndpointConfigName=other, DeploymentConfig=policy)
+    with pytest.raises(ClientError, match="Could not find the alarm"):
+        update(EndpointName=name, EndpointConfigName=other, DeploymentConfig=watched_by("nobody"))
     with pytest.raises(ClientError, match="not present"):
         weigh(EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other", "DesiredWeight": 1}])
     assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
