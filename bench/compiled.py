@@ -26,7 +26,7 @@ from tidegate.encoding import Encoding
 from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.task import Task
-from training_jobs.serve import App
+from training_jobs.serving.app import App
 
 COLUMNS = 20
 ROWS = 20_000

@@ -1,113 +1,29 @@
-"""The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
+"""The serving container: a verified artefact behind training_jobs.serving.app, on uvicorn.
 
 A container whose files or feature code do not match the manifest, or whose package was registered with other
-features, never becomes healthy, so a rollout gives it no traffic. The model is compiled, else scikit-learn's;
-one process, one request at a time in the interpreter.
+features, never becomes healthy, so a rollout gives it no traffic. The model is compiled, else scikit-learn's.
+After SIGTERM no connection is taken, and requests under way are answered first.
 """
 
 import asyncio
 import gc
 import logging
-import math
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any
 
-import msgspec
 import uvicorn
 
 from tidegate import artefact
 from tidegate.artefact import Artefact
+from tidegate.compiled.matrix import FEWEST_ROWS
 from tidegate.errors import ArtefactError, TidegateError
-from tidegate.prediction import NotFiniteError, of_instances
 from training_jobs.paths import Paths
+from training_jobs.serving.app import App, RefusedError
 
 logger = logging.getLogger("serve")
 DEFAULT_PORT = 8080
 EVERY_INTERFACE = "0.0.0.0"  # noqa: S104  SageMaker reaches a container from outside of it
-MAX_BODY_BYTES = 6 * 1024 * 1024  # InvokeEndpoint's own limit
 FEATURE_SET_HASH = "FEATURE_SET_HASH"  # environment variable of the model package
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class Request(msgspec.Struct):
-    """Body of /invocations."""
-
-    instances: list[dict[str, Any]]
-    vectors: bool = False  # answer what the model saw, too
-
-
-class Response(msgspec.Struct):
-    """Answer of /invocations; `model` is the run that trained it."""
-
-    predictions: list[dict[str, Any]]  # of tidegate.answers
-    model: str
-    vectors: list[list[Any]] | msgspec.UnsetType = msgspec.UNSET  # numbers, texts, null for missing
-
-
-class RefusedError(Exception):
-    """A request that cannot be answered, with the HTTP status that says so."""
-
-    def __init__(self, status: int, what: str, fields: list[str] | None = None) -> None:
-        super().__init__(what)
-        self.status = status
-        self.body = {"error": {"what": what, "fields": fields or []}}
-
-
-class App:
-    """The ASGI application. `model` is None while the artefact cannot be served."""
-
-    def __init__(self, model: Artefact | None) -> None:
-        self.model = model
-        self.decode = msgspec.json.Decoder(Request).decode
-        self.encode = msgspec.json.Encoder().encode
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        route = scope["method"], scope["path"]
-        if route == ("GET", "/ping"):
-            await _answer(send, 200 if self.model else 503, b"")
-        elif route == ("POST", "/invocations"):
-            try:
-                body = await _body(receive)
-                await _answer(send, 200, self.invoke(body))
-            except RefusedError as refused:
-                await _answer(send, refused.status, self.encode(refused.body))
-        else:
-            await _answer(send, 404, b"")
-
-    def invoke(self, body: bytes) -> bytes:
-        """Bytes in, bytes out.
-
-        Raises:
-            RefusedError: 400 for a request that is not as the signature says, 500 for a model that answers
-                with values that are not finite, 503 while there is no model.
-        """
-        model = self.model
-        if model is None:
-            raise RefusedError(503, "the model is not ready")
-        try:
-            request = self.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as cause:
-            raise RefusedError(400, f"the body is not {{'instances': [...]}}: {cause}") from cause
-        if not request.instances:
-            raise RefusedError(400, "`instances` is empty")
-        _check_members(model, request.instances)
-        try:
-            found = of_instances(model, request.instances)
-        except NotFiniteError as cause:
-            raise RefusedError(500, str(cause)) from cause
-        except ValueError as cause:
-            raise RefusedError(400, str(cause)) from cause
-        answers = model.task.answers(found.predictions)
-        vectors = found.vectors() if request.vectors else msgspec.UNSET
-        return self.encode(Response(answers, model.run, vectors))
 
 
 def main(paths: Paths) -> None:
@@ -149,52 +65,12 @@ def _of_its_package(model: Artefact) -> Artefact:
     return model
 
 
-def _check_members(model: Artefact, instances: list[dict[str, Any]]) -> None:
-    """Of what a model of other features takes besides, this one knows nothing."""
-    needed = model.plan.request
-    for position, instance in enumerate(instances):
-        if missing := sorted(name for name in needed if name not in instance):
-            raise RefusedError(400, f"instance {position} lacks members", missing)
-        values = [(name, instance[name]) for name in needed]
-        infinite = [name for name, v in values if isinstance(v, float) and not math.isfinite(v)]
-        if infinite:
-            raise RefusedError(400, f"instance {position} has members that are not finite", sorted(infinite))
-
-
 def _warm_up(app: App, model: Artefact) -> None:
     """The first prediction imports and allocates; do it before /ping says 200."""
     kinds = ((name, model.types[name]) for name in model.plan.request)
     instance = {name: "1970-01-01T00:00:00Z" if kind == "timestamp" else None for name, kind in kinds}
     try:
-        app.invoke(app.encode({"instances": [instance], "vectors": True}))
+        for rows in (1, FEWEST_ROWS):  # by walking the trees and by the array kernel
+            app.invoke(app.encode({"instances": [instance] * rows, "vectors": True}))
     except RefusedError as error:
         logger.warning("warm-up was refused: %s", error)
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(400, "the caller went away")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > MAX_BODY_BYTES:
-            raise RefusedError(413, f"the body has more than {MAX_BODY_BYTES} bytes")
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _answer(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

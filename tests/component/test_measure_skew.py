@@ -23,7 +23,7 @@ from tidegate.instances import from_json
 from tidegate.messages import CaptureWindow, SkewMeasured
 from tidegate.task import Task
 from tidegate.transforms import feature_columns
-from training_jobs.serve import App
+from training_jobs.serving.app import App
 
 NOON = datetime(2013, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -283,7 +283,7 @@ for module in (pickle, _pickle):
 pickle._Unpickler.load = refuse
 from pathlib import Path
 from tidegate import artefact
-from training_jobs.serve import App
+from training_jobs.serving.app import App
 app = App(artefact.read(Path(sys.argv[1])))
 print(app.invoke(sys.stdin.buffer.read()).decode())
 print(sorted({{name.partition(".")[0] for name in sys.modules}} & set({SERVED_WITHOUT})), file=sys.stderr)
