@@ -23,6 +23,7 @@ SEAMS: dict[tuple[str, str], str | None] = {
     ("moto.logs.models", "LogsBackend.put_log_events"): "(self, log_group_name, log_stream_name, log_events)",
     ("moto.sagemaker.models", "sagemaker_backends.backend"): None,
     ("moto.sagemakerruntime.models", "sagemakerruntime_backends.backend"): None,
+    ("moto.applicationautoscaling.models", "applicationautoscaling_backends.backend"): None,
     ("moto.stepfunctions.responses", "get_backend"): "(account, region)",
     (f"{_TASK}.state_task_factory", "state_task_service_for"): "(service_name)",
     (f"{_PARSER}.component.common.string.string_expression", "StringJSONata._eval_body"): "(self, env)",

@@ -1,7 +1,8 @@
 """Carry an alarm's change of state to the world: the event on the default bus, then the actions of the state.
 
-Topics and functions are reached. Other actions of alarms (EC2, Auto Scaling, Systems Manager, investigations)
-have nothing here to act on: each is recorded in the alarm's history as failed, with this reason.
+Topics, functions and scaling policies are reached. Other actions of alarms (EC2, Systems Manager,
+investigations) have nothing here to act on: each is recorded in the alarm's history as failed, with this
+reason.
 """
 
 import json
@@ -61,5 +62,9 @@ def _act(arn: str, change: Transition) -> None:
                 InvocationType="Event",
                 Payload=json.dumps(notices.lambda_event(change, here.account, here.region)),
             )
+        case "autoscaling":
+            from localcloud import autoscaling  # the rooms import each other: at the call, not at the import
+
+            autoscaling.evaluate()
         case service:
             raise NotImplementedError(f"the local cloud has no alarm action for {service}")

@@ -8,6 +8,7 @@ Source:
     SageMaker API reference, DescribeEndpoint and UpdateEndpoint.
 """
 
+import json
 import logging
 import re
 import threading
@@ -78,6 +79,7 @@ class Endpoint(Resource):
     def deploy(self, request: Mapping[str, Any]) -> None:
         """Begin to serve the request's configuration; the status says how it goes on."""
         config = endpoint_configs.find(self._backend, request["EndpointConfigName"])
+        _check_scaled(self, config.answer["ProductionVariants"])
         rails = guardrails.read(request.get("DeploymentConfig"))
         old = self.answer.get("ProductionVariants", [])
         variants = [production.plan(each, old, request) for each in config.answer["ProductionVariants"]]
@@ -210,6 +212,23 @@ class Endpoint(Resource):
     def _delete(self) -> None:
         self.end()
         self._backend.endpoints.pop(self.name, None)
+
+
+def _check_scaled(endpoint: Endpoint, configs: list[Mapping[str, Any]]) -> None:
+    """A variant that is a scalable target can neither go nor get other instances."""
+    from localcloud.autoscaling.models import backend as scaling  # which itself looks at endpoints
+
+    types = {config["VariantName"]: config.get("InstanceType") for config in configs}
+    scaled = [
+        name
+        for name, variant in endpoint.routing.variants.items()
+        if types.get(name) != variant.instance_type and scaling().is_registered(endpoint.name, name)
+    ]
+    if scaled:
+        raise ValidationError(
+            f"The variant(s) {json.dumps(scaled)} must be deregistered as scalable targets with AWS Auto "
+            "Scaling before they can be removed or have their instance type modified."
+        )
 
 
 def create(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:

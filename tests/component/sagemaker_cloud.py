@@ -20,7 +20,7 @@ class SageMakerCloud:
 
     def __init__(self, folder):
         self._folder = folder
-        self._running = server.start(names=("events", "cloudwatch", "sagemaker"))
+        self._running = server.start(names=("events", "cloudwatch", "sagemaker", "autoscaling"))
         self.cloud = cloud.current()
         self.client = self.cloud.client
         self.sagemaker = self.client("sagemaker")

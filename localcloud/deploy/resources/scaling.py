@@ -11,7 +11,7 @@ _TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 class ScalableTarget(ApiHandler):
     type = "AWS::ApplicationAutoScaling::ScalableTarget"
     how = How.EMULATED
-    why = "kept and answered; nothing scales"
+    why = "of endpoint variants, the count is simulated; others are kept and answered"
     service = "application-autoscaling"
     creates = updates = "register_scalable_target"
     rewrites = True
@@ -30,7 +30,7 @@ class ScalableTarget(ApiHandler):
 class ScalingPolicy(ApiHandler):
     type = "AWS::ApplicationAutoScaling::ScalingPolicy"
     how = How.EMULATED
-    why = "kept and answered; it makes no alarms and nothing scales"
+    why = "target tracking of endpoint variants acts; others are kept and answered"
     service = "application-autoscaling"
     creates = updates = "put_scaling_policy"
     rewrites = True
