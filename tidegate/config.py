@@ -103,6 +103,7 @@ class TrainingSection:
     minimum_rows: int = field(default=1000, metadata=_limits(50))
     new_data: Literal["always", "when-no-champion", "never"] = "when-no-champion"
     cooldown_seconds: int = field(default=3600, metadata=_limits(0))
+    reuse: bool = True  # tune and train nothing whose inputs equal those of an earlier run
     instance_type: str = "ml.m5.large"
     maximum_runtime_seconds: int = field(default=3600, metadata=_limits(1, 2419200))
     parameters: Mapping[str, Any] = field(default_factory=dict)

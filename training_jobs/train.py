@@ -4,11 +4,15 @@ A trial (`purpose` = trial) prints its score and ends: tuning reads the last mat
 with a leak fail the job before anything is fitted.
 """
 
+import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
+import tidegate
+import training_jobs
+from tidegate import artefact, training_inputs
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -23,6 +27,7 @@ from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 
 HOUR_SECONDS = 3600
+SOURCES = tuple(Path(package.__path__[0]) for package in (tidegate, training_jobs))
 
 
 def main(paths: Paths) -> None:
@@ -59,6 +64,9 @@ def main(paths: Paths) -> None:
             facts={
                 "snapshot": given.get("snapshot", ""),
                 "code_version": plan.code_version,
+                "code_sha256": training_inputs.code(*SOURCES),
+                "machine": platform.machine(),
+                "inputs": training_inputs.of_job(plan, hyperparameters=given, channel=paths.channel("train")),
                 "estimator": training.estimator,
                 "parameters": dict(training.parameters) | typed(training, given),
                 "seed": training.seed,

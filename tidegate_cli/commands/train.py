@@ -15,14 +15,16 @@ from tidegate_cli.place import Place, current
 
 @click.command("train")
 @click.option("--reason", default="asked for by command", show_default=True, help="Kept with the run")
+@click.option("--again", is_flag=True, help="Tune and train even if an earlier run had the same inputs")
 @click.option("--follow/--no-follow", "watch", default=True, help="Print each state as it ends")
 @click.option("--yes", is_flag=True, help="Do not ask, even with --aws")
 @click.pass_obj
-def command(options: Options, reason: str, watch: bool, yes: bool) -> None:
+def command(options: Options, reason: str, again: bool, watch: bool, yes: bool) -> None:
     """Train a model now on the newest data and follow it through its rollout
 
     A candidate that passes the gate is rolled out by steps, each of which waits for requests. Exit code 0
-    when it serves (or waits for a person's approval), 1 when the champion stays.
+    when it serves (or waits for a person's approval), 1 when the champion stays. What an earlier run had the
+    same inputs for is neither tuned nor trained twice, unless --again says so.
 
     Example: tidegate train --reason "a new feature"
     """
@@ -32,7 +34,7 @@ def command(options: Options, reason: str, watch: bool, yes: bool) -> None:
     if options.aws is not None and not yes:
         click.confirm(f"Train a model in {place.name}?", abort=True, err=True)
     moment = datetime.now(UTC) - CLOCK_SKEW
-    arn = _start(place, reason)
+    arn = _start(place, reason, again=again)
     narrator.say("train", arn.rpartition(":")[2])
     told = _followed(place, arn, moment, narrator) if watch else {"ok": True, "verdict": "started"}
     told["execution_arn"] = arn
@@ -44,11 +46,12 @@ def command(options: Options, reason: str, watch: bool, yes: bool) -> None:
     raise SystemExit(0 if told["ok"] else 1)
 
 
-def _start(place: Place, reason: str) -> str:
+def _start(place: Place, reason: str, *, again: bool) -> str:
+    trigger = {"trigger": "command", "cause": reason} | ({"again": True} if again else {})
     started = place.client("stepfunctions").start_execution(
         stateMachineArn=machine(place, "training"),
         name=f"command-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
-        input=json.dumps({"trigger": "command", "cause": reason}),
+        input=json.dumps(trigger),
     )
     return str(started["executionArn"])
 
