@@ -142,7 +142,7 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
         text = (folder / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
-        if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
+        if not is_intact(manifest) or text != _json_bytes(manifest):
             wrong.append(MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise ArtefactError(
@@ -152,6 +152,12 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     if wrong:
         raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
     return manifest
+
+
+def is_intact(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest's own digest is that of its members."""
+    told: Mapping[str, str] = manifest["sha256"]
+    return _own_digest(manifest) == told.get(MANIFEST)
 
 
 def _own_digest(manifest: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ VERBS = {
         "data": "List, compare and read the versions of a dataset",
         "features": "List and compare feature versions, compute the past, check a value",
         "train": "Train a model now and follow it to its endpoint",
+        "models": "List and compare model versions, approve or reject one",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {
@@ -41,7 +42,7 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "models")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

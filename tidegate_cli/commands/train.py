@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from tidegate_cli import rollouts
 from tidegate_cli.commands.drop import CLOCK_SKEW
-from tidegate_cli.executions import Ended, follow, machine, wait_for_start
+from tidegate_cli.executions import follow, machine
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place, current
@@ -60,7 +61,7 @@ def _followed(place: Place, arn: str, moment: datetime, narrator: Narrator) -> d
     """How it ended: promoted, rolled back, rejected, pending, skipped or failed, and why."""
     trained = follow(place, "training", arn, narrator)
     if not trained.succeeded:
-        return {"ok": False, "verdict": "failed", "reason": _cause(trained)}
+        return {"ok": False, "verdict": "failed", "reason": rollouts.cause(trained)}
     outcome = trained.output["outcome"]
     reason = "; ".join(trained.output.get("reasons") or [trained.output.get("reason", "")])
     if outcome != "registered":
@@ -71,16 +72,7 @@ def _followed(place: Place, arn: str, moment: datetime, narrator: Narrator) -> d
     approval = place.client("sagemaker").describe_model_package(ModelPackageName=package)
     if approval["ModelApprovalStatus"] != "Approved":
         return {"ok": True, "verdict": "waits for approval", **told}
-    narrator.say("serve", "the rollout waits for requests at each step, once there is a champion")
-    rollout = wait_for_start(
-        place, "deployment", narrator, moment=moment, wanted=lambda text: package in text
-    )
-    deployed = follow(place, "deployment", rollout, narrator)
+    deployed = rollouts.followed(place, rollouts.started(place, package, moment, narrator), narrator)
     if deployed.succeeded:
         return {"ok": True, "verdict": "promoted", **told}
-    return {"ok": False, "verdict": "rolled back", **told, "reason": _cause(deployed)}
-
-
-def _cause(ended: Ended) -> str:
-    first = (ended.cause.strip().splitlines() or [""])[0]
-    return f"{ended.error}: {first}"[:500]
+    return {"ok": False, "verdict": "rolled back", **told, "reason": rollouts.cause(deployed)}
