@@ -33,6 +33,7 @@ VERBS = {
         "features": "List and compare feature versions, compute the past, check a value",
         "train": "Train a model now and follow it to its endpoint",
         "models": "List and compare model versions, approve or reject one",
+        "replay": "Train a model again from its record alone and compare the bytes",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {

@@ -18,6 +18,7 @@ from serving_account import plan
 from localcloud import server
 from tidegate import artefact
 from tidegate.aws import feature_sets
+from tidegate_cli.commands import models, replay
 from tidegate_cli.main import main
 from tidegate_cli.place import DUMMY, Place
 
@@ -98,11 +99,16 @@ class Registry(SageMakerCloud):
         events.put_targets(Rule="approved", Targets=[target])
         return arn
 
-    def register(self, *, approval="PendingManualApproval", metric=0.7, uri=None, image="image", **facts):
-        """A package as RegisterCandidate makes it; its ARN."""
+    def register(self, *, approval="PendingManualApproval", metric=0.7, **facts):
+        """An artefact that no job made, and its package; the ARN of that."""
         run = facts.pop("run", unique("run"))
         manifest, body = packed(run=run, **facts)
-        uri = uri or self.put(f"models/{run}/model.tar.gz", body)
+        uri = self.put(f"models/{run}/model.tar.gz", body)
+        return self.package(manifest, uri, approval=approval, metric=metric)
+
+    def package(self, manifest, uri, *, approval="PendingManualApproval", metric=0.7, image="image"):
+        """A package as RegisterCandidate makes it; its ARN."""
+        run = manifest["run"]
         evaluation = {
             "metric": "roc_auc",
             "rows": 48,
@@ -203,9 +209,8 @@ def registry(tmp_path_factory):
 @pytest.fixture
 def typed(registry, monkeypatch, capsys):
     """Type words after `tidegate`, at the registry's place."""
-    from tidegate_cli.commands import models
-
-    monkeypatch.setattr(models, "current", lambda options: registry.place)
+    for verb in (models, replay):
+        monkeypatch.setattr(verb, "current", lambda options: registry.place)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words):
