@@ -1,8 +1,9 @@
 """BuildTrainingSet: labels joined to features as they were known, split by time, with their baseline.
 
-Invoked by  state BuildTrainingSet of step_functions/training.asl.json
-Takes       {"run": messages.TrainingLock.run, "again": messages.TrainingTrigger.again}
-Returns     messages.TrainingSet
+Invoked by  state BuildTrainingSet of step_functions/training.asl.json; `tidegate replay` when rows are gone
+Takes       {"run": messages.TrainingLock.run, "again": messages.TrainingTrigger.again}, or
+            {"run": of an earlier one, "rebuild": {"tag": its tag, "train_sha256": of its rows}}
+Returns     messages.TrainingSet; of a rebuild {"train_sha256": what came of it}: kept only if it is the same
 Raises      InsufficientDataError (the run ends as skipped), DatasetConflictError (retried)
 Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database and its tables;
             s3:GetObject, s3:PutObject on the lake's warehouse/, s3:DeleteObject on its tables' metadata;
@@ -11,6 +12,7 @@ Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database an
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,7 +29,7 @@ from tidegate.aws import feature_sets, registry
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.earlier_runs import earlier_run
 from tidegate.aws.objects import put_json
-from tidegate.aws.profiles import put_profile, put_table
+from tidegate.aws.profiles import parquet, put_profile, put_table
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import ViewPlan
@@ -50,6 +52,8 @@ plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run = event["run"]
     dataset = plan.features.source.dataset
+    if "rebuild" in event:
+        return _rebuild(run, dataset, **event["rebuild"])
     head = catalog.head(dataset)
     if head is None:
         raise InsufficientDataError(f"dataset `{dataset}` has no rows yet", hint="deliver a drop first")
@@ -94,6 +98,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if made.earlier is None or made.earlier.package_arn is None:  # else the run ends here
         _tell_start(made, context)
     return made.to_json()
+
+
+def _rebuild(run: str, dataset: str, *, tag: str, train_sha256: str) -> dict[str, Any]:
+    """Make the rows of an earlier run again, of the state of the dataset that its tag keeps."""
+    try:
+        snapshot_id = catalog.resolve(dataset, tag=tag).snapshot_id
+    except LookupError as cause:
+        raise InsufficientDataError(f"`{dataset}` has no state `{tag}`", cause=str(cause)) from cause
+    body = parquet(_split(dataset, int(snapshot_id)).train)
+    found = hashlib.sha256(body).hexdigest()
+    if found == train_sha256:
+        s3.put_object(Bucket=lake_bucket, Key=f"training/{run}/train/part-0.parquet", Body=body)
+    logger.info("rebuilt training rows", extra={"run": run, "same": found == train_sha256})
+    return {"train_sha256": found}
 
 
 def _tell_start(made: TrainingSet, context: LambdaContext) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tidegate_cli import registered
+from tidegate_cli import rebuilt_rows, registered
 from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place
@@ -93,11 +93,11 @@ def record_of(place: Place, found: Registered) -> Record:
     return Record(found=found, contents=contents, job=job)
 
 
-def changed_inputs(place: Place, record: Record) -> list[str]:
+def changed_inputs(place: Place, record: Record, narrator: Narrator) -> list[str]:
     """Names of recorded inputs that are not what they were; empty when a replay can begin.
 
     Raises:
-        CommandError: the rows are gone.
+        CommandError: the rows are gone, and cannot be made again.
     """
     from tidegate.training_inputs import differences
 
@@ -108,7 +108,7 @@ def changed_inputs(place: Place, record: Record) -> list[str]:
     names += differences(found.image, record.job["AlgorithmSpecification"]["TrainingImage"], "image")
     given = {name: value for name, value in record.job["HyperParameters"].items() if name[0] != "_"}
     names += differences(manifest["inputs"]["hyperparameters"], given, "hyperparameters")
-    names += differences(manifest["inputs"]["rows"], _rows(place, record), "rows")
+    names += differences(manifest["inputs"]["rows"], _rows(place, record, narrator), "rows")
     return names
 
 
@@ -156,16 +156,14 @@ def compare(original: "Contents", replayed: "Contents") -> Comparison:
     )
 
 
-def _rows(place: Place, record: Record) -> dict[str, str]:
-    """sha256 of every file of the channel, by its path in it."""
+def _rows(place: Place, record: Record, narrator: Narrator) -> dict[str, str]:
+    """sha256 of every file of the channel, by its path in it; made again where there is none."""
     found = dict(_digests(place, record.channel))
     if not found:
-        tag = record.found.metadata.get("train_tag", "")
-        raise CommandError(
-            "the rows it was trained on are gone",
-            cause=f"nothing is under {record.channel}",
-            hint=f"the dataset's state is kept under the tag `{tag}`: tidegate data read --at {tag}",
-        )
+        metadata = record.found.metadata
+        narrator.say("rows", f"gone from {record.channel}; made again of `{metadata.get('train_tag', '')}`")
+        rebuilt_rows.rebuild(place, metadata)
+        found = dict(_digests(place, record.channel))
     return found
 
 

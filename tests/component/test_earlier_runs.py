@@ -11,6 +11,7 @@ from serving_account import plan
 
 from tidegate.aws.earlier_runs import earlier_run
 from tidegate.aws.state import State
+from tidegate.errors import InsufficientDataError
 from tidegate.messages import EarlierRun
 
 CHOSEN = {"learning_rate": "0.1"}
@@ -107,6 +108,21 @@ def test_equal_inputs_have_one_id_and_the_finished_run_is_found(pipeline, regist
     assert versions(start["inputs"]) == [str(head.snapshot_id), *(view.version for view in views)]
     rows = [first["train_sha256"], first["test_sha256"]]
     assert versions(complete["outputs"]) == [*rows, "5" * 64, arn.rpartition("/")[2]]
+
+    # and rows that are gone are made again of the state that the run was tagged with, or not at all
+    key, client = "training/run-1/train/part-0.parquet", pipeline.s3
+    before = client.get_object(Bucket=pipeline.lake, Key=key)["Body"].read()
+    client.delete_object(Bucket=pipeline.lake, Key=key)
+    pipeline.version(240, 250)
+    wanted = {"tag": first["tag"], "train_sha256": "0" * 64}
+    made = pipeline.call("build_training_set", {"run": "run-1", "rebuild": wanted})
+    assert made == {"train_sha256": first["train_sha256"]}
+    assert not client.list_objects_v2(Bucket=pipeline.lake, Prefix=key).get("Contents")
+    wanted["train_sha256"] = first["train_sha256"]
+    pipeline.call("build_training_set", {"run": "run-1", "rebuild": wanted})
+    assert client.get_object(Bucket=pipeline.lake, Key=key)["Body"].read() == before
+    with pytest.raises(InsufficientDataError, match="`flights` has no state `run-run-9`"):
+        pipeline.call("build_training_set", {"run": "run-9", "rebuild": wanted | {"tag": "run-run-9"}})
 
 
 def test_of_an_earlier_run_that_only_counts_which_is_still_there(pipeline, registered, found):

@@ -147,11 +147,13 @@ def test_other_code_in_the_image_gives_another_model_and_is_named(registry, type
     assert "model.skops      differs" in typed("replay", version).out
 
 
-def test_rows_that_are_gone_are_told_with_the_tag_that_keeps_their_source(registry, typed, trained):
+def test_rows_that_are_gone_are_asked_of_the_deployed_pipeline(registry, typed, trained):
     run, version, _ = trained(unique("run"))
     registry.client("s3").delete_object(Bucket=registry.bucket, Key=f"training/{run}/train/part-0.parquet")
     done = typed("replay", version)
-    assert done.code == 2 and "error: the rows it was trained on are gone" in done.err
+    assert done.code == 2 and "gone from s3://" in done.err
+    assert "flights-dev-Pipeline" in done.err  # which this account does not have
+    assert jobs(registry, run) == []
 
 
 def test_a_model_of_which_no_job_is_known_cannot_be_replayed(registry, typed):

@@ -25,7 +25,7 @@ SMALL = {"minimum_rows": 50, "folds": 2, "trials": 1, "parallel": 1, "max_iter":
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, flights):
-    """A pipeline with one model of January, registered."""
+    """A pipeline with one model of January, registered and serving."""
     folder = tmp_path_factory.mktemp("registry") / "flights"
     shutil.copytree(FLIGHTS, folder)
     settings = folder / "pipeline.toml"
@@ -40,6 +40,8 @@ def place(tmp_path_factory, flights):
         arn = wait_for_start(place, "training", Narrator(), moment=moment)
         ended = follow(place, "training", arn, Narrator(), seconds=300)
         assert ended.output.get("outcome") == "registered", (ended.output, ended.cause)
+        arn = wait_for_start(place, "deployment", Narrator(), moment=moment)
+        assert follow(place, "deployment", arn, Narrator(), seconds=120).succeeded  # the next ties with it
         yield place
 
 
@@ -114,7 +116,18 @@ def test_one_model_is_registered_not_paid_for_twice_and_follows_from_its_record(
     assert (code, told["verdict"]) == (1, "rejected"), told
     assert "TuneModel              skipped" in narration and "TrainModel             ok" in narration
 
-    for _ in range(2):
+    s3, rows = place.client("s3"), f"training/{model['run']}/train/part-0.parquet"
+    for gone in (False, True):  # then they are made again of the state that the run was tagged with
+        if gone:
+            s3.delete_object(Bucket=place.outputs["LakeBucket"], Key=rows)
         code, told, _ = typed("replay", "1", "--yes")
         assert (code, told["equal"], told["inputs"]) == (0, True, []), told
         assert set(told["files"]) == {"model.skops", "signature.json", "features.json", "features.py"}
+
+    s3.delete_object(Bucket=place.outputs["LakeBucket"], Key=rows)
+    place.client("sagemaker").update_model_package(
+        ModelPackageArn=model["arn"], CustomerMetadataProperties={"train_sha256": "0" * 64}
+    )
+    code, told, _ = typed("replay", "1", "--yes")
+    assert (code, told["error"]["what"]) == (2, "the rows it was trained on are gone")
+    assert f"they are others: {lineage['train_sha256'][:16]}, not 0000000000000000" in told["error"]["cause"]

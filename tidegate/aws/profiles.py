@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def put_table(s3: "S3Client", bucket: str, key: str, table: pa.Table) -> str:
-    """Write it and return the sha256 (hex) of the file: equal rows in equal order are equal bytes."""
+    """Write it and return the sha256 (hex) of the file."""
+    body = parquet(table)
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return hashlib.sha256(body).hexdigest()
+
+
+def parquet(table: pa.Table) -> bytes:
+    """A table as a file: equal rows in equal order are equal bytes."""
     body = io.BytesIO()
     # in one piece: where a table was cut would show in the file
     pq.write_table(table.combine_chunks(), body, compression="zstd")
-    s3.put_object(Bucket=bucket, Key=key, Body=body.getvalue())
-    return hashlib.sha256(body.getbuffer()).hexdigest()
+    return body.getvalue()
 
 
 def get_table(s3: "S3Client", bucket: str, key: str, columns: list[str] | None = None) -> pa.Table:

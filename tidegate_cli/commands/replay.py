@@ -35,7 +35,7 @@ def command(options: Options, name: str, yes: bool) -> None:
     found = registered.find(place, name)
     record = replay.record_of(place, found)
     facts = {"version": found.version, "run": found.run}
-    if changed := replay.changed_inputs(place, record):
+    if changed := replay.changed_inputs(place, record, narrator):
         if options.as_json:
             click.echo(dumps({"ok": False, "equal": False, **facts, "trained": False, "inputs": changed}))
         else:
