@@ -45,7 +45,8 @@ sagemaker = boto3.client("sagemaker")
 lake_bucket = os.environ["LAKE_BUCKET"]
 catalog = Catalog(s3, lake_bucket=lake_bucket, database=os.environ["GLUE_DATABASE"])
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
-plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+folder = Path(os.environ["PIPELINE_DIR"])
+plan = Plan.load(folder)
 
 
 @logger.inject_lambda_context
@@ -70,7 +71,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "built training set", extra={"run": run, "rows": parts.train.num_rows, "test": parts.test.num_rows}
     )
     content_id = training_inputs.content_id(
-        training_inputs.of_plan(plan), {"train": train_sha256, "test": test_sha256}
+        training_inputs.of_plan(plan, folder), {"train": train_sha256, "test": test_sha256}
     )
     reuse = plan.config.training.reuse and not event.get("again", False)
     made = TrainingSet(
@@ -132,10 +133,11 @@ def _split(dataset: str, snapshot_id: int) -> Split:
     _check_computed()
     training = plan.config.training
     return split(
-        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows),
+        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows, training.task),
         test_days=training.test_days,
         gap_hours=training.gap_hours,
         minimum_rows=training.minimum_rows,
+        task=training.task,
     )
 
 

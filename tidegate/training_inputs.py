@@ -19,12 +19,17 @@ OF_SCHEDULE = ("cooldown_seconds", "maximum_runtime_seconds", "minimum_rows", "n
 _ABSENT = "absent"
 
 
-def of_plan(plan: Plan) -> dict[str, Any]:
-    """The part that is known before any row is: features, contract, settings and code."""
+def of_plan(plan: Plan, folder: Path) -> dict[str, Any]:
+    """The part that is known before any row is: features, contract, settings and code.
+
+    Args:
+        folder: of the pipeline, with the code of features and of a metric of its own.
+    """
     return {
         "feature_set_hash": plan.features.hash,
         "contract_hash": plan.contract.hash,
         "training": settings(plan.config.training),
+        "pipeline_code": code(folder),
         "code_version": plan.code_version,
     }
 
@@ -45,13 +50,13 @@ def content_id(inputs: Mapping[str, Any], rows: Mapping[str, str]) -> str:
     return digest({**inputs, "rows": dict(rows)})
 
 
-def of_job(plan: Plan, *, hyperparameters: Mapping[str, str], channel: Path) -> dict[str, Any]:
+def of_job(plan: Plan, folder: Path, *, hyperparameters: Mapping[str, str], channel: Path) -> dict[str, Any]:
     """What a training job was given, for its artefact's manifest: a replay is held against it.
 
     Args:
         channel: the folder with the rows.
     """
-    given = {**of_plan(plan), "hyperparameters": dict(hyperparameters), "rows": files(channel)}
+    given = {**of_plan(plan, folder), "hyperparameters": dict(hyperparameters), "rows": files(channel)}
     beside = ("feature_set_hash", "code_version")  # in the manifest, under names of their own
     return {name: value for name, value in given.items() if name not in beside}
 

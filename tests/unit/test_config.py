@@ -68,6 +68,21 @@ def test_all_mistakes_are_told_at_once(edited):
         ("seed = 2013", "seed = true", "`training.seed` is True, must be a whole number"),
         ("alpha = 0.01", "alpha = 2", "`deployment.alpha` is 2, must be at most 0.5"),
         ('task = "binary"', 'task = "ranking"', "`training.task` is 'ranking', must be one of binary"),
+        (
+            'task = "binary"',
+            'task = "regression"',
+            "for task regression it is one of neg_mean_absolute_error",
+        ),
+        (
+            'metric = "roc_auc"',
+            'metric = "roc auc"',
+            "`training.metric` is 'roc auc'; for task binary it is one of",
+        ),
+        (
+            'task = "binary"\n',
+            'task = "regression"\nsplit = "stratified"\n',
+            "`training.split` stratified deals classes, and a regression has none",
+        ),
         ("minimum = 0.03", "minimum = 3.0", "search of `learning_rate`: needs `minimum` < `maximum`"),
         (
             "weight = 1.00, bake_seconds = 2",

@@ -18,9 +18,9 @@ from tidegate.plan import Plan
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 ROWS = {"train": "a" * 64, "test": "b" * 64}
 ID_OF_THE_EXAMPLE = """
-from test_training_inputs import ROWS, example
+from test_training_inputs import FLIGHTS, ROWS, example
 from tidegate import training_inputs
-print(training_inputs.content_id(training_inputs.of_plan(example()), ROWS))
+print(training_inputs.content_id(training_inputs.of_plan(example(), FLIGHTS), ROWS))
 """
 
 
@@ -39,8 +39,8 @@ def plan():
     return example()
 
 
-def id_of(plan, **rows):
-    return training_inputs.content_id(training_inputs.of_plan(plan), ROWS | rows)
+def id_of(plan, folder=FLIGHTS, **rows):
+    return training_inputs.content_id(training_inputs.of_plan(plan, folder), ROWS | rows)
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
@@ -52,18 +52,20 @@ def test_another_process_finds_the_same_id(plan, seed):
     assert done.stdout.strip() == id_of(plan)
 
 
-def test_every_input_changes_the_id(plan):
+def test_every_input_changes_the_id(plan, tmp_path):
+    (tmp_path / "metric.py").write_text("def mine(labels, predicted): return 1.0\n")
     features = {**plan.feature_document, "hash": "d" * 64}
     others = [
         id_of(plan, train="e" * 64),
         id_of(plan, test="e" * 64),
+        id_of(plan, tmp_path),
         id_of(dataclasses.replace(plan, code_version="e" * 64)),
         id_of(dataclasses.replace(plan, feature_document=features)),
         id_of(dataclasses.replace(plan, contract=dataclasses.replace(plan.contract, hash="e" * 64))),
         id_of(example(seed=1)),
         id_of(example(parameters={"max_iter": 41, "early_stopping": False})),
     ]
-    assert len({id_of(plan), *others}) == 8
+    assert len({id_of(plan), *others}) == 9
 
 
 def test_when_a_run_starts_and_how_long_it_may_take_changes_nothing(plan):

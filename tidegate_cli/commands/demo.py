@@ -1,15 +1,12 @@
 """`tidegate demo`: the whole story on real flights, from a drop to a retrained live model."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
-from tidegate_cli import local
+from tidegate_cli import example, local
 from tidegate_cli.assembly import CHECKOUT, synthesize
 from tidegate_cli.commands.up import described, hints
 from tidegate_cli.failure import CommandError
@@ -41,12 +38,12 @@ def command(options: Options, keep: bool | None) -> None:
     narrator.say("template", "synthesizing; the first time takes some ten seconds")
     assembly = synthesize(pipeline, "dev")
     narrator.say("template", described(assembly.cached, assembly.seconds))
-    data = _module(pipeline / "data.py")
+    data = example.data(pipeline)
     with local.start(assembly, prefix_of(pipeline, "dev")) as started:
         cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.url}   {cloud.resources} resources deployed in {cloud.seconds:.1f} s")
-        story = Story(place, data, _request_columns(pipeline), narrator)
+        story = Story(place, data, example.request_columns(pipeline), narrator)
         story.first_model()
         story.serve()
         story.quarantine()
@@ -87,19 +84,3 @@ def _last_line(story: Story) -> str:
     retraining = story.facts["retraining"]
     version = story.facts["champion"]["version"]
     return f"ok  version {version} serves; the retrained candidate was {retraining['verdict']}"
-
-
-def _module(path: Path) -> ModuleType:
-    """A file of the example as a module; examples are read by path, never installed."""
-    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CommandError(f"`{path}` cannot be read")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _request_columns(pipeline: Path) -> list[str]:
-    from tidegate.feature_file import load
-
-    return list(load(pipeline / "features.py", "flight_delay").request)
