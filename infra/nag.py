@@ -63,11 +63,19 @@ ACCEPTED = (
     Accepted(_below("evaluations"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("captures"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("monitoring"), "*/Pipeline/*", UNKNOWN_OBJECTS),
+    Accepted(_below("tracking"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
+    Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
+    Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:table/*/[*]]",
         "*/Pipeline/*",
         "tables of the pipeline's own Glue database, one for each dataset and view",
+    ),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
+        "*/Pipeline/Tracking/*",
+        "executions are named at run time; the machine is the training machine",
     ),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:log-group:/aws/sagemaker/[*]]",

@@ -140,6 +140,13 @@ class MonitoringSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackingSection:
+    enabled: bool = True
+    uri: str | None = None  # of an MLflow server, or the ARN of an MLflow App, that is there already
+    instance_usd_per_hour: float | None = field(default=None, metadata=_limits(0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmsSection:
     error_share: float = field(default=0.01, metadata=_limits(0, 1))
     p99_latency_ms: float = field(default=200, metadata=_limits(1))
@@ -166,6 +173,7 @@ class PipelineConfig:
     serving: ServingSection = field(default_factory=ServingSection)
     monitoring: MonitoringSection = field(default_factory=MonitoringSection)
     alarms: AlarmsSection = field(default_factory=AlarmsSection)
+    tracking: TrackingSection = field(default_factory=TrackingSection)
     retain_data: bool = True
     customer_key: bool = False  # encrypt with a KMS key of the account instead of AWS's own
 
@@ -245,6 +253,9 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
+    uri = config.tracking.uri
+    if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
+        problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))
     return problems
 
 

@@ -77,3 +77,7 @@ class CandidateUnhealthyError(TidegateError):
 
 class ArtefactError(TidegateError):
     """A model artefact is damaged, tampered with or not ours. It is never loaded, so never served."""
+
+
+class NotCompilableError(TidegateError):
+    """A fitted model has a part that cannot be written as numbers. It is served by scikit-learn instead."""

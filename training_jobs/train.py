@@ -1,4 +1,4 @@
-"""The training job: cross-validate one configuration; for the chosen one, fit on all rows and pack it.
+"""The training job: cross-validate one configuration; for the chosen one, fit all rows, compile and pack.
 
 A trial (`purpose` = trial) prints its score and ends: tuning reads the last match of the metric's line. Rows
 with a leak fail the job before anything is fitted.
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
+from tidegate import artefact, provenance
+from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -52,9 +53,11 @@ def main(paths: Paths) -> None:
     if training.nested_trials:
         validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
     encoding, estimator = learner.fit(given, columns, rows.labels)
+    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns))
     artefact.write(
         paths.model,
         estimator=estimator,
+        compiled=tried.document,
         task=rows.task,
         encoding=encoding,
         plan=plan.features,
@@ -71,6 +74,8 @@ def main(paths: Paths) -> None:
             "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
             "cross_validation": validation,
             "trusted": trusted,
+            "parity": dict(tried.parity),
+            "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
         },
     )
     tell(scores)  # last, so that a job that fails while packing has no score

@@ -24,6 +24,7 @@ from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
 
 from tidegate import artefact
+from tidegate.feature_hash import digest
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -284,6 +285,10 @@ def test_the_chosen_configuration_is_packed_with_its_facts(final):
     manifest = json.loads((final.model / "manifest.json").read_text())
     assert (manifest["run"], manifest["snapshot"], manifest["rows"]) == ("run-1", "flights@7", ROWS)
     assert manifest["feature_hash"] == plan().features.hash
+    provenance = manifest["provenance"]
+    assert provenance["contract_hash"] == digest(plan().contract.to_json())
+    assert [fold["validate_rows"] > 0 for fold in provenance["folds"]] == [True, True]
+    assert provenance["gap_seconds"] >= 6 * 3600
     assert manifest["parameters"] == {
         "learning_rate": 0.2,
         "max_leaf_nodes": 8,

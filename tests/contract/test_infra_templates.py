@@ -58,14 +58,15 @@ def test_roles_are_assumed_by_one_service_each(any_templates):
         ), id_
 
 
-def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_three(any_templates):
+def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_own(any_templates):
     sagemaker_roles = {
         id_
         for id_, role in any_templates.of("AWS::IAM::Role").items()
         if "sagemaker" in json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
     }
     passing = [s for _, s in allowed(any_templates) if "iam:PassRole" in listed(s["Action"])]
-    assert len(sagemaker_roles) == 3 and len(passing) == 4  # features, training, deployment, monitoring
+    # of jobs, features, serving, and the MLflow App, which CloudFormation passes; by four machines
+    assert len(sagemaker_roles) == 4 and len(passing) == 4
     for statement in passing:
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
         assert statement["Resource"]["Fn::GetAtt"][0] in sagemaker_roles
@@ -130,7 +131,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 8 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 9 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):

@@ -117,6 +117,11 @@ def test_all_mistakes_are_told_at_once(edited):
             'folds = 3\ntrusted = [{ column = "a", why = "r" }]',
             "unknown key `training.trusted.0.why`",
         ),
+        (
+            "[gate]",
+            '[tracking]\nuri = "sqlite:///runs.db"\n\n[gate]',
+            "must be http(s)://... or the ARN of an MLflow App",
+        ),
         ('name = "flights"', 'name = "My Flights"', "must be 1-20 of a-z, 0-9 and -"),
     ],
 )
