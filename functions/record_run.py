@@ -1,15 +1,21 @@
-"""RecordRun: how a training run ended, for later runs of the same inputs and for the lineage of its model.
+"""RecordRun: what became of a training run into MLflow, beside the pipeline and never in its way.
 
-Invoked by  state RecordRun of step_functions/training.asl.json
-Takes       messages.RunEnd
-Returns     {"events": [keys in the lake]}
-Raises      nothing on purpose
-Needs       dynamodb:PutItem on the state table; s3:PutObject on the lake's lineage/;
-            PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
+Invoked by  the rule TrainingEnded, on every end of the training machine; `tidegate runs replay`
+Takes       an EventBridge event of Step Functions (Execution Status Change), or {} to write what waits
+Returns     {"run": id or null, "written": [ids], "waiting": {id: reason}}
+Raises      nothing on purpose: what MLflow does not take is kept under tracking/ of the lake
+Needs       states:GetExecutionHistory on the training machine's executions;
+            sagemaker:DescribeHyperParameterTuningJob, sagemaker:ListTrainingJobsForHyperParameterTuningJob,
+            sagemaker:DescribeTrainingJob and sagemaker:DescribeProcessingJob on the run's jobs;
+            s3:GetObject on the lake's models/, evaluations/ and tracking/; s3:ListBucket on the last two;
+            s3:PutObject on tracking/ and mlflow/; s3:DeleteObject on tracking/;
+            sqs:SendMessage on the queue of what was not delivered;
+            sagemaker:CallMlflowAppApi on the MLflow App;
+            PIPELINE_DIR, LAKE_BUCKET, MLFLOW_TRACKING_URI, SOURCE_COMMIT, SOURCE_DIRTY, SOURCE_LOCK
 """
 
+import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,70 +23,73 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import lake_keys, lineage
-from tidegate.aws.objects import put_json
-from tidegate.aws.state import State
-from tidegate.lineage import Catalog, Kind
-from tidegate.messages import EarlierRun, RunEnd
+from tidegate import run_record
+from tidegate.aws import experiments, run_facts, tracking_queue
 from tidegate.plan import Plan
+from tidegate.run_facts import Facts
+from tidegate.tracking import Record
 
 logger = Logger()
+plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+stepfunctions = boto3.client("stepfunctions")
+sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
 lake_bucket = os.environ["LAKE_BUCKET"]
-database = os.environ["GLUE_DATABASE"]
-state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
-plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+tracking_uri = os.environ["MLFLOW_TRACKING_URI"]
+source = {name: os.environ[f"SOURCE_{name.upper()}"] for name in ("commit", "dirty", "lock")}
+# of the function's own time, for one more record and the rest
+RESERVE_SECONDS = 30.0
+LAST_SECONDS = 10.0
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    ended = RunEnd.from_json(event)
-    _remember(ended)
-    kinds: list[Kind] = ["COMPLETE" if ended.error is None else "FAIL"]
-    if ended.set is None:
-        kinds.insert(0, "START")  # BuildTrainingSet did not come to say so
-    keys = [_tell(kind, ended, context) for kind in kinds]
-    logger.info("recorded training run", extra={"run": ended.run, "error": ended.error})
-    return {"events": keys}
+    record = _record(event["detail"]) if "detail" in event else None
+    if record is not None:
+        tracking_queue.put(s3, lake_bucket, record)
+
+    def seconds_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
+    def write(waiting: Record) -> None:
+        # what a search of hundreds of trials does not get done now is gone on with the next time
+        limit = min(experiments.patience(waiting), seconds_left() - LAST_SECONDS)
+        experiments.write(waiting, tracking_uri, seconds=limit)
+
+    done = tracking_queue.replay(s3, lake_bucket, write, time_left=lambda: seconds_left() > RESERVE_SECONDS)
+    told = {"run": record.id if record else None, "written": list(done.written), "waiting": done.waiting}
+    (logger.warning if done.waiting else logger.info)("tracked", extra=told)
+    return told
 
 
-def _remember(ended: RunEnd) -> None:
-    if ended.error is not None or ended.set is None or ended.hyperparameters is None:
-        return
-    found = EarlierRun(
-        run=ended.model_run or ended.run,
-        hyperparameters=ended.hyperparameters,
-        tuning_job=ended.tuning_job or "",
-        training_job=ended.training_job or "",
-        model_uri=ended.model_uri,
-        package_arn=ended.package_arn,
-    )
-    state.record_trained(ended.set.content_id, found)
-
-
-def _tell(kind: Kind, ended: RunEnd, context: LambdaContext) -> str:
-    catalog = Catalog(arn=context.invoked_function_arn, database=database)
-    views = {view.table: view.version for view in plan.features.views}
-    outputs = (
-        lineage.products(
-            ended.set,
-            model_uri=ended.model_uri,
-            artefact_sha256=ended.artefact_sha256,
-            package_arn=ended.package_arn,
+def _record(execution: dict[str, Any]) -> Record | None:
+    """None of an execution that never became a run: another one held the lock, or it was not wanted."""
+    arn = execution["executionArn"]
+    answers = run_facts.answers(stepfunctions, arn, "AcquireTrainingLock", "BuildTrainingSet")
+    lock = answers.get("AcquireTrainingLock", {})
+    if not lock.get("acquired"):
+        return None
+    run = lock["run"]
+    jobs = run_facts.jobs(sagemaker, run)
+    files = dict(run_facts.evaluation_files(s3, lake_bucket, run))
+    model_uri = jobs.get("training", {}).get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if model_uri:
+        files |= run_facts.artefact_files(s3, model_uri)
+    manifest = json.loads(files.get("manifest.json", "{}"))
+    return run_record.record(
+        Facts(
+            experiment=plan.config.prefix,
+            run=run,
+            execution=execution,
+            rows=answers.get("BuildTrainingSet", {}),
+            output=json.loads(execution.get("output") or "{}"),
+            manifest=manifest,
+            evaluation=json.loads(files.get("evaluation.json", "{}")),
+            files=files,
+            metric=plan.config.training.metric,
+            # another version may have been deployed while the run went on
+            source=source if manifest.get("code_version", plan.code_version) == plan.code_version else {},
+            usd_per_hour=plan.config.tracking.instance_usd_per_hour,
+            **jobs,
         )
-        if ended.set
-        else []
     )
-    document = lineage.event(
-        kind,
-        pipeline=plan.config.prefix,
-        run=ended.run,
-        at=datetime.now(UTC).isoformat(),
-        ids={**ended.ids(), **(ended.set.ids() if ended.set else {})},
-        inputs=lineage.sources(ended.set, catalog, views) if ended.set else [],
-        outputs=[] if kind == "START" else outputs,
-        error=f"{ended.error}: {ended.cause}" if kind == "FAIL" else None,
-    )
-    key = lake_keys.lineage(ended.run, kind)
-    put_json(s3, lake_bucket, key, document)
-    return key

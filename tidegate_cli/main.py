@@ -34,16 +34,18 @@ VERBS = {
         "train": "Train a model now and follow it to its endpoint",
         "models": "List and compare model versions, approve or reject one",
         "replay": "Train a model again from its record alone and compare the bytes",
+        "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {
         "logs": "Print what a stage said",
+        "runs": "Write the training runs that wait to MLflow",
         "rollback": "Return all traffic to the previous model",
         "doctor": "Check this machine, or an account with --aws",
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "models")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "models", "runs")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A run of the same inputs as an earlier one: what BuildTrainingSet finds, and RecordRun leaves for it."""
+"""A run of the same inputs as an earlier one: what is found of it, and what RecordOutcome leaves."""
 
 # ruff: noqa: F811  pytest finds fixtures by name, imported ones too
 
@@ -93,7 +93,7 @@ def test_equal_inputs_have_one_id_and_the_finished_run_is_found(pipeline, regist
     pipeline.run(pipeline.version(0, 239))
     first = pipeline.call("build_training_set", {"run": "run-1"})
     assert first["earlier"] is None
-    pipeline.call("record_run", ended(first, model_uri=uri, artefact_sha256="5" * 64, package_arn=arn))
+    pipeline.call("record_outcome", ended(first, model_uri=uri, artefact_sha256="5" * 64, package_arn=arn))
 
     second = pipeline.call("build_training_set", {"run": "run-2"})
     assert second["content_id"] == first["content_id"]
@@ -127,7 +127,7 @@ def test_equal_inputs_have_one_id_and_the_finished_run_is_found(pipeline, regist
 
 def test_of_an_earlier_run_that_only_counts_which_is_still_there(pipeline, registered, found):
     arn, uri = registered
-    pipeline.call("record_run", ended(MADE, model_uri=uri, package_arn=arn))
+    pipeline.call("record_outcome", ended(MADE, model_uri=uri, package_arn=arn))
     whole = EarlierRun(
         run="run-1",
         hyperparameters=CHOSEN,
@@ -137,14 +137,14 @@ def test_of_an_earlier_run_that_only_counts_which_is_still_there(pipeline, regis
         package_arn=arn,
     )
     assert found(MADE["content_id"]) == whole
-    pipeline.call("record_run", ended(MADE, model_uri=uri, package_arn=f"{arn}9"))
+    pipeline.call("record_outcome", ended(MADE, model_uri=uri, package_arn=f"{arn}9"))
     assert found(MADE["content_id"]) == replace(whole, package_arn=None)  # to be registered anew
     pipeline.s3.delete_object(Bucket=pipeline.lake, Key="models/m/model.tar.gz")
     assert found(MADE["content_id"]) == replace(whole, model_uri=None, package_arn=None)
 
 
 def test_a_failed_run_says_so_and_is_no_reason_to_skip_the_next(pipeline, found):
-    pipeline.call("record_run", ended(MADE, error="OutOfMemory", cause="12 GB"))
+    pipeline.call("record_outcome", ended(MADE, error="OutOfMemory", cause="12 GB"))
     failed = event_of(pipeline, "run-1", "fail")
     assert failed["run"]["facets"]["errorMessage"]["message"] == "OutOfMemory: 12 GB"
     assert found(MADE["content_id"]) is None
@@ -152,6 +152,6 @@ def test_a_failed_run_says_so_and_is_no_reason_to_skip_the_next(pipeline, found)
 
 def test_a_run_that_failed_before_its_rows_were_made_has_both_events(pipeline):
     told = {"run": "run-9", "trigger": {"trigger": "command", "cause": "x"}, "set": None}
-    pipeline.call("record_run", {**told, "error": "DatasetConflictError", "cause": "others won"})
+    pipeline.call("record_outcome", {**told, "error": "DatasetConflictError", "cause": "others won"})
     assert kinds(pipeline, "run-9") == ["fail.json", "start.json"]
     assert event_of(pipeline, "run-9", "start")["inputs"] == []

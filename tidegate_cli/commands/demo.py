@@ -15,6 +15,9 @@ from tidegate_cli.narration import Narrator
 from tidegate_cli.place import on_this_machine, prefix_of
 from tidegate_cli.story import Story
 
+NEXT = ("tidegate ui", "tidegate up", "tidegate demo --keep", "npx cdk deploy --all")
+SETTLE_SECONDS = 8
+
 
 @click.command("demo")
 @click.option(
@@ -55,9 +58,7 @@ def command(options: Options, keep: bool | None) -> None:
         )
         narrator.say("api", place.outputs["ApiUrl"])
         stay = sys.stderr.isatty() and not options.as_json if keep is None else keep
-        for line in (
-            hints(place, options) if stay else ["tidegate up", "tidegate demo --keep", "npx cdk deploy --all"]
-        ):
+        for line in hints(place, options) if stay else NEXT:
             narrator.say("try", line)
         click.echo(
             json.dumps(_result(story, assembly.seconds, seconds)) if options.as_json else _last_line(story)
@@ -66,6 +67,7 @@ def command(options: Options, keep: bool | None) -> None:
             with local.advertised(cloud):
                 narrator.say("", "running until Ctrl-C; try these in another terminal")
                 started.wait()
+        local.settle(cloud, SETTLE_SECONDS)  # the last training run is still being recorded
 
 
 def _result(story: Story, synth_seconds: float, seconds: float) -> dict[str, Any]:
