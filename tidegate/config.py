@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tidegate import collect_section
+from tidegate import collect_section, tuning_section
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.toml_reader import Lines, Problem, build, merge
+from tidegate.tuning_section import TuningSection
 
 TaskName = Literal["binary", "multiclass", "regression"]
 # by name, the first is what one should begin with; tidegate.metrics computes them
@@ -58,34 +59,6 @@ class FeaturesSection:
     job_volume_gibibytes: int = field(default=200, metadata=_limits(1, 16384))
     job_maximum_runtime_seconds: int = field(default=86400, metadata=_limits(1, 432000))
     retire_after_days: float = field(default=14, metadata=_limits(0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ParameterRange:
-    """One dimension of the search: a number between bounds, or one of some choices."""
-
-    type: Literal["float", "int", "choice"]
-    minimum: float | None = None
-    maximum: float | None = None
-    scale: Literal["linear", "log"] = "linear"
-    choices: tuple[str, ...] = ()
-
-    def problem(self) -> str | None:
-        if self.type == "choice":
-            return None if self.choices else "a choice needs `choices`"
-        if self.minimum is None or self.maximum is None or self.minimum >= self.maximum:
-            return "needs `minimum` < `maximum`"
-        if self.scale == "log" and self.minimum <= 0:
-            return "a log scale needs `minimum` > 0"
-        return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningSection:
-    strategy: Literal["Bayesian", "Random", "Grid"] = "Bayesian"
-    trials: int = field(default=12, metadata=_limits(1, 750))
-    parallel: int = field(default=2, metadata=_limits(1, 100))
-    space: Mapping[str, ParameterRange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +235,11 @@ class PipelineConfig:
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
     training = config.training
-    problems = [*_search_problems(training), *_split_problems(training), *_metric_problems(training)]
+    problems = [
+        *tuning_section.problems(training.tuning, training.parameters),
+        *_split_problems(training),
+        *_metric_problems(training),
+    ]
     problems += collect_section.problems(config.collect)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
@@ -304,16 +281,3 @@ def _split_problems(training: TrainingSection) -> Iterator[Problem]:
             yield where, f"`{trusted.column}` is trusted without a `reason`"
         if trusted.column in [other.column for other in training.trusted[:position]]:
             yield where, f"`{trusted.column}` is trusted twice"
-
-
-def _search_problems(training: TrainingSection) -> Iterator[Problem]:
-    if not training.tuning.space:
-        yield "training.tuning", "`training.tuning.space` is empty: name a parameter to search"
-    for name, space in training.tuning.space.items():
-        where = f"training.tuning.space.{name}"
-        if problem := space.problem():
-            yield where, f"search of `{name}`: {problem}"
-        if name in training.parameters:
-            yield where, f"`{name}` is both fixed and searched"
-        if training.tuning.strategy == "Grid" and space.type != "choice":
-            yield where, "a Grid search takes choices only"

@@ -56,7 +56,7 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
 
 def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
     features = feature_columns(artefact.feature_set, columns)
-    found = artefact.task.predict(artefact.estimator, artefact.encoding.matrix(features))
+    found = artefact.predict(artefact.encoding.matrix(features))
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
     return Predicted(found, features)

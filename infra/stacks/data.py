@@ -14,7 +14,7 @@ from infra.store import LEDGER_INDEX, Store
 from tidegate.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
-EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "captures/": 90}
+EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "checkpoints/": 7, "captures/": 90}
 SUPERSEDED_AFTER_DAYS = 30  # older versions of an object of the lake; Iceberg never overwrites its own
 
 

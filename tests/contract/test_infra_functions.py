@@ -13,7 +13,8 @@ NUMERIC = {
     *("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "ARROW_DEFAULT_MEMORY_POOL"),
 }
 CONTROL = {
-    *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
+    *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
+    *("PreflightCandidate", "CheckCandidate"),
     *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),
 }
 DATA = {

@@ -42,7 +42,13 @@ def test_every_stage_tells_its_states(told):
         "QuarantineDrop",
     }
     assert states(told, "features") >= {"PlanFeatures", "ComputeFeatures", "RecordFeatures"}
-    assert states(told, "training") >= {"BuildTrainingSet", "TuneModel", "TrainModel", "EvaluateCandidate"}
+    assert states(told, "training") >= {
+        "BuildTrainingSet",
+        "TuneModel",
+        "SelectTrial",
+        "TrainModel",
+        "EvaluateCandidate",
+    }
     assert states(told, "deployment") >= {"PreflightCandidate", "CheckCandidate", "RecordChampion"}
     assert states(told, "monitoring") >= {"PlanWindow", "MeasureWindow", "DriftAlarm"}
 
