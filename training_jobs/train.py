@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact, provenance
-from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -46,6 +44,9 @@ def main(paths: Paths) -> None:
         trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
         trial.run(paths.checkpoints)
         return
+    from tidegate import artefact, provenance  # what a trial, of which there are many, need not wait for
+    from tidegate.compiled.attempt import attempt
+
     scores = learner.scores(given, columns, rows.labels, sides)
     validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
     if in_order:
