@@ -12,8 +12,6 @@ import numpy as np
 
 import tidegate
 import training_jobs
-from tidegate import artefact, provenance, training_inputs
-from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -51,6 +49,10 @@ def main(paths: Paths) -> None:
         trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
         trial.run(paths.checkpoints)
         return
+    # what a trial, of which there are many, need not wait for
+    from tidegate import artefact, provenance, training_inputs
+    from tidegate.compiled.attempt import attempt
+
     scores = learner.scores(given, columns, rows.labels, sides)
     validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
     if in_order:

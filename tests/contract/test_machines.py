@@ -38,7 +38,7 @@ HOLES = {
     "TrainingInstanceType": "ml.m5.large",
 }
 # raised at synthesis, and inside jobs, whose failure a machine sees as the job's
-NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError"}
+NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError", "NotCompilableError"}
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.name.removesuffix(".asl.json"))
