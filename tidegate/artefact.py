@@ -1,7 +1,7 @@
 """What a training job hands to serving: a folder of files, each accounted for by sha256 in its manifest.
 
     model.skops      the estimator; loaded with a fixed list of types, never by pickle
-    signature.json   request and instance members with types, the encoding of features
+    signature.json   request and instance members with types, the encoding of features, the calibration
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
     manifest.json    run, feature hash, metrics, versions, sha256 of every other file and of its own members
@@ -62,6 +62,7 @@ class Artefact(FeatureCode):
 
     encoding: Encoding
     estimator: Any
+    calibration: Mapping[str, Any] | None  # as tidegate.calibration has it
     manifest: Mapping[str, Any]
 
 
@@ -75,13 +76,15 @@ def write(
     code: Path,
     run: str,
     facts: Mapping[str, Any],
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Fill `folder` and return the manifest; `facts` are recorded in it as they are."""
     from skops.io import dumps
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(_reproducible(dumps(estimator)))
-    _write_json(folder / SIGNATURE, {"types": dict(types), "encoding": encoding.to_json()})
+    signature = {"types": dict(types), "encoding": encoding.to_json(), "calibration": calibration}
+    _write_json(folder / SIGNATURE, signature)
     _write_json(folder / FEATURES, plan.to_json())
     (folder / CODE).write_bytes(code.read_bytes())
     manifest: dict[str, Any] = {
@@ -109,6 +112,7 @@ def read(folder: Path) -> Artefact:
         **vars(code),
         encoding=Encoding.from_json(signature["encoding"]),
         estimator=_load_model(folder / MODEL),
+        calibration=signature.get("calibration"),  # older artefacts have none
         manifest=manifest,
     )
 

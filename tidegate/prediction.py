@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tidegate import calibration
 from tidegate.artefact import Artefact
+from tidegate.encoding import Matrix
 from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.looked_up import flat
@@ -57,9 +59,24 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
     return _predicted(artefact, from_json(rows, artefact.types))
 
 
-def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
-    features = feature_columns(artefact.feature_set, columns)
-    found: Probabilities = artefact.estimator.predict_proba(artefact.encoding.matrix(features))[:, 1]
+def of_matrix(artefact: Artefact, matrix: Matrix) -> Probabilities:
+    """The same from encoded features, shape (n, features), calibrated where the artefact is.
+
+    Raises:
+        NotFiniteError: a probability is not a number.
+    """
+    found = of_estimator(artefact.estimator, matrix)
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
-    return Predicted(found, features)
+    return calibration.apply(artefact.calibration, found)
+
+
+def of_estimator(estimator: Any, matrix: Matrix) -> Probabilities:
+    """What a fitted estimator answers, uncalibrated, in the form that metrics take."""
+    found: Probabilities = estimator.predict_proba(matrix)[:, 1]
+    return found
+
+
+def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
+    features = feature_columns(artefact.feature_set, columns)
+    return Predicted(of_matrix(artefact, artefact.encoding.matrix(features)), features)

@@ -19,6 +19,7 @@ from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
 from tidegate.tuning import METRIC
 from training_jobs import cross_validation
+from training_jobs.calibrate import calibrated
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 
@@ -48,6 +49,7 @@ def main(paths: Paths) -> None:
         if training.nested_trials:
             validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
         encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
+        document, calibration = calibrated(plan.config, given, columns, timeline, gap_seconds)
         artefact.write(
             paths.model,
             estimator=estimator,
@@ -56,6 +58,7 @@ def main(paths: Paths) -> None:
             types=plan.instance_types,
             code=feature_file,
             run=given.get("run", ""),
+            calibration=document,
             facts={
                 "snapshot": given.get("snapshot", ""),
                 "code_version": plan.code_version,
@@ -66,6 +69,7 @@ def main(paths: Paths) -> None:
                 "positive_rate": float(rows.labels.mean()),
                 "cross_validation": validation,
                 "trusted": trusted,
+                **calibration,
             },
         )
     # last, so that a job that fails while packing has no score
