@@ -85,10 +85,11 @@ def _split(dataset: str, snapshot_id: int) -> Split:
     _check_computed()
     training = plan.config.training
     return split(
-        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows),
+        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows, training.task),
         test_days=training.test_days,
         gap_hours=training.gap_hours,
         minimum_rows=training.minimum_rows,
+        task=training.task,
     )
 
 

@@ -1,7 +1,7 @@
 """What a training job hands to serving: a folder of files, each accounted for by sha256 in its manifest.
 
     model.skops      the estimator; loaded with a fixed list of types, never by pickle
-    signature.json   request and instance members with types, the encoding of features, the calibration
+    signature.json   task and classes, instance members with types, encoding of features, calibration
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
     manifest.json    run, feature hash, metrics, versions, sha256 of every other file and of its own members
@@ -17,7 +17,7 @@ import platform
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tidegate.feature_file import load, plan_of
 from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
+from tidegate.task import Task
 
 MANIFEST = "manifest.json"
 MODEL = "model.skops"
@@ -37,10 +38,12 @@ CODE = "features.py"
 FILES = (MODEL, SIGNATURE, FEATURES, CODE)
 OF_FEATURES = (MANIFEST, SIGNATURE, FEATURES, CODE)  # what `read_features` needs
 LIBRARIES = ("scikit-learn", "numpy", "skops")
-# what skops must be told to trust of a histogram gradient boosting model: fixed, never what a file asks for
+# what skops must be told to trust of linear models, trees and boosting: fixed, never what a file asks for
 TRUSTED = (
     "functools.partial",
+    "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip file can name
@@ -60,6 +63,7 @@ class FeatureCode:
 class Artefact(FeatureCode):
     """A verified artefact, ready to predict."""
 
+    task: Task
     encoding: Encoding
     estimator: Any
     calibration: Mapping[str, Any] | None  # as tidegate.calibration has it
@@ -70,6 +74,7 @@ def write(
     folder: Path,
     *,
     estimator: Any,
+    task: Task,
     encoding: Encoding,
     plan: FeatureSetPlan,
     types: Mapping[str, str],
@@ -83,7 +88,12 @@ def write(
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(_reproducible(dumps(estimator)))
-    signature = {"types": dict(types), "encoding": encoding.to_json(), "calibration": calibration}
+    signature = {
+        "types": dict(types),
+        "task": asdict(task),
+        "encoding": encoding.to_json(),
+        "calibration": calibration,
+    }
     _write_json(folder / SIGNATURE, signature)
     _write_json(folder / FEATURES, plan.to_json())
     (folder / CODE).write_bytes(code.read_bytes())
@@ -110,6 +120,7 @@ def read(folder: Path) -> Artefact:
     code, signature = _feature_code(folder, manifest)
     return Artefact(
         **vars(code),
+        task=Task(signature["task"]["name"], tuple(signature["task"]["classes"])),
         encoding=Encoding.from_json(signature["encoding"]),
         estimator=_load_model(folder / MODEL),
         calibration=signature.get("calibration"),  # older artefacts have none

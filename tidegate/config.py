@@ -19,6 +19,15 @@ from tidegate.errors import ConfigError
 from tidegate.gate_section import GateSection
 from tidegate.toml_reader import Lines, Problem, build, merge
 
+TaskName = Literal["binary", "multiclass", "regression"]
+# by name, the first is what one should begin with; tidegate.metrics computes them
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "neg_log_loss", "neg_brier_score"),
+    "multiclass": ("neg_log_loss", "accuracy", "balanced_accuracy", "f1_macro"),
+    "regression": ("neg_mean_absolute_error", "neg_root_mean_squared_error", "r2"),
+}
+_IMPORTED = re.compile(r"\w+\.py:\w+|\w+(\.\w+)+")  # file.py:function or package.function
+
 
 def _limits(minimum: float | None = None, maximum: float | None = None) -> dict[str, float | None]:
     return {"minimum": minimum, "maximum": maximum}
@@ -90,9 +99,9 @@ class TrustedColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSection:
-    task: Literal["binary"]
+    task: TaskName
     estimator: str  # import path
-    metric: Literal["roc_auc", "average_precision", "neg_log_loss"] = "roc_auc"
+    metric: str = "roc_auc"  # of METRICS, package.function or file.py:function
     seed: int = field(default=0, metadata=_limits(0, 2**31 - 1))
     split: Literal["time", "group", "group-time", "stratified"] = "time"
     group: str | None = None  # request column whose values never stand on both sides of a fold
@@ -239,7 +248,7 @@ class PipelineConfig:
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
     training = config.training
-    problems = [*_search_problems(training), *_split_problems(training)]
+    problems = [*_search_problems(training), *_split_problems(training), *_metric_problems(training)]
     problems += collect_section.problems(config.collect)
     is_binary = training.task == "binary"
     problems += gate_section.problems(config.gate, is_binary=is_binary)
@@ -260,7 +269,17 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     return problems
 
 
+def _metric_problems(training: TrainingSection) -> Iterator[Problem]:
+    known = METRICS[training.task]
+    if training.metric not in known and not _IMPORTED.fullmatch(training.metric):
+        offered = f"for task {training.task} it is one of {', '.join(known)}"
+        sentence = f"`training.metric` is {training.metric!r}; {offered}, a.function or file.py:function"
+        yield "training.metric", sentence
+
+
 def _split_problems(training: TrainingSection) -> Iterator[Problem]:
+    if training.split == "stratified" and training.task == "regression":
+        yield "training.split", "`training.split` stratified deals classes, and a regression has none"
     by_group = training.split in ("group", "group-time")
     if by_group and training.group is None:
         yield "training.split", f"`training.split` is {training.split}: name the column in `training.group`"

@@ -1,4 +1,4 @@
-"""From instances to probabilities: the one path that evaluation and serving share."""
+"""From instances to predictions: the one path that evaluation and serving share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tidegate.encoding import Matrix
 from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.looked_up import flat
-from tidegate.metrics import Probabilities
+from tidegate.metrics import Predictions
 from tidegate.transforms import feature_columns
 
 
@@ -24,7 +24,7 @@ class NotFiniteError(ValueError):
 class Predicted:
     """What a model answers to n instances, and what it saw of them."""
 
-    probabilities: Probabilities  # shape (n,), in [0, 1]
+    predictions: Predictions  # as tidegate.task has them
     features: Mapping[str, Array]  # feature -> shape (n,), in the declared order
 
     def vectors(self) -> list[list[Any]]:
@@ -34,19 +34,16 @@ class Predicted:
         ]
 
 
-def probabilities(artefact: Artefact, columns: Mapping[str, Array]) -> Probabilities:
-    """P(label = 1) of each instance.
+def predictions(artefact: Artefact, columns: Mapping[str, Array]) -> Predictions:
+    """What the model says of each instance, shaped as tidegate.task has it.
 
     Args:
         columns: instance member -> shape (n,), as tidegate.instances makes them.
 
-    Returns:
-        shape (n,), in [0, 1].
-
     Raises:
-        NotFiniteError: a probability is not a number.
+        NotFiniteError: a prediction is not a number.
     """
-    return _predicted(artefact, columns).probabilities
+    return _predicted(artefact, columns).predictions
 
 
 def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> Predicted:
@@ -59,22 +56,16 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
     return _predicted(artefact, from_json(rows, artefact.types))
 
 
-def of_matrix(artefact: Artefact, matrix: Matrix) -> Probabilities:
+def of_matrix(artefact: Artefact, matrix: Matrix) -> Predictions:
     """The same from encoded features, shape (n, features), calibrated where the artefact is.
 
     Raises:
-        NotFiniteError: a probability is not a number.
+        NotFiniteError: a prediction is not a number.
     """
-    found = of_estimator(artefact.estimator, matrix)
+    found = artefact.task.predict(artefact.estimator, matrix)
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
     return calibration.apply(artefact.calibration, found)
-
-
-def of_estimator(estimator: Any, matrix: Matrix) -> Probabilities:
-    """What a fitted estimator answers, uncalibrated, in the form that metrics take."""
-    found: Probabilities = estimator.predict_proba(matrix)[:, 1]
-    return found
 
 
 def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:

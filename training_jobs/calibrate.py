@@ -6,7 +6,6 @@ a model needs most, and scores of a model of a few more rows mean the same (scik
 CalibratedClassifierCV(ensemble=False) does likewise). Whether it holds, the gate sees in the test rows.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,16 @@ from tidegate.config import PipelineConfig
 from tidegate.evaluation import costs
 from tidegate.metrics import Labels
 from tidegate.splits import Fold, Timeline
-from training_jobs import cross_validation
-from training_jobs.cross_validation import Columns
+from training_jobs.cross_validation import Columns, Given, Learner, of
 
 Facts = dict[str, Any]
 
 
 def calibrated(
     config: PipelineConfig,
-    given: Mapping[str, str],
+    learner: Learner,
+    given: Given,
+    *,
     columns: Columns,
     rows: Timeline,
     gap_seconds: float,
@@ -40,10 +40,8 @@ def calibrated(
     if fold is None or np.unique(rows.labels[fold.learn]).size == 1:
         return None, {"calibration": {"kind": "none", "rows": 0}}
     labels: Labels = rows.labels[fold.validate]
-    encoding, twin = cross_validation.fit(
-        training, given, cross_validation.of(columns, fold.learn), rows.labels[fold.learn]
-    )
-    answers = twin.predict_proba(encoding.matrix(cross_validation.of(columns, fold.validate)))[:, 1]
+    encoding, twin = learner.fit(given, of(columns, fold.learn), rows.labels[fold.learn])
+    answers = learner.task.predict(twin, encoding.matrix(of(columns, fold.validate)))
     document = calibration.fitted(training.calibration, labels, answers)
     facts: Facts = {
         "calibration": {

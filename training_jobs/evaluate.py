@@ -23,7 +23,7 @@ from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.subject import Answers, Subject
 from tidegate.instances import from_table
 from tidegate.plan import Plan
-from tidegate.prediction import of_instances, probabilities
+from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
 from training_jobs import opponents
 from training_jobs.golden import golden
@@ -40,7 +40,11 @@ def main(paths: Paths) -> None:
     champion = (
         _model(paths.processing_input("champion")) if paths.processing_input("champion").exists() else None
     )
-    train, test = (read(paths.processing_input(name), plan.instance_types) for name in ("train", "test"))
+    train, test = (
+        read(paths.processing_input(name), plan.instance_types, candidate.task) for name in ("train", "test")
+    )
+    if champion is not None and champion.task != candidate.task:
+        champion = None  # it predicts something else: there is nothing to compare
     out = paths.processing_output("evaluation")
     answers = golden(candidate, test)
     size = (paths.processing_input("candidate") / "model.tar.gz").stat().st_size / budgets.MEBIBYTE
@@ -60,13 +64,12 @@ def main(paths: Paths) -> None:
         (champion, subject.champion, "champion"),
     ):
         if model is not None and answered is not None:
-            small[member] |= metrics.summary(test.labels, answered.predictions)
+            small[member] |= metrics.summary(candidate.task.name, test.labels, answered.predictions)
     _write(out / "evaluation.json", small)
     _write(out / DETAILS, details)
     _write(out / "golden.json", {"rows": answers})
-    profile = profile_batches(
-        pa.table({"probability": subject.candidate.predictions}).to_batches(), ranks=BASELINE_RANKS
-    )
+    measured = pa.table(dict(candidate.task.measured(subject.candidate.predictions)))
+    profile = profile_batches(measured.to_batches(), ranks=BASELINE_RANKS)
     pq.write_table(profile.to_table(), out / "predictions.parquet")
 
 
@@ -88,7 +91,7 @@ def _subject(
     instances: list[dict[str, Any]],
 ) -> Subject:
     training, section = plan.config.training, plan.config.gate
-    scorer = Scorer(training.metric, metrics.named(training.metric))
+    scorer = Scorer(training.metric, metrics.named(training.metric, PIPELINE))
     latency: tuple[float | None, float | None] = (None, None)
     if (
         section.maximum_p99_ms is not None
@@ -118,7 +121,7 @@ def _answers(model: Artefact, columns: Any) -> Answers:
     threshold = model.manifest.get("threshold")
     return Answers(
         run=model.run,
-        predictions=probabilities(model, columns),
+        predictions=predictions(model, columns),
         threshold=None if threshold is None else threshold["value"],
     )
 

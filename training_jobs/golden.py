@@ -14,11 +14,8 @@ GOLDEN_ROWS = 20
 def golden(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
     """The instances with the model's answers."""
     found = instances(model, rows)
-    answers = of_instances(model, found).probabilities
-    return [
-        {"instance": instance, "probability": float(answer)}
-        for instance, answer in zip(found, answers, strict=True)
-    ]
+    answers = model.task.answers(of_instances(model, found).predictions)
+    return [{"instance": instance, "answer": answer} for instance, answer in zip(found, answers, strict=True)]
 
 
 def instances(model: Artefact, rows: Rows) -> list[dict[str, Any]]:

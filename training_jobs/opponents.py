@@ -21,8 +21,8 @@ def baseline_answers(
     config: PipelineConfig, candidate: Artefact, train: Rows, test: Rows
 ) -> dict[str, Floats]:
     """Name -> predictions of the test rows; one that has nothing to learn from is left out."""
-    task = config.training.task
-    found = {"majority": baselines.majority(task, train.labels, test.labels.size)}
+    task = candidate.task
+    found = {"majority": task.guess(train.labels, test.labels.size)}
     learnt, asked = encoded(candidate, train), encoded(candidate, test)
     linear = baselines.linear(task, learnt, train.labels, asked, categorical=candidate.encoding.categorical)
     if linear is not None:
@@ -62,7 +62,7 @@ def feature_values(
     )
     beside = feature_value.losses(
         feature_value.with_shadows(matrix, seed + 1),
-        lambda m: prediction.of_estimator(shadowed, m),
+        lambda m: candidate.task.predict(shadowed, m),
         score,
         seed,
     )
@@ -77,7 +77,7 @@ def without_aggregates(model: Artefact, columns: Mapping[str, Array]) -> Floats 
     for view in model.plan.views:
         for name in view.outputs:
             lacking[name] = np.full(len(columns[name]), view.defaults.get(name, np.nan), dtype=np.float64)
-    return prediction.probabilities(model, lacking)
+    return prediction.predictions(model, lacking)
 
 
 def _entities(column: str | None, model: Artefact, train: Rows, test: Rows) -> Codes:

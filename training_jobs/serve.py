@@ -40,14 +40,10 @@ class Request(msgspec.Struct):
     vectors: bool = False  # answer what the model saw, too
 
 
-class Prediction(msgspec.Struct):
-    probability: float
-
-
 class Response(msgspec.Struct):
     """Answer of /invocations; `model` is the run that trained it."""
 
-    predictions: list[Prediction]
+    predictions: list[dict[str, Any]]  # of tidegate.answers
     model: str
     vectors: list[list[Any]] | msgspec.UnsetType = msgspec.UNSET  # numbers, texts, null for missing
 
@@ -108,7 +104,7 @@ class App:
             raise RefusedError(500, str(cause)) from cause
         except ValueError as cause:
             raise RefusedError(400, str(cause)) from cause
-        answers = [Prediction(float(p)) for p in found.probabilities]
+        answers = model.task.answers(found.predictions)
         vectors = found.vectors() if request.vectors else msgspec.UNSET
         return self.encode(Response(answers, model.run, vectors))
 

@@ -14,12 +14,13 @@ from tidegate.feature_file import load
 from tidegate.features import Array
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
+from tidegate.metrics import named
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
 from tidegate.tuning import METRIC
-from training_jobs import cross_validation
 from training_jobs.calibrate import calibrated
+from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 
@@ -31,7 +32,7 @@ def main(paths: Paths) -> None:
     given = paths.hyperparameters()
     feature_file = PIPELINE / "features.py"
     feature_set = load(feature_file, plan.features.attribute)
-    rows = read(paths.channel("train"), plan.instance_types)
+    rows = read(paths.channel("train"), plan.instance_types, plan.config.training.task)
     columns = feature_columns(feature_set, rows.columns)
     training = plan.config.training
     timeline = Timeline(rows.moments, rows.known, rows.labels, _groups(training.group, rows))
@@ -39,20 +40,24 @@ def main(paths: Paths) -> None:
     sides = folds(training, timeline, gap_seconds)
     in_order = training.split in ORDERED
     sample = Sample(columns, timeline, sides, gap_seconds if in_order else None)
-    trusted = detector.refuse(detector.find(sample), training.trusted)
-    scores = cross_validation.scores(training, given, columns, rows.labels, sides)
+    trusted = detector.refuse(detector.find(sample, rows.task), training.trusted)
+    learner = Learner(training, rows.task, named(training.metric, PIPELINE))
+    scores = learner.scores(given, columns, rows.labels, sides)
     mean, spread = float(np.mean(scores)), float(np.std(scores))
     if given.get("purpose") == "final":
         validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
         if in_order:
             validation["gap_hours"] = gap_seconds / HOUR_SECONDS
         if training.nested_trials:
-            validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
-        encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
-        document, calibration = calibrated(plan.config, given, columns, timeline, gap_seconds)
+            validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
+        encoding, estimator = learner.fit(given, columns, rows.labels)
+        document, calibration = calibrated(
+            plan.config, learner, given, columns=columns, rows=timeline, gap_seconds=gap_seconds
+        )
         artefact.write(
             paths.model,
             estimator=estimator,
+            task=rows.task,
             encoding=encoding,
             plan=plan.features,
             types=plan.instance_types,
@@ -66,7 +71,7 @@ def main(paths: Paths) -> None:
                 "parameters": dict(training.parameters) | typed(training, given),
                 "seed": training.seed,
                 "rows": len(rows.labels),
-                "positive_rate": float(rows.labels.mean()),
+                "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
                 "cross_validation": validation,
                 "trusted": trusted,
                 **calibration,

@@ -28,6 +28,7 @@ from infra.constructs.training import Training
 from infra.packaging import Sources
 from infra.store import Store
 from tidegate.config import PipelineConfig
+from tidegate.estimators import EXTRAS
 
 FEATURES_IN_METADATA = "tidegate:features"  # a feature_plan.FeatureSetPlan
 
@@ -50,8 +51,13 @@ class PipelineStack(Stack):
         self.store = store
         # what is deployed, for whoever asks: no function tells it
         self.template_options.metadata = {FEATURES_IN_METADATA: sources.plan.feature_document}
+        package = config.training.estimator.partition(".")[0]
         image = ecr_assets.DockerImageAsset(
-            self, "Image", directory=str(sources.image), platform=ecr_assets.Platform.LINUX_AMD64
+            self,
+            "Image",
+            directory=str(sources.image),
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            build_args={"EXTRA": package} if package in EXTRAS else None,
         )
         shared = Shared.of(config, store=store, code=sources.function_code(), image=image)
         roles = SageMakerRoles(self, "Roles", store=store, image=image)

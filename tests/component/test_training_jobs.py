@@ -102,10 +102,10 @@ class Jobs:
         (config / "hyperparameters.json").write_text(json.dumps(given))
         return root, self.run("train", root)
 
-    def evaluate(self, rows, **models):
+    def evaluate(self, rows, *, train=None, **models):
         root = self.new_root()
         inputs = root / "processing" / "input"
-        for channel, table in (("train", labelled(ROWS)), ("test", rows)):
+        for channel, table in (("train", train or labelled(ROWS)), ("test", rows)):
             (inputs / channel).mkdir(parents=True)
             pq.write_table(table, inputs / channel / "part-0.parquet")
         for channel, model in models.items():
@@ -276,7 +276,7 @@ def test_the_chosen_configuration_is_packed_with_its_facts(final):
         "min_samples_leaf": 20,
         "max_iter": 8,
     }
-    assert manifest["positive_rate"] == pytest.approx(np.mean(labelled(ROWS)["label"].to_numpy()))
+    assert manifest["guess"] == pytest.approx(np.mean(labelled(ROWS)["label"].to_numpy()))
     scores = manifest["cross_validation"]["scores"]
     assert len(scores) == 2
     assert float(SCORE.findall(final.done.out)[0]) == pytest.approx(np.mean(scores), abs=1e-6)
@@ -439,7 +439,7 @@ def test_golden_rows_cover_missing_aggregates(evaluated):
     assert set(rows[0]["instance"]["views"][CARRIER]["v"]) == {"carrier_delay_rate_7d"}
     missing = {"state": "missing"}
     assert rows[-1]["instance"]["views"] == {CARRIER: missing, VERSIONS["origin_delay"]: missing}
-    assert all(0 <= row["probability"] <= 1 for row in rows)
+    assert all(0 <= row["answer"]["probability"] <= 1 for row in rows)
 
 
 def test_the_profile_of_predictions_is_written(evaluated):
@@ -451,10 +451,10 @@ def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, 
     rows = golden(evaluated)
     status, answer = served.invoke({"instances": [row["instance"] for row in rows]})
     assert (status, answer["model"]) == (200, "run-1")
-    assert [each["probability"] for each in answer["predictions"]] == [row["probability"] for row in rows]
+    assert answer["predictions"] == [row["answer"] for row in rows]
     for row in rows[-3:]:
         _, one = served.invoke({"instances": [row["instance"]]})
-        assert one["predictions"] == [{"probability": row["probability"]}]
+        assert one["predictions"] == [row["answer"]]
 
 
 def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
@@ -515,7 +515,7 @@ def test_every_way_to_have_no_value_is_the_same(served, evaluated, views):
     if views is ...:
         del instance["views"]
     _, answer = served.invoke({"instances": [instance]})
-    assert answer["predictions"] == [{"probability": row["probability"]}]
+    assert answer["predictions"] == [row["answer"]]
 
 
 def test_what_other_models_take_is_none_of_this_ones_business(served, evaluated):
@@ -524,7 +524,7 @@ def test_what_other_models_take_is_none_of_this_ones_business(served, evaluated)
     instance = {**row["instance"], "dep_delay": 3, "carrier_delay_rate_7d": 0.99}
     instance["views"] = {**instance["views"], **others}
     status, answer = served.invoke({"instances": [instance]})
-    assert (status, answer["predictions"]) == (200, [{"probability": row["probability"]}])
+    assert (status, answer["predictions"]) == (200, [row["answer"]])
 
 
 def test_vectors_are_what_the_model_saw_in_the_declared_order_and_only_when_asked_for(served, evaluated):
@@ -603,7 +603,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(jobs, final, eva
         answer = http.client.HTTPResponse(caller)
         answer.begin()
         assert answer.status == 200
-        assert json.loads(answer.read())["predictions"] == [{"probability": row["probability"]}]
+        assert json.loads(answer.read())["predictions"] == [row["answer"]]
         caller.close()
         server.process.wait(timeout=25)  # SageMaker kills 30 s after SIGTERM
 
@@ -675,4 +675,4 @@ def test_the_calibrated_model_serves_what_was_evaluated(demanding, final):
     rows = golden(out)
     with demanding.jobs.serve(demanding.model) as server:
         _, answer = server.invoke({"instances": [row["instance"] for row in rows]})
-    assert [each["probability"] for each in answer["predictions"]] == [row["probability"] for row in rows]
+    assert answer["predictions"] == [row["answer"] for row in rows]

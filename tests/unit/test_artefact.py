@@ -20,6 +20,7 @@ from tidegate.errors import ArtefactError
 from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.prediction import NotFiniteError, of_instances
+from tidegate.task import Task
 
 FEATURES = """
 import numpy as np
@@ -59,6 +60,7 @@ def written(folder, estimator=None, **facts):
     artefact.write(
         folder,
         estimator=estimator or fitted(max_iter=4, random_state=1, categorical_features=[0]),
+        task=Task("binary"),
         encoding=Encoding(("carrier", "log_miles"), {"carrier": ("AA", "UA")}),
         plan=FeatureSetPlan.from_json(compile_feature_set(code, "made")),
         types=TYPES,
@@ -99,15 +101,15 @@ def test_what_was_written_is_read_and_predicts_as_the_estimator_did(folder):
     codes = {"AA": 0.0, "UA": 1.0, None: np.nan}
     matrix = np.array([[codes[row["carrier"]], np.log1p(row["miles"])] for row in ROWS])
     np.testing.assert_array_equal(
-        of_instances(found, ROWS).probabilities, estimator.predict_proba(matrix)[:, 1]
+        of_instances(found, ROWS).predictions, estimator.predict_proba(matrix)[:, 1]
     )
     assert (found.run, found.types, found.manifest["seed"]) == ("run-1", TYPES, 1)
 
 
 def test_one_instance_gets_the_probability_it_gets_among_many(folder):
     found = artefact.read(folder)
-    alone = [of_instances(found, [row]).probabilities[0] for row in ROWS]
-    assert alone == of_instances(found, ROWS).probabilities.tolist()
+    alone = [of_instances(found, [row]).predictions[0] for row in ROWS]
+    assert alone == of_instances(found, ROWS).predictions.tolist()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -14,18 +14,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tidegate.evaluation import baselines, budgets, costs, fairness, reliability
 from tidegate.evaluation.resampling import Days, Draws, Interval
 from tidegate.gate_section import CostsSection, FairnessSection, GateSection
+from tidegate.task import Task
 
 LATE = CostsSection(false_positive=1.0, false_negative=5.0)
 
 
 def draws(count, days=4):
     return Draws.of(Days(np.arange(count) % days, days), 200, seed=0)
-
-
-def test_guessing_is_the_share_of_each_class_or_the_mean():
-    assert baselines.majority("binary", np.array([1, 0, 0, 0]), 2).tolist() == [0.25, 0.25]
-    assert baselines.majority("multiclass", np.array([0, 2, 2, 2]), 1, 3).tolist() == [[0.25, 0.0, 0.75]]
-    assert baselines.majority("regression", np.array([1.0, 4.0]), 1).tolist() == [2.5]
 
 
 def matrix(count, seed):
@@ -41,29 +36,33 @@ def test_the_linear_model_is_scikit_learns_on_filled_scaled_and_indicated_column
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer((numbers, [0, 1]), (OneHotEncoder(), [2]))
     theirs = make_pipeline(columns, LogisticRegression()).fit(train, labels).predict_proba(test)[:, 1]
-    mine = baselines.linear("binary", train, labels, test, categorical=[2])
+    mine = baselines.linear(Task("binary"), train, labels, test, categorical=[2])
     np.testing.assert_allclose(mine, theirs, atol=1e-4)
     values = train[:, 0] * 3 + 1
     line = make_pipeline(make_pipeline(SimpleImputer(), StandardScaler()), Ridge()).fit(train[:, :2], values)
     np.testing.assert_allclose(
-        baselines.linear("regression", train[:, :2], values, test[:, :2], categorical=[]),
+        baselines.linear(Task("regression"), train[:, :2], values, test[:, :2], categorical=[]),
         line.predict(test[:, :2]),
     )
 
 
 def test_a_class_that_only_the_test_rows_have_gets_no_probability():
     labels = np.array([0, 2] * 50)
-    found = baselines.linear("multiclass", matrix(100, 3), labels, matrix(5, 4), categorical=[2], classes=3)
+    found = baselines.linear(
+        Task("multiclass", ("a", "b", "c")), matrix(100, 3), labels, matrix(5, 4), categorical=[2]
+    )
     assert found.shape == (5, 3) and (found[:, 1] == 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
 
 def test_without_features_or_with_one_class_there_is_no_linear_model():
     assert (
-        baselines.linear("binary", np.empty((3, 0)), np.array([0, 1, 0]), np.empty((1, 0)), categorical=[])
+        baselines.linear(
+            Task("binary"), np.empty((3, 0)), np.array([0, 1, 0]), np.empty((1, 0)), categorical=[]
+        )
         is None
     )
-    assert baselines.linear("binary", matrix(9, 1), np.ones(9), matrix(2, 2), categorical=[]) is None
+    assert baselines.linear(Task("binary"), matrix(9, 1), np.ones(9), matrix(2, 2), categorical=[]) is None
 
 
 def test_the_last_outcome_known_before_a_moment_counts_of_its_own_entity_first():
@@ -86,16 +85,20 @@ def test_the_previous_value_is_what_followed_it_in_training():
     # training labels 1 1 0 0, each preceded by the one before: 1->1, 1->0, 0->0
     labels = np.array([1, 1, 0, 0, 0, 0])
     before = np.array([-1, 0, 1, 2, 0, -1])
-    found = baselines.previous_value("binary", labels, train=4, before=before)
+    found = baselines.previous_value(Task("binary"), labels, train=4, before=before)
     # after a 1: (1 of 2, and the share 1/2 as one row) -> (1 + 1/2) / 3; nothing known: the share
     assert found.tolist() == pytest.approx([0.5, 0.5])
     before[4] = 3
-    assert baselines.previous_value("binary", labels, train=4, before=before)[0] == pytest.approx(0.5 / 2)
+    assert baselines.previous_value(Task("binary"), labels, train=4, before=before)[0] == pytest.approx(
+        0.5 / 2
+    )
     numbers = np.array([1.0, 3.0, 9.0, 9.0])
-    told = baselines.previous_value("regression", numbers, train=2, before=np.array([-1, 0, 1, -1]))
+    told = baselines.previous_value(Task("regression"), numbers, train=2, before=np.array([-1, 0, 1, -1]))
     assert told.tolist() == [3.0, 2.0]
     codes = np.array([2, 0, 1])
-    of_three = baselines.previous_value("multiclass", codes, train=2, before=np.array([-1, 0, -1]), classes=3)
+    of_three = baselines.previous_value(
+        Task("multiclass", ("a", "b", "c")), codes, train=2, before=np.array([-1, 0, -1])
+    )
     assert of_three.tolist() == [[0.5, 0.0, 0.5]]
 
 

@@ -1,6 +1,6 @@
-"""What a candidate must beat: a constant, a linear model of the same features, and the last known outcome.
+"""What a candidate must beat besides a guess: a line through the same features, and the last known outcome.
 
-All are learnt from the candidate's training rows and answer the test rows in the candidate's own form:
+Both are learnt from the candidate's training rows and answer the test rows in the candidate's own form:
 P(1) of shape (n,), class probabilities of shape (n, k), or values of shape (n,).
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.evaluation.resampling import Floats
+from tidegate.task import Task
 
 Labels = NDArray[Any]
 Codes = NDArray[np.intp]
@@ -19,21 +20,8 @@ _CATEGORIES = 20  # of a text column that get a column of their own
 _ITERATIONS = 200
 
 
-def majority(task: str, labels: Labels, rows: int, classes: int = 2) -> Floats:
-    """The same for every row: the share of each class among `labels`, or their mean."""
-    if task == "multiclass":
-        return np.tile(np.bincount(labels, minlength=classes) / labels.size, (rows, 1))
-    return np.full(rows, float(np.mean(labels)))
-
-
 def linear(
-    task: str,
-    train: Floats,
-    labels: Labels,
-    test: Floats,
-    *,
-    categorical: Sequence[int],
-    classes: int = 2,
+    task: Task, train: Floats, labels: Labels, test: Floats, *, categorical: Sequence[int]
 ) -> Floats | None:
     """Logistic or ridge regression with the simplest care: medians for what is missing, unit variance.
 
@@ -51,7 +39,7 @@ def linear(
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     train, labels = train[-MAXIMUM_ROWS:], labels[-MAXIMUM_ROWS:]
-    if train.shape[1] == 0 or (task != "regression" and np.unique(labels).size == 1):
+    if train.shape[1] == 0 or (task.name != "regression" and np.unique(labels).size == 1):
         return None
     numbers = [i for i in range(train.shape[1]) if i not in categorical]
     indicators = OneHotEncoder(max_categories=_CATEGORIES, handle_unknown="infrequent_if_exist")
@@ -62,16 +50,9 @@ def linear(
         ],
         sparse_threshold=0,
     )
-    model = Ridge() if task == "regression" else LogisticRegression(max_iter=_ITERATIONS)
+    model = Ridge() if task.name == "regression" else LogisticRegression(max_iter=_ITERATIONS)
     fitted = make_pipeline(columns, model).fit(train, labels)
-    if task == "regression":
-        return np.asarray(fitted.predict(test), dtype=np.float64)
-    found = fitted.predict_proba(test)
-    if task == "binary":
-        return np.asarray(found[:, 1], dtype=np.float64)
-    spread = np.zeros((len(test), classes))
-    spread[:, model.classes_] = found  # a class may lie in the test rows only
-    return spread
+    return task.predict(fitted, test)
 
 
 def last_known(entities: Codes, moments: Floats, known: Floats) -> Codes:
@@ -109,7 +90,7 @@ def _newest(known: Floats, positions: Codes, moments: Floats) -> Codes:
     return np.where(at >= 0, positions[np.maximum(at, 0)], -1)
 
 
-def previous_value(task: str, labels: Labels, *, train: int, before: Codes, classes: int = 2) -> Floats:
+def previous_value(task: Task, labels: Labels, *, train: int, before: Codes) -> Floats:
     """What followed in training upon the last known outcome; of numbers, that outcome itself.
 
     Args:
@@ -118,16 +99,16 @@ def previous_value(task: str, labels: Labels, *, train: int, before: Codes, clas
         before: shape (n,), the position of each row's last known label, as `last_known` gives it.
     """
     learnt, asked = before[:train], before[train:]
-    fallback = majority(task, labels[:train], asked.size, classes)
+    fallback = task.guess(labels[:train], asked.size)
     seen = asked >= 0
-    if task == "regression":
+    if task.name == "regression":
         return np.where(seen, labels[asked], fallback)
-    codes = labels.astype(np.intp)
+    codes, classes = labels.astype(np.intp), max(2, len(task.classes))
     counts = np.zeros((classes, classes))
     np.add.at(counts, (codes[learnt[learnt >= 0]], codes[:train][learnt >= 0]), 1.0)
     share = np.bincount(codes[:train], minlength=classes) / train
     # a row of the shares themselves on top: what followed once is no certainty
     answers = ((counts + share) / (counts.sum(axis=1, keepdims=True) + 1))[codes[asked]]
-    if task == "binary":
+    if task.name == "binary":
         return np.where(seen, answers[:, 1], fallback)
     return np.where(seen[:, None], answers, fallback)

@@ -40,6 +40,12 @@ class Scorer:
             return _average_precision(labels, predictions, draws)
         if self.name in PER_ROW:
             return draws.means(PER_ROW[self.name](labels, predictions))
+        if self.name == "neg_root_mean_squared_error":
+            return -np.sqrt(draws.means((predictions - labels) ** 2))
+        if self.name == "r2":
+            return _r2(labels, predictions, draws)
+        if self.name in PER_CLASS:
+            return PER_CLASS[self.name](*_by_class(labels, predictions, draws))
         return by_rows(self.metric, labels, predictions, draws)
 
 
@@ -95,28 +101,57 @@ def by_rows(metric: Score, labels: Labels, predictions: Floats, draws: Draws) ->
     return found
 
 
-def log_likelihood(labels: Labels, predictions: Floats) -> Floats:
-    """Of each row, in nats; probabilities are kept a rounding error away from 0 and 1."""
-    edge = np.finfo(np.float64).eps
-    p = np.clip(predictions, edge, 1 - edge)
-    if p.ndim == 1:
-        of_two: Floats = np.where(labels == 1, np.log(p), np.log1p(-p))
-        return of_two
-    p /= p.sum(axis=1, keepdims=True)
-    found: Floats = np.log(p[np.arange(labels.size), labels])
+def _r2(labels: Labels, predictions: Floats, draws: Draws) -> Floats:
+    centred = labels - labels.mean()  # the same spread, and no digits lost to a large mean
+    rows = draws.totals(np.ones(labels.size))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = draws.totals(centred**2) - draws.totals(centred) ** 2 / rows
+        found: Floats = np.where(spread > 0, 1 - draws.totals((predictions - labels) ** 2) / spread, np.nan)
     return found
 
 
-def right(labels: Labels, predictions: Floats) -> Floats:
-    """1 where the most probable class is the label."""
-    answer = predictions.argmax(axis=1) if predictions.ndim > 1 else predictions >= 0.5  # noqa: PLR2004  even odds
-    found: Floats = (answer == labels).astype(np.float64)
+def _by_class(labels: Labels, predictions: Floats, draws: Draws) -> tuple[Floats, Floats, Floats]:
+    """Of each class in each draw its rows, its answers and its right answers: shape (replicates, k)."""
+    told, classes = predictions.argmax(axis=1), range(predictions.shape[1])
+
+    def totals(held: "np.ndarray[Any, np.dtype[np.bool_]]") -> Floats:
+        return draws.totals(held.astype(np.float64))
+
+    rows = np.column_stack([totals(labels == each) for each in classes])
+    answers = np.column_stack([totals(told == each) for each in classes])
+    right = np.column_stack([totals((told == each) & (labels == each)) for each in classes])
+    return rows, answers, right
+
+
+def _balanced_accuracy(rows: Floats, answers: Floats, right: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Floats = np.nansum(right / rows, axis=1) / (rows > 0).sum(axis=1)
+    return found
+
+
+def _f1_macro(rows: Floats, answers: Floats, right: Floats) -> Floats:
+    seen = rows + answers
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Floats = np.nansum(2 * right / seen, axis=1) / (seen > 0).sum(axis=1)
+    return found
+
+
+def log_likelihood(labels: Labels, predictions: Floats) -> Floats:
+    """Of each row, in nats; probabilities are kept a rounding error away from 0 and 1."""
+    edge = np.finfo(np.float64).eps
+    if predictions.ndim > 1:
+        told = np.clip(predictions / predictions.sum(axis=1, keepdims=True), edge, 1 - edge)
+        of_label: Floats = np.log(told[np.arange(labels.size), labels])
+        return of_label
+    p = np.clip(predictions, edge, 1 - edge)
+    found: Floats = np.where(labels == 1, np.log(p), np.log1p(-p))
     return found
 
 
 PER_ROW: Mapping[str, Callable[[Labels, Floats], Floats]] = {
     "neg_log_loss": log_likelihood,
-    "accuracy": right,
+    "neg_brier_score": lambda labels, predictions: -((predictions - labels) ** 2),
+    "accuracy": lambda labels, predictions: (predictions.argmax(axis=1) == labels).astype(np.float64),
     "neg_mean_absolute_error": lambda labels, predictions: -np.abs(predictions - labels),
-    "neg_mean_squared_error": lambda labels, predictions: -((predictions - labels) ** 2),
 }
+PER_CLASS = {"balanced_accuracy": _balanced_accuracy, "f1_macro": _f1_macro}
