@@ -25,6 +25,7 @@ from tidegate.instances import from_table
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
+from tidegate.report.evaluation_page import page
 from training_jobs import opponents
 from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths
@@ -67,6 +68,7 @@ def main(paths: Paths) -> None:
             small[member] |= metrics.summary(candidate.task.name, test.labels, answered.predictions)
     _write(out / "evaluation.json", small)
     _write(out / DETAILS, details)
+    (out / PAGE).write_text(page(found), encoding="utf-8")
     _write(out / "golden.json", {"rows": answers})
     measured = pa.table(dict(candidate.task.measured(subject.candidate.predictions)))
     profile = profile_batches(measured.to_batches(), ranks=BASELINE_RANKS)
