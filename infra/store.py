@@ -39,6 +39,7 @@ class Store:
     state_arn: str
     glue_database: str
     key_arn: str | None  # of the customer's key, when there is one
+    mlflow_app_arn: str | None = None  # of the pipeline's own, when there is one
 
     def environment(self, *variables: str) -> dict[str, str]:
         """These of the environment variables that name something kept."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import calibration
 from tidegate.artefact import Artefact
 from tidegate.encoding import Matrix
 from tidegate.features import Array
@@ -62,10 +61,10 @@ def of_matrix(artefact: Artefact, matrix: Matrix) -> Predictions:
     Raises:
         NotFiniteError: a prediction is not a number.
     """
-    found = artefact.task.predict(artefact.estimator, matrix)
+    found = artefact.predict(matrix)
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
-    return calibration.apply(artefact.calibration, found)
+    return found
 
 
 def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:

@@ -1,11 +1,12 @@
 """The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
 
 A container whose files or feature code do not match the manifest, or whose package was registered with other
-features, never becomes healthy, so a rollout gives it no traffic. The scikit-learn runtime; one process, one
-request at a time in the interpreter.
+features, never becomes healthy, so a rollout gives it no traffic. The model is compiled, else scikit-learn's;
+one process, one request at a time in the interpreter.
 """
 
 import asyncio
+import gc
 import logging
 import math
 import os
@@ -120,6 +121,7 @@ def main(paths: Paths) -> None:
     app = App(model)
     if model is not None:
         _warm_up(app, model)
+        gc.freeze()  # the model never dies: a collection need not walk its trees
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
     config = uvicorn.Config(
         app,

@@ -1,4 +1,4 @@
-"""The training job: cross-validate one configuration; for the chosen one, fit on all rows and pack it.
+"""The training job: cross-validate one configuration; for the chosen one, fit all rows, compile and pack.
 
 A trial (`purpose` = trial) prints its score and ends: tuning reads the last match of the metric's line. Rows
 with a leak fail the job before anything is fitted.
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -18,11 +17,11 @@ from tidegate.metrics import named
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
-from tidegate.tuning import METRIC
 from training_jobs.calibrate import calibrated
 from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
+from training_jobs.trial import Trial, tell
 
 HOUR_SECONDS = 3600
 
@@ -42,44 +41,51 @@ def main(paths: Paths) -> None:
     sample = Sample(columns, timeline, sides, gap_seconds if in_order else None)
     trusted = detector.refuse(detector.find(sample, rows.task), training.trusted)
     learner = Learner(training, rows.task, named(training.metric, PIPELINE))
+    if given.get("purpose") != "final":
+        trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
+        trial.run(paths.checkpoints)
+        return
+    from tidegate import artefact, provenance  # what a trial, of which there are many, need not wait for
+    from tidegate.compiled.attempt import attempt
+
     scores = learner.scores(given, columns, rows.labels, sides)
-    mean, spread = float(np.mean(scores)), float(np.std(scores))
-    if given.get("purpose") == "final":
-        validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
-        if in_order:
-            validation["gap_hours"] = gap_seconds / HOUR_SECONDS
-        if training.nested_trials:
-            validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
-        encoding, estimator = learner.fit(given, columns, rows.labels)
-        document, calibration = calibrated(
-            plan.config, learner, given, columns=columns, rows=timeline, gap_seconds=gap_seconds
-        )
-        artefact.write(
-            paths.model,
-            estimator=estimator,
-            task=rows.task,
-            encoding=encoding,
-            plan=plan.features,
-            types=plan.instance_types,
-            code=feature_file,
-            run=given.get("run", ""),
-            calibration=document,
-            facts={
-                "snapshot": given.get("snapshot", ""),
-                "code_version": plan.code_version,
-                "estimator": training.estimator,
-                "parameters": dict(training.parameters) | typed(training, given),
-                "seed": training.seed,
-                "rows": len(rows.labels),
-                "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
-                "cross_validation": validation,
-                "trusted": trusted,
-                **calibration,
-            },
-        )
-    # last, so that a job that fails while packing has no score
-    print(f"[metric] {METRIC}_std={spread:.6f};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout
-    print(f"[metric] {METRIC}={mean:.6f};", flush=True)  # noqa: T201
+    validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
+    if in_order:
+        validation["gap_hours"] = gap_seconds / HOUR_SECONDS
+    if training.nested_trials:
+        validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
+    encoding, estimator = learner.fit(given, columns, rows.labels)
+    document, calibration = calibrated(
+        plan.config, learner, given, columns=columns, rows=timeline, gap_seconds=gap_seconds
+    )
+    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns), document)
+    artefact.write(
+        paths.model,
+        estimator=estimator,
+        compiled=tried.document,
+        calibration=document,
+        task=rows.task,
+        encoding=encoding,
+        plan=plan.features,
+        types=plan.instance_types,
+        code=feature_file,
+        run=given.get("run", ""),
+        facts={
+            "snapshot": given.get("snapshot", ""),
+            "code_version": plan.code_version,
+            "estimator": training.estimator,
+            "parameters": dict(training.parameters) | typed(training, given),
+            "seed": training.seed,
+            "rows": len(rows.labels),
+            "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
+            "cross_validation": validation,
+            "trusted": trusted,
+            **calibration,
+            "parity": dict(tried.parity),
+            "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
+        },
+    )
+    tell(scores)  # last, so that a job that fails while packing has no score
 
 
 def _groups(column: str | None, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]] | None:

@@ -91,6 +91,14 @@ def test_what_is_served_scores_as_the_evaluation_said_and_beats_a_guess(task):
     assert found["baselines"]["previous_value"]["gain"]["low"] > 0  # nothing follows from the last outcome
 
 
+def test_the_trained_model_is_compiled_and_its_parity_recorded(task):
+    manifest = json.loads((task.model / "manifest.json").read_text())
+    assert manifest["runtime"] == "compiled"
+    parity = manifest["parity"]
+    assert (parity["rows"], parity["edge_rows"], parity["reason"]) == (manifest["rows"], 10_000, "")
+    assert parity["largest"] <= 1e-12
+
+
 def test_golden_rows_hold_the_answers_that_the_server_gives(task):
     rows = json.loads((task.out / "golden.json").read_text())["rows"]
     with task.jobs.serve(task.model) as server:

@@ -24,6 +24,7 @@ from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
 
 from tidegate import artefact
+from tidegate.feature_hash import digest
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -89,8 +90,8 @@ class Jobs:
             failure=failure.read_text() if failure.exists() else None,
         )
 
-    def train(self, *, rows=None, **hyperparameters):
-        root = self.new_root()
+    def train(self, *, rows=None, root=None, **hyperparameters):
+        root = root or self.new_root()
         channel, config = root / "input" / "data" / "train", root / "input" / "config"
         channel.mkdir(parents=True)
         config.mkdir(parents=True)
@@ -265,11 +266,30 @@ def test_a_trial_prints_one_score_and_leaves_nothing(jobs):
     assert not (root / "model").exists() and done.failure is None
 
 
+def test_a_trial_that_was_interrupted_goes_on_from_its_checkpoints(jobs):
+    root = jobs.new_root()
+    (root / "checkpoints").mkdir()
+    kept = {"of": {"given": {**TUNED, "purpose": "trial"}, "rows": ROWS}, "done": {"None/0": [0.25, 7]}}
+    (root / "checkpoints" / "folds.json").write_text(json.dumps(kept))
+    _, done = jobs.train(root=root, purpose="trial")
+    assert done.code == 0, done.err
+    told = dict(re.findall(r"\[metric\] validation:(\w+)=(.*);", done.out))
+    assert told["folds"] == "2"
+    # of two folds the mean lies as far from the one that is known as its spread
+    assert float(told["score"]) - float(told["score_std"]) == pytest.approx(0.25)
+    finished = json.loads((root / "checkpoints" / "folds.json").read_text())["done"]
+    assert finished["None/0"] == [0.25, 7] and finished["None/1"][0] > 0.5
+
+
 def test_the_chosen_configuration_is_packed_with_its_facts(final):
     assert len(SCORE.findall(final.done.out)) == 1
     manifest = json.loads((final.model / "manifest.json").read_text())
     assert (manifest["run"], manifest["snapshot"], manifest["rows"]) == ("run-1", "flights@7", ROWS)
     assert manifest["feature_hash"] == plan().features.hash
+    provenance = manifest["provenance"]
+    assert provenance["contract_hash"] == digest(plan().contract.to_json())
+    assert [fold["validate_rows"] > 0 for fold in provenance["folds"]] == [True, True]
+    assert provenance["gap_seconds"] >= 6 * 3600
     assert manifest["parameters"] == {
         "learning_rate": 0.2,
         "max_leaf_nodes": 8,

@@ -145,6 +145,13 @@ def test_parts_that_do_not_fit_one_another_are_told_before_a_template_exists(edi
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_the_weather_example_is_a_pipeline_too(environment):
+    compiled = compile_pipeline(FLIGHTS.parent / "weather", environment, code_version="")
+    assert compiled.config.training.task == "regression"
+    assert compiled.features.source.known_ts == "next_day_known_at"
+
+
 def test_an_estimator_of_another_task_is_refused_with_its_line(edit):
     folder = edit("pipeline.toml", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
     lines = (folder / "pipeline.toml").read_text().splitlines()

@@ -49,7 +49,9 @@ def threshold(costs: CostsSection, labels: Labels, probabilities: Floats) -> Thr
     by_value = np.bincount(codes, weights=change, minlength=values.size)
     totals = all_zero.sum() + np.append(np.cumsum(by_value[::-1])[::-1], 0.0)
     best = int(totals.size - 1 - np.argmin(totals[::-1]))
-    value = NEVER if best == values.size else float(values[best])
+    # halfway to the next, for another runtime's last bits must not turn a step of equal answers
+    below = values[max(best - 1, 0)] if best < values.size else NEVER
+    value = NEVER if best == values.size else float(values[best] + below) / 2
     return Threshold(value, float(totals[best]) / labels.size, labels.size)
 
 
