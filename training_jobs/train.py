@@ -21,6 +21,7 @@ from tidegate.metrics import named
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
+from training_jobs.calibrate import calibrated
 from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
@@ -60,11 +61,15 @@ def main(paths: Paths) -> None:
     if training.nested_trials:
         validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
     encoding, estimator = learner.fit(given, columns, rows.labels)
-    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns))
+    document, calibration = calibrated(
+        plan.config, learner, given, columns=columns, rows=timeline, gap_seconds=gap_seconds
+    )
+    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns), document)
     artefact.write(
         paths.model,
         estimator=estimator,
         compiled=tried.document,
+        calibration=document,
         task=rows.task,
         encoding=encoding,
         plan=plan.features,
@@ -86,6 +91,7 @@ def main(paths: Paths) -> None:
             "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
             "cross_validation": validation,
             "trusted": trusted,
+            **calibration,
             "parity": dict(tried.parity),
             "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
         },
