@@ -78,12 +78,17 @@ def metric_checks(
     gains: Mapping[str, Interval],
     champion: Interval | None,
     difference: Interval | None,
+    surely: float | None,
 ) -> Iterator[Check]:
-    """Good enough, better than every baseline, and not worse than the champion; ties keep it.
+    """Good enough, better than every baseline, and better than the champion; ties keep it.
+
+    Of two models that do not differ one is ahead, and with many days within any margin: without asking that
+    luck does not explain it, every second of them would be promoted.
 
     Args:
         gains: of the candidate over each baseline, on identical rows and draws.
         difference: of candidate and champion, likewise; given exactly when there is a champion.
+        surely: what that difference is at least, at 95 %.
     """
     if section.minimum_metric is not None:
         yield Check(
@@ -111,6 +116,15 @@ def metric_checks(
             limit=section.minimum_gain,
             sentence=f"gain {difference.value:+.4f} over the champion's {champion.value:.4f}: "
             f"must be above {section.minimum_gain:.4f}, ties keep the champion",
+        )
+        yield Check(
+            name="more_than_luck",
+            passed=surely is not None and surely > 0,
+            refuses=section.promote == "better",
+            value=surely,
+            limit=0.0,
+            sentence=f"gain of at least {math.nan if surely is None else surely:+.4f} in 19 of 20 draws of "
+            "other days: must be above 0",
         )
 
 

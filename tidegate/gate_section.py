@@ -37,6 +37,7 @@ class FairnessSection:
 class GateSection:
     margin: float = field(default=0.005, metadata=_limits(0))
     minimum_gain: float = field(default=0.0, metadata=_limits(0))
+    promote: Literal["better", "not-worse"] = "better"
     minimum_metric: float | None = None
     bootstrap_replicates: int = field(default=1000, metadata=_limits(100, 100000))
     linear: Weight = "warn"

@@ -14,7 +14,7 @@ BEATEN = Interval(0.25, 0.20, 0.30)  # gain over guessing
 SECTION = GateSection(margin=0.01, minimum_metric=0.6)
 
 
-def decided(section=SECTION, candidate=GOOD, difference=None, **gains):
+def decided(section=SECTION, candidate=GOOD, difference=None, surely=0.001, **gains):
     champion = None if difference is None else Interval(candidate.value - difference.value, 0.0, 1.0)
     checks = metric_checks(
         section,
@@ -23,6 +23,7 @@ def decided(section=SECTION, candidate=GOOD, difference=None, **gains):
         gains={"majority": BEATEN, **gains},
         champion=champion,
         difference=difference,
+        surely=None if difference is None else surely,
     )
     return decide(tuple(checks), difference)
 
@@ -92,6 +93,15 @@ def test_a_candidate_against_the_champion(difference, failed):
     gate = decided(difference=difference)
     assert gate.passed is (failed == [])
     assert failures(gate) == failed
+
+
+@pytest.mark.parametrize("surely", [0.0, -0.001, math.nan])
+def test_a_gain_that_luck_explains_keeps_the_champion_unless_not_worse_is_enough(surely):
+    ahead = Interval(0.002, -0.004, 0.02)
+    assert failures(decided(difference=ahead, surely=surely)) == ["more_than_luck"]
+    enough = decided(GateSection(promote="not-worse"), difference=ahead, surely=surely)
+    assert enough.passed
+    assert enough.reasons[0].startswith("warn: gain of at least")
 
 
 def test_a_wanted_gain_is_asked_of_the_point_estimate():

@@ -10,7 +10,7 @@ from tidegate import gate
 from tidegate.evaluation import budgets, costs, fairness, reliability, slices
 from tidegate.evaluation.fairness import Fairness
 from tidegate.evaluation.reliability import Reliability
-from tidegate.evaluation.resampling import Days, Draws, Floats, Interval, interval
+from tidegate.evaluation.resampling import ONE_SIDED, Days, Draws, Floats, Interval, interval
 from tidegate.evaluation.slices import Slice
 from tidegate.evaluation.subject import EVEN_ODDS, Answers, Subject
 from tidegate.gate import Check, Gate
@@ -25,6 +25,7 @@ class Scored:
     metric: Interval
     reliability: Reliability | None = None
     gain: Interval | None = None
+    surely: float | None = None  # the gain is at least this, at 95 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ def evaluate(subject: Subject, section: GateSection, seed: int) -> Evaluation:
             gains={name: each.gain for name, each in baselines.items() if each.gain is not None},
             champion=None if against is None else against.metric,
             difference=None if against is None else against.gain,
+            surely=None if against is None else against.surely,
         ),
         *_calibration_checks(subject, section, draws),
         *slices.checks(sliced),
@@ -119,8 +121,14 @@ def _scored(subject: Subject, model: Answers, drawn: Floats, draws: Draws) -> Sc
 def _compared(subject: Subject, model: Answers, candidate: Scored, mine: Floats, draws: Draws) -> Scored:
     theirs = subject.scorer.drawn(subject.labels, model.predictions, draws)
     scored = _scored(subject, model, theirs, draws)
-    gain = interval(candidate.metric.value - scored.metric.value, mine - theirs, draws.days.count)
-    return Scored(run=model.run, metric=scored.metric, reliability=scored.reliability, gain=gain)
+    ahead, drawn, days = candidate.metric.value - scored.metric.value, mine - theirs, draws.days.count
+    return Scored(
+        run=model.run,
+        metric=scored.metric,
+        reliability=scored.reliability,
+        gain=interval(ahead, drawn, days),
+        surely=interval(ahead, drawn, days, ONE_SIDED).low,
+    )
 
 
 def _calibration_checks(subject: Subject, section: GateSection, draws: Draws) -> Iterator[Check]:

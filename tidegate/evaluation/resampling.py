@@ -6,6 +6,7 @@ false alarms more often than not. Every model is scored on the same draws, so th
 
 import math
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from tidegate.significance import t_quantile, t_two_sided
 
 DAY_SECONDS = 86400
 CONFIDENCE = 0.95
-_NORMAL = 1.959963984540054  # what |Z| exceeds with probability 1 - CONFIDENCE
+ONE_SIDED = 0.90  # the low end of this interval is a lower bound at 95 %
 _FEW = 2  # days, without which nothing is known of how days differ
 
 Floats = NDArray[np.float64]
@@ -82,7 +83,7 @@ class Draws:
             return self.totals(values) / self.totals(np.ones(values.size))
 
 
-def widening(days: int) -> float:
+def widening(days: int, confidence: float = CONFIDENCE) -> float:
     """What a percentile interval of few days must be stretched by, about its point.
 
     The bootstrap takes the variance of `days` values as if it were known and divides by n, not n - 1. As
@@ -93,10 +94,11 @@ def widening(days: int) -> float:
     """
     if days < _FEW:
         return math.inf
-    return t_quantile(1 - CONFIDENCE, days - 1) / _NORMAL * math.sqrt(days / (days - 1))
+    normal = NormalDist().inv_cdf((1 + confidence) / 2)
+    return t_quantile(1 - confidence, days - 1) / normal * math.sqrt(days / (days - 1))
 
 
-def interval(value: float, drawn: Floats, days: int) -> Interval:
+def interval(value: float, drawn: Floats, days: int, confidence: float = CONFIDENCE) -> Interval:
     """The percentile interval of `drawn`, widened for the number of days.
 
     Args:
@@ -105,8 +107,8 @@ def interval(value: float, drawn: Floats, days: int) -> Interval:
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size == 0 or days < _FEW or not math.isfinite(value):
         return Interval(value, math.nan, math.nan)
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    wider = widening(days)
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    wider = widening(days, confidence)
     return Interval(value, value - wider * (value - float(low)), value + wider * (float(high) - value))
 
 
