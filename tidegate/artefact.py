@@ -5,6 +5,7 @@
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
     manifest.json    run, feature hash, metrics, versions, sha256 of every other file and of its own members
+    manifest.sig.json  the signature of the manifest (tidegate.signing), where `training.sign` is on
 
 The same model gives the same bytes: what skops and zip take from the process (object ids, times) is replaced
 by counting.
@@ -28,8 +29,8 @@ from tidegate.feature_file import load, plan_of
 from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
+from tidegate.signing import MANIFEST
 
-MANIFEST = "manifest.json"
 MODEL = "model.skops"
 SIGNATURE = "signature.json"
 FEATURES = "features.json"

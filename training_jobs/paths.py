@@ -27,6 +27,10 @@ class Paths:
     def failure(self) -> Path:
         return self.root / "output" / "failure"
 
+    @property
+    def message(self) -> Path:
+        return self.root / "output" / "message"
+
     def channel(self, name: str) -> Path:
         return self.root / "input" / "data" / name
 

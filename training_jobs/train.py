@@ -4,6 +4,12 @@ A trial (`purpose` = trial) prints its score and ends: tuning reads the last mat
 with a leak fail the job before anything is fitted.
 """
 
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +21,7 @@ from tidegate.features import Array
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
 from tidegate.plan import Plan
+from tidegate.signing import MANIFEST
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
 from tidegate.tuning import METRIC
@@ -48,29 +55,53 @@ def main(paths: Paths) -> None:
         if training.nested_trials:
             validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
         encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
-        artefact.write(
-            paths.model,
-            estimator=estimator,
-            encoding=encoding,
-            plan=plan.features,
-            types=plan.instance_types,
-            code=feature_file,
-            run=given.get("run", ""),
-            facts={
-                "snapshot": given.get("snapshot", ""),
-                "code_version": plan.code_version,
-                "estimator": training.estimator,
-                "parameters": dict(training.parameters) | typed(training, given),
-                "seed": training.seed,
-                "rows": len(rows.labels),
-                "positive_rate": float(rows.labels.mean()),
-                "cross_validation": validation,
-                "trusted": trusted,
-            },
-        )
+        with _whole(paths) as folder:
+            artefact.write(
+                folder,
+                estimator=estimator,
+                encoding=encoding,
+                plan=plan.features,
+                types=plan.instance_types,
+                code=feature_file,
+                run=given.get("run", ""),
+                facts={
+                    "snapshot": given.get("snapshot", ""),
+                    "code_version": plan.code_version,
+                    "estimator": training.estimator,
+                    "parameters": dict(training.parameters) | typed(training, given),
+                    "seed": training.seed,
+                    "rows": len(rows.labels),
+                    "positive_rate": float(rows.labels.mean()),
+                    "cross_validation": validation,
+                    "trusted": trusted,
+                },
+            )
+            _sign(folder)
     # last, so that a job that fails while packing has no score
     print(f"[metric] {METRIC}_std={spread:.6f};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout
     print(f"[metric] {METRIC}={mean:.6f};", flush=True)  # noqa: T201
+
+
+@contextlib.contextmanager
+def _whole(paths: Paths) -> Iterator[Path]:
+    """A folder whose files are moved to the model's at the end: a job that is stopped leaves all or nothing.
+
+    SageMaker uploads what a stopped job has in its model folder.
+    """
+    paths.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="packing-", dir=paths.root) as name:
+        yield Path(name)
+        paths.model.mkdir(parents=True, exist_ok=True)
+        # the manifest last: without it the rest is refused everywhere
+        for file in sorted(Path(name).iterdir(), key=lambda file: file.name == MANIFEST):
+            shutil.move(file, paths.model / file.name)
+
+
+def _sign(folder: Path) -> None:
+    if key := os.environ.get("SIGNING_KEY_ARN"):
+        from tidegate.aws import signatures  # a trial needs no AWS
+
+        signatures.sign(signatures.client(key), key, folder)
 
 
 def _groups(column: str | None, rows: Rows) -> np.ndarray[Any, np.dtype[np.intp]] | None:

@@ -14,7 +14,7 @@ NUMERIC = {
 }
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),
+    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "FreeTrainingLock"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
