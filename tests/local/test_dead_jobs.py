@@ -31,7 +31,8 @@ SETTINGS = {
 KILLED = r"job \S+ failed: AlgorithmError: .*, exit code: 137"
 ENDED = r"job \S+ failed: AlgorithmError: .*, exit code: 143"
 NO_SPACE = r"job {name} failed: .*OSError: .*File too large"
-NO_MEMORY = r"job \S+ failed: .*(out of memory|[Mm]emory|allocate)"
+# where an import meets it, in the words of the loader
+NO_MEMORY = r"job \S+ failed: .*(out of memory|Cannot allocate memory|failed to map segment)"
 stall = functools.partial(job_processes.stall, seconds=LIMIT_SECONDS + 3)
 
 
