@@ -17,6 +17,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidegate import tuning
 from tidegate.aws.state import State
 from tidegate.messages import TrainingLock, TrainingTrigger
 from tidegate.plan import Plan
@@ -25,7 +26,7 @@ logger = Logger()
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 training = Plan.load(Path(os.environ["PIPELINE_DIR"])).config.training
 # longer than the limits of a run's jobs together: the lock of a dead run must not last for ever
-LOCK_SECONDS = 4 * training.maximum_runtime_seconds
+LOCK_SECONDS = tuning.longest_seconds(training) + 4 * training.maximum_runtime_seconds
 
 
 @logger.inject_lambda_context

@@ -46,7 +46,7 @@ plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    run = event["run"]
+    run, training = event["run"], plan.config.training
     dataset = plan.features.source.dataset
     head = catalog.head(dataset)
     if head is None:
@@ -77,7 +77,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         champion_model_uri=registry.describe(sagemaker, champion.model_package_arn).model_uri
         if champion
         else None,
-        tuning=tuning.job_config(plan.config.training),
+        tuning=tuning.request(
+            training,
+            parents=state.searches(tuning.kind(training)) if training.tuning.warm_start else (),
+            checkpoints_uri=f"s3://{lake_bucket}/checkpoints/{run}/",
+        ),
     ).to_json()
 
 
@@ -85,10 +89,11 @@ def _split(dataset: str, snapshot_id: int) -> Split:
     _check_computed()
     training = plan.config.training
     return split(
-        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows),
+        labelled(plan.features, catalog.batches(dataset, snapshot_id=snapshot_id), _view_rows, training.task),
         test_days=training.test_days,
         gap_hours=training.gap_hours,
         minimum_rows=training.minimum_rows,
+        task=training.task,
     )
 
 

@@ -19,6 +19,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tidegate.answers import distance
 from tidegate.aws import endpoint, registry, traffic
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.objects import get_json
@@ -62,10 +63,10 @@ def _compare(plan: RolloutPlan, rows: list[dict[str, Any]]) -> None:
             variant=plan.candidate_variant,
         )
         pairs = zip(rows, answer.predictions, strict=True)
-        distances = [abs(row["probability"] - float(given["probability"])) for row, given in pairs]
+        distances = [distance(row["answer"], given) for row, given in pairs]
     except (EndpointUnavailableError, KeyError, TypeError, ValueError) as cause:
         raise CandidateUnhealthyError(what, cause=f"{type(cause).__name__}: {cause}"[:500]) from cause
-    wrong = [distance for distance in distances if not distance <= TOLERANCE]  # NaN is not, either
+    wrong = [apart for apart in distances if apart > TOLERANCE]
     if wrong:
         raise CandidateUnhealthyError(
             what,

@@ -1,17 +1,19 @@
 """Feedback: the outcome of an earlier prediction, kept as ground truth.
 
 Invoked by  POST /feedback of the HTTP API (payload format 2.0)
-Takes       {"inference_id": "...", "outcome": 0 or 1, "observed_at": ISO 8601, optional}
+Takes       {"inference_id": "...", "outcome": 0 or 1, the name of a class or a number,
+             "observed_at": ISO 8601, optional}
 Returns     202 {"inference_id"}, again for the same outcome; 409 when another outcome was told before;
             400 not JSON, 422 wrong fields
 Raises      nothing on purpose
-Needs       s3:PutObject, s3:GetObject on the lake's ground-truth/; LAKE_BUCKET
+Needs       s3:PutObject, s3:GetObject on the lake's ground-truth/; PIPELINE_DIR, LAKE_BUCKET
 """
 
 import json
 import os
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,13 +22,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
+from tidegate import outcomes
 from tidegate.http_json import NotJsonError, answer, body_of
 from tidegate.moments import seconds
+from tidegate.plan import Plan
 
 logger = Logger()
 metrics = Metrics()
 s3 = boto3.client("s3")
 lake_bucket = os.environ["LAKE_BUCKET"]
+task = Plan.load(Path(os.environ["PIPELINE_DIR"])).config.training.task
 _INFERENCE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")  # InvokeEndpoint's own form
 
 
@@ -53,8 +58,8 @@ def _mistakes(body: Any) -> list[dict[str, str]]:
     found = []
     if not isinstance(body.get("inference_id"), str) or not _INFERENCE_ID.fullmatch(body["inference_id"]):
         found.append({"field": "inference_id", "message": "must be the id of a prediction"})
-    if isinstance(body.get("outcome"), bool) or body.get("outcome") not in (0, 1):
-        found.append({"field": "outcome", "message": "must be 0 or 1"})
+    if problem := outcomes.problem(task, body.get("outcome")):
+        found.append({"field": "outcome", "message": problem})
     try:
         _moment(body["observed_at"]) if body.get("observed_at") is not None else None
     except (TypeError, ValueError):
@@ -67,7 +72,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromtimestamp(seconds(text), UTC)
 
 
-def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
+def _keep(inference_id: str, outcome: outcomes.Outcome, observed: datetime) -> bool:
     """Write the outcome once; False when another one is there.
 
     The first telling decides the object: one key for each inference, however often and late it is told. The
@@ -75,7 +80,7 @@ def _keep(inference_id: str, outcome: float, observed: datetime) -> bool:
     """
     key = f"ground-truth/{inference_id[:2]}/{inference_id}.jsonl"
     record = {
-        "groundTruthData": {"data": str(int(outcome)), "encoding": "CSV"},
+        "groundTruthData": {"data": outcomes.as_csv(task, outcome), "encoding": "CSV"},
         "eventMetadata": {"eventId": inference_id, "observedTime": observed.strftime("%Y-%m-%dT%H:%M:%SZ")},
         "eventVersion": "0",
     }

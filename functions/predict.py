@@ -2,7 +2,7 @@
 
 Invoked by  POST /predict of the HTTP API (payload format 2.0)
 Takes       the request columns as one object, or {"instances": [...]} of up to 1000
-Returns     200 {"inference_id", "variant", "model_version", "predictions": [{"probability"}],
+Returns     200 {"inference_id", "variant", "model_version", "predictions": [...of tidegate.answers],
                  "features": {"stale": [...], "missing": [...], "failed": [...]}}, columns without a value
                  in some row of the request, for which the model took its defaults
             400 not JSON, 413 too many rows, 422 fields that break the contract,

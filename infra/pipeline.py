@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 
-from tidegate import feature_checks
+from tidegate import estimators, feature_checks, metrics
 from tidegate.config import PipelineConfig, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
@@ -16,6 +17,8 @@ from tidegate.feature_plan import FeatureSetPlan
 from tidegate.leaks.sample import ROWS
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED
+from tidegate.toml_reader import Lines
+from tidegate.tuning import draw
 
 CONFIG_FILE = "pipeline.toml"
 # which of SageMaker's lists of instance types a setting must be in: one type trains and evaluates
@@ -31,10 +34,12 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
     Raises:
         ConfigError: `pipeline.toml`, the contract or the features cannot be used, or do not fit one another.
     """
-    config = PipelineConfig.from_toml(folder / CONFIG_FILE, environment)
+    file = folder / CONFIG_FILE
+    config = PipelineConfig.from_toml(file, environment)
+    _check_training(config.training, folder, Lines(file.read_text(encoding="utf-8"), environment))
     contract = ContractPlan.from_json(compile_contract(folder / config.pipeline.contract))
-    file, _, attribute = config.pipeline.features.partition(":")
-    document = compile_feature_set(folder / file, attribute)
+    code, _, attribute = config.pipeline.features.partition(":")
+    document = compile_feature_set(folder / code, attribute)
     features = FeatureSetPlan.from_json(document)
     mistakes = [
         *_instance_mistakes(config),
@@ -45,7 +50,7 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
         raise ConfigError(
             f"`{folder}` has {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}",
             cause="; ".join(mistakes),
-            hint=f"mend {CONFIG_FILE}, {config.pipeline.contract} or {file}",
+            hint=f"mend {CONFIG_FILE}, {config.pipeline.contract} or {code}",
         )
     return Plan(config=config, contract=contract, feature_document=document, code_version=code_version)
 
@@ -66,6 +71,25 @@ def digest(root: Path, files: list[Path]) -> str:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         total.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
     return total.hexdigest()
+
+
+def _check_training(training: TrainingSection, folder: Path, lines: Lines) -> None:
+    """Make the estimator with one point of the search, and look the metric up, as the jobs will.
+
+    Raises:
+        ConfigError: see `estimators.build` and `metrics.named`; with the line.
+    """
+    [point] = draw(training, 1)
+    checks: dict[str, Callable[[], Any]] = {
+        "training.estimator": lambda: estimators.build(training, point, []),
+        "training.metric": lambda: metrics.named(training.metric, folder),
+    }
+    for key, check in checks.items():
+        try:
+            check()
+        except ConfigError as error:
+            place = f"{CONFIG_FILE}:{lines.of(key)}: "
+            raise ConfigError(place + error.what, cause=error.cause, hint=error.hint) from error
 
 
 def _instance_mistakes(config: PipelineConfig) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Store:
     glue_database: str
     key_arn: str | None  # of the customer's key, when there is one
     signing_key_arn: str | None  # of the key that signs artefacts, when they are signed
+    mlflow_app_arn: str | None = None  # of the pipeline's own, when there is one
 
     def environment(self, *variables: str) -> dict[str, str]:
         """These of the environment variables that name something kept."""

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.answers import measured
+
 GOLDEN = "golden-"  # begins the inference id of golden rows
 
 
 @dataclass
 class Captured:
-    """What a window's files held. Rows of `instances` and `probabilities` belong together."""
+    """What a window's files held. Rows of `instances` and `answers` belong together."""
 
     instances: list[Mapping[str, Any]] = field(default_factory=list)
-    probabilities: list[float] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)  # as tidegate.answers.measured gives them
     golden: int = 0  # records of golden rows, left out
     unreadable: int = 0
     fallen_short: int = 0  # records with another number of answers than instances
@@ -32,7 +34,7 @@ class Captured:
             golden = str(record.get("eventMetadata", {}).get("inferenceId", "")).startswith(GOLDEN)
             sides = record["captureData"]
             instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
-            answers = [_number(p["probability"]) for p in payload(sides["endpointOutput"])["predictions"]]
+            answers = [measured(a) for a in payload(sides["endpointOutput"])["predictions"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
@@ -43,7 +45,7 @@ class Captured:
             self.fallen_short += 1
             return
         self.instances += instances
-        self.probabilities += answers
+        self.answers += answers
 
 
 def read(lines: Iterable[bytes]) -> Captured:
@@ -67,9 +69,3 @@ def _object(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("an instance is an object")
     return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("a probability is a number")
-    return float(value)

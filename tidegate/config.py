@@ -13,10 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tidegate import collect_section
+from tidegate import collect_section, tuning_section
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.toml_reader import Lines, Problem, build, merge
+from tidegate.tuning_section import TuningSection
+
+TaskName = Literal["binary", "multiclass", "regression"]
+# by name, the first is what one should begin with; tidegate.metrics computes them
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "binary": ("roc_auc", "average_precision", "neg_log_loss", "neg_brier_score"),
+    "multiclass": ("neg_log_loss", "accuracy", "balanced_accuracy", "f1_macro"),
+    "regression": ("neg_mean_absolute_error", "neg_root_mean_squared_error", "r2"),
+}
+_IMPORTED = re.compile(r"\w+\.py:\w+|\w+(\.\w+)+")  # file.py:function or package.function
 
 
 def _limits(minimum: float | None = None, maximum: float | None = None) -> dict[str, float | None]:
@@ -52,34 +62,6 @@ class FeaturesSection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterRange:
-    """One dimension of the search: a number between bounds, or one of some choices."""
-
-    type: Literal["float", "int", "choice"]
-    minimum: float | None = None
-    maximum: float | None = None
-    scale: Literal["linear", "log"] = "linear"
-    choices: tuple[str, ...] = ()
-
-    def problem(self) -> str | None:
-        if self.type == "choice":
-            return None if self.choices else "a choice needs `choices`"
-        if self.minimum is None or self.maximum is None or self.minimum >= self.maximum:
-            return "needs `minimum` < `maximum`"
-        if self.scale == "log" and self.minimum <= 0:
-            return "a log scale needs `minimum` > 0"
-        return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningSection:
-    strategy: Literal["Bayesian", "Random", "Grid"] = "Bayesian"
-    trials: int = field(default=12, metadata=_limits(1, 750))
-    parallel: int = field(default=2, metadata=_limits(1, 100))
-    space: Mapping[str, ParameterRange] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrustedColumn:
     """A feature that a person vouches for against the leak detector."""
 
@@ -89,9 +71,9 @@ class TrustedColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSection:
-    task: Literal["binary"]
+    task: TaskName
     estimator: str  # import path
-    metric: Literal["roc_auc", "average_precision", "neg_log_loss"] = "roc_auc"
+    metric: str = "roc_auc"  # of METRICS, package.function or file.py:function
     seed: int = field(default=0, metadata=_limits(0, 2**31 - 1))
     split: Literal["time", "group", "group-time", "stratified"] = "time"
     group: str | None = None  # request column whose values never stand on both sides of a fold
@@ -159,6 +141,13 @@ class MonitoringSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackingSection:
+    enabled: bool = True
+    uri: str | None = None  # of an MLflow server, or the ARN of an MLflow App, that is there already
+    instance_usd_per_hour: float | None = field(default=None, metadata=_limits(0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmsSection:
     error_share: float = field(default=0.01, metadata=_limits(0, 1))
     p99_latency_ms: float = field(default=200, metadata=_limits(1))
@@ -185,6 +174,7 @@ class PipelineConfig:
     serving: ServingSection = field(default_factory=ServingSection)
     monitoring: MonitoringSection = field(default_factory=MonitoringSection)
     alarms: AlarmsSection = field(default_factory=AlarmsSection)
+    tracking: TrackingSection = field(default_factory=TrackingSection)
     retain_data: bool = True
     customer_key: bool = False  # encrypt with a KMS key of the account instead of AWS's own
 
@@ -246,7 +236,11 @@ class PipelineConfig:
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
     training = config.training
-    problems = [*_search_problems(training), *_split_problems(training)]
+    problems = [
+        *tuning_section.problems(training.tuning, training.parameters),
+        *_split_problems(training),
+        *_metric_problems(training),
+    ]
     problems += collect_section.problems(config.collect)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
@@ -260,10 +254,23 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
+    uri = config.tracking.uri
+    if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
+        problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))
     return problems
 
 
+def _metric_problems(training: TrainingSection) -> Iterator[Problem]:
+    known = METRICS[training.task]
+    if training.metric not in known and not _IMPORTED.fullmatch(training.metric):
+        offered = f"for task {training.task} it is one of {', '.join(known)}"
+        sentence = f"`training.metric` is {training.metric!r}; {offered}, a.function or file.py:function"
+        yield "training.metric", sentence
+
+
 def _split_problems(training: TrainingSection) -> Iterator[Problem]:
+    if training.split == "stratified" and training.task == "regression":
+        yield "training.split", "`training.split` stratified deals classes, and a regression has none"
     by_group = training.split in ("group", "group-time")
     if by_group and training.group is None:
         yield "training.split", f"`training.split` is {training.split}: name the column in `training.group`"
@@ -275,16 +282,3 @@ def _split_problems(training: TrainingSection) -> Iterator[Problem]:
             yield where, f"`{trusted.column}` is trusted without a `reason`"
         if trusted.column in [other.column for other in training.trusted[:position]]:
             yield where, f"`{trusted.column}` is trusted twice"
-
-
-def _search_problems(training: TrainingSection) -> Iterator[Problem]:
-    if not training.tuning.space:
-        yield "training.tuning", "`training.tuning.space` is empty: name a parameter to search"
-    for name, space in training.tuning.space.items():
-        where = f"training.tuning.space.{name}"
-        if problem := space.problem():
-            yield where, f"search of `{name}`: {problem}"
-        if name in training.parameters:
-            yield where, f"`{name}` is both fixed and searched"
-        if training.tuning.strategy == "Grid" and space.type != "choice":
-            yield where, "a Grid search takes choices only"

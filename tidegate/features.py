@@ -82,7 +82,9 @@ class Label:
 
     def __post_init__(self) -> None:
         if not one_line(self.sql):
-            raise ConfigError(f"label `{self.name}` has no SQL", hint="an expression that gives 0, 1 or null")
+            raise ConfigError(
+                f"label `{self.name}` has no SQL", hint="an expression that gives a label, or null"
+            )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.config import GateSection
-from tidegate.metrics import Labels, Metric, Probabilities
+from tidegate.metrics import Labels, Metric, Predictions
 
 DAY_SECONDS = 86400
 CONFIDENCE = 0.95
@@ -84,8 +84,8 @@ def bootstrap(
     metric: Metric,
     labels: Labels,
     moments: NDArray[np.float64],
-    candidate: Probabilities,
-    champion: Probabilities | None,
+    candidate: Predictions,
+    champion: Predictions | None,
     *,
     replicates: int,
     seed: int,

@@ -254,7 +254,23 @@ class TrainingSet(Message):
     feature_hash: str
     champion_package_arn: str | None  # the model to beat, when there is one
     champion_model_uri: str | None
-    tuning: dict[str, Any]  # HyperParameterTuningJobConfig of CreateHyperParameterTuningJob
+    tuning: dict[str, Any]  # of CreateHyperParameterTuningJob: {"request": members, "definition": members}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedTrial(Message):
+    """The configuration of a search that becomes the model, and why this one."""
+
+    training_job: str
+    hyperparameters: dict[str, str]  # searched ones, and the one that Hyperband grew
+    score: float
+    standard_error: float  # of `best_score`, over its folds
+    complexity: float  # numbers that the trial's models store, mean over the folds
+    best_training_job: str
+    best_score: float
+    reason: str
+    trials: int  # that have a score
+    failed: int
 
 
 # --- deployment

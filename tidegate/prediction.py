@@ -1,4 +1,4 @@
-"""From instances to probabilities: the one path that evaluation and serving share."""
+"""From instances to predictions: the one path that evaluation and serving share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tidegate.artefact import Artefact
 from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.looked_up import flat
-from tidegate.metrics import Probabilities
+from tidegate.metrics import Predictions
 from tidegate.transforms import feature_columns
 
 
@@ -22,7 +22,7 @@ class NotFiniteError(ValueError):
 class Predicted:
     """What a model answers to n instances, and what it saw of them."""
 
-    probabilities: Probabilities  # shape (n,), in [0, 1]
+    predictions: Predictions  # as tidegate.task has them
     features: Mapping[str, Array]  # feature -> shape (n,), in the declared order
 
     def vectors(self) -> list[list[Any]]:
@@ -32,19 +32,16 @@ class Predicted:
         ]
 
 
-def probabilities(artefact: Artefact, columns: Mapping[str, Array]) -> Probabilities:
-    """P(label = 1) of each instance.
+def predictions(artefact: Artefact, columns: Mapping[str, Array]) -> Predictions:
+    """What the model says of each instance, shaped as tidegate.task has it.
 
     Args:
         columns: instance member -> shape (n,), as tidegate.instances makes them.
 
-    Returns:
-        shape (n,), in [0, 1].
-
     Raises:
-        NotFiniteError: a probability is not a number.
+        NotFiniteError: a prediction is not a number.
     """
-    return _predicted(artefact, columns).probabilities
+    return _predicted(artefact, columns).predictions
 
 
 def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> Predicted:
@@ -59,7 +56,7 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
 
 def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
     features = feature_columns(artefact.feature_set, columns)
-    found: Probabilities = artefact.estimator.predict_proba(artefact.encoding.matrix(features))[:, 1]
+    found = artefact.predict(artefact.encoding.matrix(features))
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
     return Predicted(found, features)

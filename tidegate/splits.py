@@ -7,7 +7,7 @@ their own: they look back from each row's moment, in training as in production.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Timeline:
 
     moments: Seconds
     known: Seconds
-    labels: NDArray[np.int8]
+    labels: NDArray[Any]  # as tidegate.task has them
     groups: Codes | None = None
 
     def of(self, rows: Rows) -> "Timeline":
@@ -125,7 +125,7 @@ def grouped_expanding(
         yield Fold(np.flatnonzero(old), blocks[k][mine[blocks[k]]])
 
 
-def stratified(labels: NDArray[np.int8], folds: int, seed: int) -> Iterator[Fold]:
+def stratified(labels: NDArray[Any], folds: int, seed: int) -> Iterator[Fold]:
     """Rows at random, each class dealt evenly to the folds."""
     draw = np.random.default_rng(seed)
     part = np.empty(labels.size, dtype=np.intp)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.config import TaskName
 from tidegate.duck import connect
 from tidegate.errors import ConfigError, InsufficientDataError
 from tidegate.feature_plan import FeatureSetPlan, ViewPlan
@@ -20,7 +21,12 @@ from tidegate.splits import gap
 LABEL = "label"
 MOMENT = "event_ts"
 KNOWN = "label_known_ts"  # when the outcome became known
-CLASSES = 2
+CLASSES = 2  # at least
+_LABELS = {
+    "binary": (pa.int8(), "0 or 1"),
+    "multiclass": (pa.string(), "the name of a class"),
+    "regression": (pa.float64(), "a finite number"),
+}
 
 Period = tuple[datetime, datetime]  # both ends belong to it
 ViewRows = Callable[[ViewPlan, Period], Iterable[pa.RecordBatch]]
@@ -34,7 +40,12 @@ class Split:
     test: pa.Table
 
 
-def labelled(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader, view_rows: ViewRows) -> pa.Table:
+def labelled(
+    plan: FeatureSetPlan,
+    rows: pa.Table | pa.RecordBatchReader,
+    view_rows: ViewRows,
+    task: TaskName = "binary",
+) -> pa.Table:
     """One row for each source row with a label: instance members, `label`, its two times, in order of time.
 
     A row whose label is null has no outcome yet and is left out. The same rows in another order, or in other
@@ -44,13 +55,14 @@ def labelled(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader, view_r
         rows: the source's rows; a stream is read once.
         view_rows: gives the rows of a view with event_ts in a period, as `point_in_time.join_stream` takes
             them; more rows do not matter. Not asked when there are no labels.
+        task: binary labels become int8, multiclass ones text, those of a regression float64.
 
     Raises:
-        ConfigError: the label's SQL gave something else than 0, 1 or null.
+        ConfigError: the label's SQL gave something that is no label of this task.
     """
     # the source's own column may be named as MOMENT
     members = dict.fromkeys([*plan.instance, LABEL, MOMENT, KNOWN])
-    labels = _with_checked_label(plan, _labels(plan, rows))
+    labels = _with_checked_label(plan, _labels(plan, rows), task)
     for view in plan.views:
         period = _seen(view, labels)
         batches = view_rows(view, period) if period else []
@@ -77,25 +89,41 @@ def _seen(view: ViewPlan, labels: pa.Table) -> Period | None:
     return ends["max"] and (ends["min"] - timedelta(seconds=view.ttl_seconds), ends["max"])
 
 
-def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table) -> pa.Table:
-    values = pc.unique(labels[LABEL]).to_pylist()
-    if wrong := sorted(str(value) for value in values if value not in (0, 1)):
+def _with_checked_label(plan: FeatureSetPlan, labels: pa.Table, task: TaskName) -> pa.Table:
+    column = labels[LABEL]
+    kind, wanted = _LABELS[task]
+    try:
+        typed = column.cast(kind)
+        bad = pc.invert(_fits(task, column, typed))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        typed, bad = column, pa.chunked_array([pa.repeat(pa.scalar(True), len(column))])
+    if wrong := sorted(str(value) for value in pc.unique(column.filter(bad)).to_pylist()):
         raise ConfigError(
             f"label `{plan.label.name}` is {', '.join(wrong[:3])} in some rows",
-            cause=f"its SQL must give 0, 1 or null: {plan.label.sql}",
+            cause=f"for task {task} its SQL must give {wanted}, or null: {plan.label.sql}",
         )
-    position = labels.column_names.index(LABEL)
-    return labels.set_column(position, LABEL, labels[LABEL].cast(pa.int8()))
+    return labels.set_column(labels.column_names.index(LABEL), LABEL, typed)
 
 
-def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int) -> Split:
+def _fits(task: TaskName, column: pa.ChunkedArray, typed: pa.ChunkedArray) -> pa.ChunkedArray:
+    if task == "binary":
+        return pc.is_in(column.cast(pa.float64()), pa.array([0.0, 1.0]))
+    if task == "regression":
+        return pc.is_finite(typed)
+    return pc.not_equal(typed, "")
+
+
+def split(
+    rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: int, task: TaskName = "binary"
+) -> Split:
     """The newest `test_days` to test, what ends `gap_hours` before them to train.
 
     The gap is raised to what labels took to become known, see `tidegate.splits.gap`; the few rows whose label
     was still unknown when the test period began are left out of both.
 
     Raises:
-        InsufficientDataError: too few rows to train on, an empty test period, or only one class in either.
+        InsufficientDataError: too few rows to train on, an empty test period, or labels in either that do not
+            differ.
     """
     if rows.num_rows == 0:
         raise InsufficientDataError("there are no labelled rows", hint="deliver a drop first")
@@ -115,9 +143,16 @@ def split(rows: pa.Table, *, test_days: float, gap_hours: float, minimum_rows: i
             hint="deliver older data, or lower training.minimum_rows",
         )
     for name, part in (("training", train), ("test", test)):
-        classes = pc.count_distinct(part[LABEL]).as_py()
-        if classes < CLASSES:
+        if pc.count_distinct(part[LABEL]).as_py() < CLASSES:
             raise InsufficientDataError(
-                f"the {name} rows have {classes} of 2 classes", hint="look at the label's SQL in features.py"
+                f"the {name} rows have {_differing(part, task)}",
+                hint="look at the label's SQL in features.py",
             )
     return Split(train, test)
+
+
+def _differing(rows: pa.Table, task: TaskName) -> str:
+    found = pc.count_distinct(rows[LABEL]).as_py()
+    if task == "regression":
+        return "one label" if found else "no labels"
+    return f"{found} of 2 classes" if task == "binary" else f"{found} class" + ("" if found == 1 else "es")

@@ -46,8 +46,12 @@ def _tuned(tuning: dict[str, Any]) -> str:
     best = (
         tuning.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
     )
-    trials = _count(counters.get("Completed", 0), "trial")
-    return trials if best is None else f"{trials}, best {best:.4f}"
+    stopped = counters.get("Stopped", 0)
+    failed = counters.get("NonRetryableError", 0) + counters.get("RetryableError", 0)
+    told = [_count(counters.get("Completed", 0) + stopped, "trial")]
+    told += [f"{stopped} stopped early"] if stopped else []
+    told += [f"{failed} failed"] if failed else []
+    return ", ".join([*told, *([] if best is None else [f"best {best:.4f}"])])
 
 
 def _trained(job: dict[str, Any]) -> str:
@@ -120,6 +124,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
         f"{_count(s['rows'], 'row')} to train, {_count(s['test_rows'], 'row')} to test"
     ),
     "TuneModel": _tuned,
+    "SelectTrial": lambda trial: trial["reason"],
     "TrainModel": _trained,
     "EvaluateCandidate": lambda job: "",
     "RegisterCandidate": lambda answer: (

@@ -32,16 +32,18 @@ VERBS = {
         "data": "List, compare and read the versions of a dataset",
         "features": "List and compare feature versions, compute the past, check a value",
         "train": "Train a model now and follow it to its endpoint",
+        "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {
         "logs": "Print what a stage said",
+        "runs": "Write the training runs that wait to MLflow",
         "rollback": "Return all traffic to the previous model",
         "doctor": "Check this machine, or an account with --aws",
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "runs")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

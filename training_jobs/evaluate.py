@@ -18,9 +18,9 @@ from tidegate import artefact, gate, looked_up, metrics
 from tidegate.artefact import Artefact
 from tidegate.instances import from_table
 from tidegate.looked_up import MISSING, VIEWS
-from tidegate.metrics import Probabilities
+from tidegate.metrics import Predictions
 from tidegate.plan import Plan
-from tidegate.prediction import of_instances, probabilities
+from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
@@ -34,13 +34,15 @@ def main(paths: Paths) -> None:
     champion = (
         _model(paths.processing_input("champion")) if paths.processing_input("champion").exists() else None
     )
-    rows = read(paths.processing_input("test"), plan.instance_types)
+    rows = read(paths.processing_input("test"), plan.instance_types, candidate.task)
     out = paths.processing_output("evaluation")
-    predicted = probabilities(candidate, rows.columns)
+    predicted = predictions(candidate, rows.columns)
     document = _evaluate(plan, rows, candidate, predicted, champion)
     (out / "evaluation.json").write_text(json.dumps(document, indent=2))
     (out / "golden.json").write_text(json.dumps({"rows": _golden(candidate, rows)}, indent=2))
-    profile = profile_batches(pa.table({"probability": predicted}).to_batches(), ranks=BASELINE_RANKS)
+    profile = profile_batches(
+        pa.table(dict(candidate.task.measured(predicted))).to_batches(), ranks=BASELINE_RANKS
+    )
     pq.write_table(profile.to_table(), out / "predictions.parquet")
 
 
@@ -52,12 +54,14 @@ def _model(folder: Path) -> Artefact:
 
 
 def _evaluate(
-    plan: Plan, rows: Rows, candidate: Artefact, predicted: Probabilities, champion: Artefact | None
+    plan: Plan, rows: Rows, candidate: Artefact, predicted: Predictions, champion: Artefact | None
 ) -> dict[str, Any]:
     training, section = plan.config.training, plan.config.gate
-    metric = metrics.named(training.metric)
+    metric = metrics.named(training.metric, PIPELINE)
     # a champion of an older feature set takes its own members; those the rows lack count as missing
-    theirs = None if champion is None else probabilities(champion, _members(champion, rows))
+    if champion is not None and champion.task != candidate.task:
+        champion = None  # it predicts something else: there is nothing to compare
+    theirs = None if champion is None else predictions(champion, _members(champion, rows))
     mine, champions, difference = gate.bootstrap(
         metric,
         rows.labels,
@@ -67,8 +71,7 @@ def _evaluate(
         replicates=section.bootstrap_replicates,
         seed=training.seed,
     )
-    guess = np.full(len(rows.labels), candidate.manifest["positive_rate"])
-    baseline = metric(rows.labels, guess)
+    baseline = metric(rows.labels, np.array([candidate.manifest["guess"]] * len(rows.labels)))
     decision = gate.decide(
         section, training.metric, candidate=mine, baseline=baseline, champion=champions, difference=difference
     )
@@ -79,7 +82,7 @@ def _evaluate(
             "run": candidate.run,
             "metric": mine.value,
             "interval": asdict(mine),
-            **metrics.summary(rows.labels, predicted),
+            **metrics.summary(training.task, rows.labels, predicted),
         },
         "champion": None
         if champion is None or theirs is None or champions is None
@@ -87,7 +90,7 @@ def _evaluate(
             "run": champion.run,
             "metric": champions.value,
             "interval": asdict(champions),
-            **metrics.summary(rows.labels, theirs),
+            **metrics.summary(training.task, rows.labels, theirs),
         },
         "baseline": {"guess": baseline},
         "gate": decision.to_json(),
@@ -119,10 +122,9 @@ def _golden(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
     ]
     if instances:
         instances.append(instances[0] | {VIEWS: {view.version: MISSING for view in plan.views}})
-    answers = of_instances(model, instances).probabilities
+    answers = model.task.answers(of_instances(model, instances).predictions)
     return [
-        {"instance": instance, "probability": float(answer)}
-        for instance, answer in zip(instances, answers, strict=True)
+        {"instance": instance, "answer": answer} for instance, answer in zip(instances, answers, strict=True)
     ]
 
 

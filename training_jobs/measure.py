@@ -22,7 +22,6 @@ from tidegate.plan import Plan
 from tidegate.profile import Profile, profile_batches
 from training_jobs.paths import PIPELINE, Paths
 
-PREDICTION = "probability"
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
 _MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
@@ -32,9 +31,9 @@ def main(paths: Paths) -> None:
     plan = Plan.load(PIPELINE)
     captured = read(_lines(paths.processing_input("captures")))
     current = _requests(plan, captured)
-    predicted = _profile({PREDICTION: pa.array(captured.probabilities, pa.float64())})
     baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
     expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
+    predicted = _predictions(captured, list(expected.columns))
     monitoring = plan.config.monitoring
     limits: dict[str, Any] = {
         "alarm": monitoring.psi_threshold,
@@ -42,12 +41,13 @@ def main(paths: Paths) -> None:
         "minimum_rows": monitoring.minimum_rows,
     }
     columns = drift(baseline, current, list(baseline.columns), **limits)
-    [prediction] = drift(expected, predicted, [PREDICTION], **limits)
+    answers = drift(expected, predicted, list(expected.columns), **limits)
+    prediction = max(answers, key=lambda column: column.psi)
     out = paths.processing_output("report")
     document = {
         "metrics": _metrics(plan, captured, columns, prediction),
         "summary": _summary(captured, columns, prediction),
-        "columns": [asdict(column) for column in [*columns, prediction]],
+        "columns": [asdict(column) for column in [*columns, *answers]],
     }
     _write(out / "measurement.json", document)
     constraints = monitor_files.constraints(baseline)
@@ -68,6 +68,12 @@ def _requests(plan: Plan, captured: Captured) -> Profile:
     names = [name for name in plan.features.request if name != plan.features.source.event_ts]
     types = plan.instance_types
     return _profile({name: _array([i.get(name) for i in captured.instances], types[name]) for name in names})
+
+
+def _predictions(captured: Captured, names: list[str]) -> Profile:
+    """Of what the champion's own answers were made; another task's answers count as missing."""
+    kinds = {name: "string" if name == "label" else "number" for name in names}
+    return _profile({name: _array([a.get(name) for a in captured.answers], kinds[name]) for name in names})
 
 
 def _profile(arrays: dict[str, pa.Array]) -> Profile:

@@ -9,16 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tidegate.config import TaskName
 from tidegate.errors import InsufficientDataError, TidegateError
 from tidegate.features import Array
 from tidegate.instances import from_table
 from tidegate.metrics import Labels
+from tidegate.task import Task
 from tidegate.training_set import KNOWN, LABEL, MOMENT
 
 
 @dataclass(frozen=True)
 class Rows:
-    """n labelled instances: members of shape (n,), labels 0 or 1, times in seconds since the epoch."""
+    """n labelled instances: members and labels of shape (n,), times in seconds since the epoch."""
+
+    task: Task
 
     columns: Mapping[str, Array]
     labels: Labels
@@ -27,11 +31,14 @@ class Rows:
     table: pa.Table
 
 
-def read(folder: Path, types: Mapping[str, str]) -> Rows:
+def read(folder: Path, types: Mapping[str, str], task: TaskName | Task) -> Rows:
     """Every Parquet file under `folder`, in order of name.
 
+    Args:
+        task: that of a model, or the name of one whose classes are those that occur.
+
     Raises:
-        InsufficientDataError: there is none, or they hold no rows.
+        InsufficientDataError: there is none, they hold no rows, or a class that the model does not know.
         TidegateError: one of them is not Parquet.
     """
     files = sorted(folder.rglob("*.parquet"))
@@ -40,8 +47,10 @@ def read(folder: Path, types: Mapping[str, str]) -> Rows:
         raise InsufficientDataError(f"no rows in the channel `{folder.name}`", cause=f"{len(files)} files")
     table = pa.concat_tables(tables)
     times = from_table(table, dict.fromkeys((MOMENT, KNOWN), "timestamp"))
-    labels = table[LABEL].to_numpy().astype(np.int8)
-    return Rows(from_table(table, types), labels, times[MOMENT], times[KNOWN], table)
+    outcomes = table[LABEL].to_numpy()
+    task = task if isinstance(task, Task) else Task.of(task, outcomes)
+    labels = task.labels(outcomes)
+    return Rows(task, from_table(table, types), labels, times[MOMENT], times[KNOWN], table)
 
 
 def _table(file: Path) -> pa.Table:

@@ -1,11 +1,12 @@
 """The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
 
 A container whose manifest is not the verified one, whose files or feature code do not match it, or whose
-package was registered with other features, never becomes healthy, so a rollout gives it no traffic. The
-scikit-learn runtime; one process, one request at a time in the interpreter.
+package was registered with other features, never becomes healthy, so a rollout gives it no traffic. The model
+is compiled, else scikit-learn's; one process, one request at a time in the interpreter.
 """
 
 import asyncio
+import gc
 import logging
 import math
 import os
@@ -41,14 +42,10 @@ class Request(msgspec.Struct):
     vectors: bool = False  # answer what the model saw, too
 
 
-class Prediction(msgspec.Struct):
-    probability: float
-
-
 class Response(msgspec.Struct):
     """Answer of /invocations; `model` is the run that trained it."""
 
-    predictions: list[Prediction]
+    predictions: list[dict[str, Any]]  # of tidegate.answers
     model: str
     vectors: list[list[Any]] | msgspec.UnsetType = msgspec.UNSET  # numbers, texts, null for missing
 
@@ -109,7 +106,7 @@ class App:
             raise RefusedError(500, str(cause)) from cause
         except ValueError as cause:
             raise RefusedError(400, str(cause)) from cause
-        answers = [Prediction(float(p)) for p in found.probabilities]
+        answers = model.task.answers(found.predictions)
         vectors = found.vectors() if request.vectors else msgspec.UNSET
         return self.encode(Response(answers, model.run, vectors))
 
@@ -126,6 +123,7 @@ def main(paths: Paths) -> None:
     app = App(model)
     if model is not None:
         _warm_up(app, model)
+        gc.freeze()  # the model never dies: a collection need not walk its trees
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
     config = uvicorn.Config(
         app,

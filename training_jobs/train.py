@@ -1,4 +1,4 @@
-"""The training job: cross-validate one configuration; for the chosen one, fit on all rows and pack it.
+"""The training job: cross-validate one configuration; for the chosen one, fit all rows, compile and pack.
 
 A trial (`purpose` = trial) prints its score and ends: tuning reads the last match of the metric's line. Rows
 with a leak fail the job before anything is fitted.
@@ -14,20 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact
+from tidegate import artefact, provenance
+from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
+from tidegate.metrics import named
 from tidegate.plan import Plan
 from tidegate.signing import MANIFEST
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
-from tidegate.tuning import METRIC
-from training_jobs import cross_validation
+from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
+from training_jobs.trial import Trial, tell
 
 HOUR_SECONDS = 3600
 
@@ -37,7 +39,7 @@ def main(paths: Paths) -> None:
     given = paths.hyperparameters()
     feature_file = PIPELINE / "features.py"
     feature_set = load(feature_file, plan.features.attribute)
-    rows = read(paths.channel("train"), plan.instance_types)
+    rows = read(paths.channel("train"), plan.instance_types, plan.config.training.task)
     columns = feature_columns(feature_set, rows.columns)
     training = plan.config.training
     timeline = Timeline(rows.moments, rows.known, rows.labels, _groups(training.group, rows))
@@ -45,41 +47,47 @@ def main(paths: Paths) -> None:
     sides = folds(training, timeline, gap_seconds)
     in_order = training.split in ORDERED
     sample = Sample(columns, timeline, sides, gap_seconds if in_order else None)
-    trusted = detector.refuse(detector.find(sample), training.trusted)
-    scores = cross_validation.scores(training, given, columns, rows.labels, sides)
-    mean, spread = float(np.mean(scores)), float(np.std(scores))
-    if given.get("purpose") == "final":
-        validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
-        if in_order:
-            validation["gap_hours"] = gap_seconds / HOUR_SECONDS
-        if training.nested_trials:
-            validation["nested"] = cross_validation.nested(training, columns, timeline, sides, gap_seconds)
-        encoding, estimator = cross_validation.fit(training, given, columns, rows.labels)
-        with _whole(paths) as folder:
-            artefact.write(
-                folder,
-                estimator=estimator,
-                encoding=encoding,
-                plan=plan.features,
-                types=plan.instance_types,
-                code=feature_file,
-                run=given.get("run", ""),
-                facts={
-                    "snapshot": given.get("snapshot", ""),
-                    "code_version": plan.code_version,
-                    "estimator": training.estimator,
-                    "parameters": dict(training.parameters) | typed(training, given),
-                    "seed": training.seed,
-                    "rows": len(rows.labels),
-                    "positive_rate": float(rows.labels.mean()),
-                    "cross_validation": validation,
-                    "trusted": trusted,
-                },
-            )
-            _sign(folder)
-    # last, so that a job that fails while packing has no score
-    print(f"[metric] {METRIC}_std={spread:.6f};", flush=True)  # noqa: T201  SageMaker reads metrics from stdout
-    print(f"[metric] {METRIC}={mean:.6f};", flush=True)  # noqa: T201
+    trusted = detector.refuse(detector.find(sample, rows.task), training.trusted)
+    learner = Learner(training, rows.task, named(training.metric, PIPELINE))
+    if given.get("purpose") != "final":
+        trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
+        trial.run(paths.checkpoints)
+        return
+    scores = learner.scores(given, columns, rows.labels, sides)
+    validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
+    if in_order:
+        validation["gap_hours"] = gap_seconds / HOUR_SECONDS
+    if training.nested_trials:
+        validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
+    encoding, estimator = learner.fit(given, columns, rows.labels)
+    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns))
+    with _whole(paths) as folder:
+        artefact.write(
+            folder,
+            estimator=estimator,
+            compiled=tried.document,
+            task=rows.task,
+            encoding=encoding,
+            plan=plan.features,
+            types=plan.instance_types,
+            code=feature_file,
+            run=given.get("run", ""),
+            facts={
+                "snapshot": given.get("snapshot", ""),
+                "code_version": plan.code_version,
+                "estimator": training.estimator,
+                "parameters": dict(training.parameters) | typed(training, given),
+                "seed": training.seed,
+                "rows": len(rows.labels),
+                "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
+                "cross_validation": validation,
+                "trusted": trusted,
+                "parity": dict(tried.parity),
+                "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
+            },
+        )
+        _sign(folder)
+    tell(scores)  # last, so that a job that fails while packing has no score
 
 
 @contextlib.contextmanager

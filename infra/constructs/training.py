@@ -9,9 +9,11 @@ from infra.constructs.events import start_on
 from infra.constructs.function import TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
+from tidegate import tuning
 from tidegate.config import PipelineConfig
 
 APPROVAL_STATUS = {"automatic": "Approved", "manual": "PendingManualApproval"}
+JOB_OVERHEAD_SECONDS = 3600  # of starting and ending a search's instances: its own limit comes first
 
 
 class Training(Construct):
@@ -54,6 +56,21 @@ class Training(Construct):
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
             ),
+            Function(
+                self,
+                "SelectTrial",
+                shared=shared,
+                statements=[
+                    store.state("GetItem", "PutItem"),
+                    allow(
+                        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+                        on=[arn("sagemaker", "hyper-parameter-tuning-job/tune-*")],
+                    ),
+                    allow("sagemaker:DescribeTrainingJob", on=[arn("sagemaker", "training-job/tune-*")]),
+                ],
+                environment=store.environment("STATE_TABLE"),
+                timeout_seconds=900,
+            ),
         ]
         jobs = {
             kind: [arn("sagemaker", f"{resource}/{name}-*")]
@@ -77,6 +94,7 @@ class Training(Construct):
                 "MaximumRuntimeSeconds": str(config.training.maximum_runtime_seconds),
                 "ModelPackageGroup": config.prefix,
                 "SigningKey": store.signing_key_arn or "",
+                "SearchSeconds": str(tuning.longest_seconds(config.training) + JOB_OVERHEAD_SECONDS),
                 "ServingInstanceType": config.serving.instance_type,
                 "StateTable": store.state_table,
                 "TrainingInstanceType": config.training.instance_type,

@@ -9,11 +9,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.constructs.mlflow_app import MlflowApp
 from infra.store import LEDGER_INDEX, Store
 from tidegate.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
-EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "captures/": 90}
+EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "checkpoints/": 7, "captures/": 90}
 SUPERSEDED_AFTER_DAYS = 30  # older versions of an object of the lake; Iceberg never overwrites its own
 
 
@@ -45,6 +46,7 @@ class DataStack(Stack):
         self.database = self._database()
         self._package_group()
         self.signing_key = self._signing_key() if config.training.sign else None
+        self.mlflow = self._mlflow()
         self.store = self._store()
         self._outputs()
 
@@ -148,6 +150,14 @@ class DataStack(Stack):
             removal_policy=self.removal,
         )
 
+    def _mlflow(self) -> MlflowApp | None:
+        tracking = self.config.tracking
+        if not tracking.enabled or tracking.uri:
+            return None
+        return MlflowApp(
+            self, "Mlflow", config=self.config, lake=self.lake, key=self.key, removal=self.removal
+        )
+
     def _store(self) -> Store:
         # the drops' events go to EventBridge by a property of the bucket; CDK's own switch adds a function
         bucket = self.drops.node.default_child
@@ -169,6 +179,7 @@ class DataStack(Stack):
             glue_database=self.config.prefix.replace("-", "_"),
             key_arn=self.key.key_arn if self.key else None,
             signing_key_arn=self.signing_key.key_arn if self.signing_key else None,
+            mlflow_app_arn=self.mlflow.arn if self.mlflow else None,
         )
 
     def _outputs(self) -> None:
@@ -181,6 +192,8 @@ class DataStack(Stack):
             "GlueDatabase": self.store.glue_database,
             "ModelPackageGroup": self.config.prefix,
         }
+        if self.mlflow:
+            outputs["MlflowApp"] = self.mlflow.arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 

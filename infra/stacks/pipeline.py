@@ -24,10 +24,12 @@ from infra.constructs.messaging import AlertTopic, queue
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.roles import SageMakerRoles
 from infra.constructs.serving import Serving
+from infra.constructs.tracking import Tracking
 from infra.constructs.training import Training
 from infra.packaging import Sources
 from infra.store import Store
 from tidegate.config import PipelineConfig
+from tidegate.estimators import EXTRAS
 
 FEATURES_IN_METADATA = "tidegate:features"  # a feature_plan.FeatureSetPlan
 
@@ -50,8 +52,13 @@ class PipelineStack(Stack):
         self.store = store
         # what is deployed, for whoever asks: no function tells it
         self.template_options.metadata = {FEATURES_IN_METADATA: sources.plan.feature_document}
+        package = config.training.estimator.partition(".")[0]
         image = ecr_assets.DockerImageAsset(
-            self, "Image", directory=str(sources.image), platform=ecr_assets.Platform.LINUX_AMD64
+            self,
+            "Image",
+            directory=str(sources.image),
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            build_args={"EXTRA": package} if package in EXTRAS else None,
         )
         shared = Shared.of(config, store=store, code=sources.function_code(), image=image)
         roles = SageMakerRoles(self, "Roles", store=store, image=image)
@@ -93,6 +100,19 @@ class PipelineStack(Stack):
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
         self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
         self.training.free_lock_of_the_stopped(self.undelivered)
+        self.tracking = (
+            Tracking(
+                self,
+                "Tracking",
+                shared=shared,
+                config=config,
+                machine=self.training.machine,
+                origin=sources.origin,
+                undelivered=self.undelivered,
+            )
+            if config.tracking.enabled
+            else None
+        )
         self.serving = Serving(
             self,
             "Serving",
@@ -192,5 +212,7 @@ class PipelineStack(Stack):
             "DropQueueUrl": self.ingestion.drops.queue_url,
             "DashboardName": board.dashboard_name,
         }
+        if self.tracking:
+            outputs["RecordRunFunction"] = self.tracking.function_name
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

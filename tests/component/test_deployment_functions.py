@@ -18,7 +18,7 @@ from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 
 GOLDEN = [
-    {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "probability": hour / 24}
+    {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "answer": {"probability": hour / 24}}
     for hour in (0, 6, 12, 18)
 ]
 
@@ -366,7 +366,7 @@ def test_a_last_bit_is_no_difference(check, model):
         (probabilities(0, 0.25, 0.5, 0.7501), "1 of 4 answers differ from the evaluation's, one by 0.0001"),
         (
             probabilities(0, 0.25, float("nan"), 0.75),
-            "1 of 4 answers differ from the evaluation's, one by nan",
+            "1 of 4 answers differ from the evaluation's, one by inf",
         ),
         (probabilities(float("nan"), 0.25, 0.5, 0.75), "1 of 4 answers"),
         (probabilities(0, 0.25, 0.5, float("inf")), "1 of 4 answers"),
@@ -375,9 +375,9 @@ def test_a_last_bit_is_no_difference(check, model):
         (probabilities(0, 0.25, 0.5, 0.75, 1), "5 answers to 4 rows"),
         (probabilities(), "0 answers to 4 rows"),
         (probabilities(0, 0.25, None, 0.75), "TypeError"),
-        (probabilities(0, 0.25, "half", 0.75), "ValueError"),
+        (probabilities(0, 0.25, "half", 0.75), "TypeError"),
         ({"predictions": [0, 0.25, 0.5, 0.75]}, "TypeError"),
-        ({"predictions": [{"label": 1}] * 4}, "KeyError: 'probability'"),
+        ({"predictions": [{"label": 1}] * 4}, "KeyError: 'probabilities'"),
         ({}, "no answers to 4 rows"),
     ],
 )

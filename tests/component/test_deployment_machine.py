@@ -20,7 +20,7 @@ from tidegate.aws.state import State, ViewState
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = [{"instance": {"golden": True}, "probability": 0.5}] * 3
+GOLDEN = [{"instance": {"golden": True}, "answer": {"probability": 0.5}}] * 3
 SERVER = """
 import http.server, json, os, pathlib, sys
 behaviour = (pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"]) / "model/behaviour").read_text()

@@ -126,3 +126,10 @@ def test_a_body_that_is_no_object_is_refused(feedback, body):
 def test_a_whole_number_may_be_written_as_a_float(feedback, kept):
     assert feedback(json.dumps(GOOD).replace('"outcome": 1', '"outcome": 1.0'))[0] == 202
     assert [each["groundTruthData"]["data"] for each in kept()] == ["1"]
+
+
+def test_a_class_or_a_number_is_kept_where_the_task_is_one(account, call, kept):
+    account.configure(training={"task": "regression", "metric": "r2"})
+    assert call("feedback", request(GOOD | {"outcome": 12.5}))["statusCode"] == 202
+    assert call("feedback", request(GOOD | {"outcome": "late"}))["statusCode"] == 422
+    assert [each["groundTruthData"] for each in kept()] == [{"data": "12.5", "encoding": "CSV"}]

@@ -21,6 +21,7 @@ from tidegate.feature_file import load as load_features
 from tidegate.feature_plan import EntityValue
 from tidegate.instances import from_json
 from tidegate.messages import CaptureWindow, SkewMeasured
+from tidegate.task import Task
 from tidegate.transforms import feature_columns
 from training_jobs.serve import App
 
@@ -42,6 +43,7 @@ def model(tmp_path_factory):
     matrix = np.arange(40.0 * len(FEATURES)).reshape(40, -1)
     artefact.write(
         folder,
+        task=Task("binary"),
         estimator=HistGradientBoostingClassifier(max_iter=1).fit(matrix, [0, 1] * 20),
         encoding=Encoding(FEATURES, {"carrier": CARRIERS, "origin": ORIGINS, "dest": ("ORD",)}),
         plan=plan().features,

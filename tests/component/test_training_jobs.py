@@ -24,6 +24,7 @@ from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
 
 from tidegate import artefact
+from tidegate.feature_hash import digest
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -89,8 +90,8 @@ class Jobs:
             failure=failure.read_text() if failure.exists() else None,
         )
 
-    def train(self, *, rows=None, **hyperparameters):
-        root = self.new_root()
+    def train(self, *, rows=None, root=None, **hyperparameters):
+        root = root or self.new_root()
         channel, config = root / "input" / "data" / "train", root / "input" / "config"
         channel.mkdir(parents=True)
         config.mkdir(parents=True)
@@ -264,18 +265,37 @@ def test_a_trial_prints_one_score_and_leaves_nothing(jobs):
     assert not (root / "model").exists() and done.failure is None
 
 
+def test_a_trial_that_was_interrupted_goes_on_from_its_checkpoints(jobs):
+    root = jobs.new_root()
+    (root / "checkpoints").mkdir()
+    kept = {"of": {"given": {**TUNED, "purpose": "trial"}, "rows": ROWS}, "done": {"None/0": [0.25, 7]}}
+    (root / "checkpoints" / "folds.json").write_text(json.dumps(kept))
+    _, done = jobs.train(root=root, purpose="trial")
+    assert done.code == 0, done.err
+    told = dict(re.findall(r"\[metric\] validation:(\w+)=(.*);", done.out))
+    assert told["folds"] == "2"
+    # of two folds the mean lies as far from the one that is known as its spread
+    assert float(told["score"]) - float(told["score_std"]) == pytest.approx(0.25)
+    finished = json.loads((root / "checkpoints" / "folds.json").read_text())["done"]
+    assert finished["None/0"] == [0.25, 7] and finished["None/1"][0] > 0.5
+
+
 def test_the_chosen_configuration_is_packed_with_its_facts(final):
     assert len(SCORE.findall(final.done.out)) == 1
     manifest = json.loads((final.model / "manifest.json").read_text())
     assert (manifest["run"], manifest["snapshot"], manifest["rows"]) == ("run-1", "flights@7", ROWS)
     assert manifest["feature_hash"] == plan().features.hash
+    provenance = manifest["provenance"]
+    assert provenance["contract_hash"] == digest(plan().contract.to_json())
+    assert [fold["validate_rows"] > 0 for fold in provenance["folds"]] == [True, True]
+    assert provenance["gap_seconds"] >= 6 * 3600
     assert manifest["parameters"] == {
         "learning_rate": 0.2,
         "max_leaf_nodes": 8,
         "min_samples_leaf": 20,
         "max_iter": 8,
     }
-    assert manifest["positive_rate"] == pytest.approx(np.mean(labelled(ROWS)["label"].to_numpy()))
+    assert manifest["guess"] == pytest.approx(np.mean(labelled(ROWS)["label"].to_numpy()))
     scores = manifest["cross_validation"]["scores"]
     assert len(scores) == 2
     assert float(SCORE.findall(final.done.out)[0]) == pytest.approx(np.mean(scores), abs=1e-6)
@@ -404,7 +424,7 @@ def test_golden_rows_cover_missing_aggregates(evaluated):
     assert set(rows[0]["instance"]["views"][CARRIER]["v"]) == {"carrier_delay_rate_7d"}
     missing = {"state": "missing"}
     assert rows[-1]["instance"]["views"] == {CARRIER: missing, VERSIONS["origin_delay"]: missing}
-    assert all(0 <= row["probability"] <= 1 for row in rows)
+    assert all(0 <= row["answer"]["probability"] <= 1 for row in rows)
 
 
 def test_the_profile_of_predictions_is_written(evaluated):
@@ -416,10 +436,10 @@ def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, 
     rows = golden(evaluated)
     status, answer = served.invoke({"instances": [row["instance"] for row in rows]})
     assert (status, answer["model"]) == (200, "run-1")
-    assert [each["probability"] for each in answer["predictions"]] == [row["probability"] for row in rows]
+    assert answer["predictions"] == [row["answer"] for row in rows]
     for row in rows[-3:]:
         _, one = served.invoke({"instances": [row["instance"]]})
-        assert one["predictions"] == [{"probability": row["probability"]}]
+        assert one["predictions"] == [row["answer"]]
 
 
 def test_the_served_model_ranks_as_the_evaluation_said(served, evaluated):
@@ -480,7 +500,7 @@ def test_every_way_to_have_no_value_is_the_same(served, evaluated, views):
     if views is ...:
         del instance["views"]
     _, answer = served.invoke({"instances": [instance]})
-    assert answer["predictions"] == [{"probability": row["probability"]}]
+    assert answer["predictions"] == [row["answer"]]
 
 
 def test_what_other_models_take_is_none_of_this_ones_business(served, evaluated):
@@ -489,7 +509,7 @@ def test_what_other_models_take_is_none_of_this_ones_business(served, evaluated)
     instance = {**row["instance"], "dep_delay": 3, "carrier_delay_rate_7d": 0.99}
     instance["views"] = {**instance["views"], **others}
     status, answer = served.invoke({"instances": [instance]})
-    assert (status, answer["predictions"]) == (200, [{"probability": row["probability"]}])
+    assert (status, answer["predictions"]) == (200, [row["answer"]])
 
 
 def test_vectors_are_what_the_model_saw_in_the_declared_order_and_only_when_asked_for(served, evaluated):
@@ -568,7 +588,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(jobs, final, eva
         answer = http.client.HTTPResponse(caller)
         answer.begin()
         assert answer.status == 200
-        assert json.loads(answer.read())["predictions"] == [{"probability": row["probability"]}]
+        assert json.loads(answer.read())["predictions"] == [row["answer"]]
         caller.close()
         server.process.wait(timeout=25)  # SageMaker kills 30 s after SIGTERM
 

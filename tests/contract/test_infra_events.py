@@ -171,7 +171,16 @@ def test_no_other_package_is(started, group, status):
 def test_a_failed_execution_is_told(started, templates, name, status, told):
     detail = {"stateMachineArn": machine_of(templates, name), "status": status, "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
-    assert started(ended) == ({"AlertsTopic": ended} if told else {})
+    assert started(ended).get("AlertsTopic") == (ended if told else None)
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
+def test_every_end_of_a_training_run_is_recorded_and_its_start_is_not(started, templates, status):
+    for name in ("Training", "Features"):
+        detail = {"stateMachineArn": machine_of(templates, name), "status": status, "name": "x"}
+        ended = event("aws.states", "Step Functions Execution Status Change", detail)
+        wanted = ended if name == "Training" and status != "RUNNING" else None
+        assert started(ended).get("TrackingRecordRunFunction") == wanted
 
 
 def test_the_schedule_starts_monitoring(templates):

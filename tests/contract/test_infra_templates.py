@@ -59,14 +59,15 @@ def test_roles_are_assumed_by_one_service_each(any_templates):
         ), id_
 
 
-def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_three(any_templates):
+def test_a_role_is_passed_to_sagemaker_only_and_is_one_of_its_own(any_templates):
     sagemaker_roles = {
         id_
         for id_, role in any_templates.of("AWS::IAM::Role").items()
         if "sagemaker" in json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
     }
     passing = [s for _, s in allowed(any_templates) if "iam:PassRole" in listed(s["Action"])]
-    assert len(sagemaker_roles) == 3 and len(passing) == 4  # features, training, deployment, monitoring
+    # of jobs, features, serving, and the MLflow App, which CloudFormation passes; by four machines
+    assert len(sagemaker_roles) == 4 and len(passing) == 4
     for statement in passing:
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
         assert statement["Resource"]["Fn::GetAtt"][0] in sagemaker_roles
@@ -78,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 27 and len(set(roles)) == len(roles)
+    assert len(roles) == 29 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -131,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 9 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 10 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -199,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 28 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 30 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):

@@ -12,7 +12,9 @@ from synthesized import REPOSITORY
 
 from infra import asl
 from localcloud.front.strict import findings
-from tidegate import errors
+from tidegate import errors, tuning
+from tidegate.config import TrainingSection
+from tidegate.tuning_section import ParameterRange, TuningSection
 
 FILES = sorted((REPOSITORY / "step_functions").glob("*.asl.json"))
 DYNAMIC = re.compile(r"\{%.*%\}|.*\$\{\w+\}.*", re.DOTALL)
@@ -27,6 +29,13 @@ OWN_ERRORS = {
     if isinstance(value, type)
     and issubclass(value, errors.TidegateError)
     and value is not errors.TidegateError
+}
+SPACE = {"max_leaf_nodes": ParameterRange(type="int", minimum=8, maximum=48)}
+HOLES = {
+    "ImageUri": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/tidegate:1",
+    "JobRole": "arn:aws:iam::111122223333:role/job",
+    "LakeBucket": "lake",
+    "TrainingInstanceType": "ml.m5.large",
 }
 # raised at synthesis, and inside jobs, whose failure a machine sees as the job's
 NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError"}
@@ -48,6 +57,65 @@ def test_every_target_exists_every_state_is_reached_every_task_is_guarded(machin
 
 def test_arguments_fit_the_shape_of_the_operation(machine):
     assert [found for task in asl.tasks(machine) for found in misfits(task)] == []
+
+
+EVERYTHING = {
+    "warm_start": 2,
+    "early_stopping": "Auto",
+    "maximum_runtime_seconds": 7200,
+    "target": 0.9,
+    "not_improving": 5,
+    "spot": True,
+}
+
+
+@pytest.mark.parametrize("search", [{}, EVERYTHING], ids=["nothing optional", "everything"])
+def test_the_request_of_a_search_fits_its_shape(search):
+    states = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())["States"]
+    section = TrainingSection(task="binary", estimator="a.B", tuning=TuningSection(space=SPACE, **search))
+    made = tuning.request(section, parents=["tune-a", "tune-b"], checkpoints_uri="s3://lake/checkpoints/r/")
+    known = {"lock": {"run": "20130101000000-abcd"}, "set": {"train_uri": "s3://lake/t/", "tuning": made}}
+    common = evaluated(states["DescribeSearch"]["Assign"]["search"], known)
+    request = evaluated(states["TuneModel"]["Arguments"], {**known, "search": common})
+    assert request["HyperParameterTuningJobName"] == "tune-20130101000000-abcd"
+    assert ("WarmStartConfig" in request) == ("warm_start" in search)
+    definition = request["TrainingJobDefinition"]
+    assert ("CheckpointConfig" in definition) == ("spot" in search)
+    [channel] = definition["InputDataConfig"]
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://lake/t/"
+    [task] = list(asl.tasks({"States": {"TuneModel": states["TuneModel"]}}))
+    assert list(findings(task.operation.input_shape, request, "", lambda name, _: name)) == []
+    broken = {**request, "HyperParameterTuningJobName": "tune_"}
+    assert list(findings(task.operation.input_shape, broken, "", lambda name, _: name))
+
+
+def test_a_trial_prints_what_its_search_listens_to():
+    states = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())["States"]
+    algorithm = states["DescribeSearch"]["Assign"]["search"]["TrainingJobDefinition"][
+        "AlgorithmSpecification"
+    ]
+    heard = {metric["Name"]: metric["Regex"] for metric in algorithm["MetricDefinitions"]}
+    told = (tuning.METRIC, tuning.SPREAD, tuning.FOLDS, tuning.COMPLEXITY, tuning.RESOURCE)
+    for name in told:
+        matches = {other: re.findall(regex, f"[metric] {name}=-0.250000;") for other, regex in heard.items()}
+        assert matches == {other: ["-0.250000"] if other == name else [] for other in told}
+
+
+def evaluated(value: Any, known: dict[str, Any]) -> Any:
+    """A tree with its JSONata expressions worked out and its holes filled."""
+    if isinstance(value, dict):
+        return {name: evaluated(item, known) for name, item in value.items()}
+    if isinstance(value, list):
+        return [evaluated(item, known) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = asl.HOLE.sub(lambda hole: HOLES[hole[1]], value)
+    if not (query := re.fullmatch(r"\{%(.*)%\}", text, re.DOTALL)):
+        return text
+    expression = jsonata.Jsonata(query[1])
+    for name, bound in known.items():
+        expression.assign(name, bound)
+    return expression.evaluate(None)
 
 
 def test_every_state_is_in_jsonata(machine):
@@ -201,7 +269,10 @@ def deployment() -> asl.Definition:
 
 def misfits(task: asl.Task) -> list[str]:
     """What botocore's shape says against the literal parts of the arguments."""
-    arguments = dict(task.state.get("Arguments", {}))
+    arguments = task.state.get("Arguments", {})
+    if isinstance(arguments, str):  # known at run time only: test_the_request_of_a_search_fits_its_shape
+        return []
+    arguments = dict(arguments)
     if serialized := SERIALIZED.get(task.operation.name):
         for part in (arguments, *arguments.get("Entries", [])):
             part.pop(serialized, None)

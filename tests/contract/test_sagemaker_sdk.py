@@ -41,7 +41,7 @@ VARIABLES: dict[str, Any] = {
         "snapshot": "7",
         "tag": "training-1",
     },
-    "tuning": {"BestTrainingJob": {"TunedHyperParameters": {"learning_rate": "0.1"}}},
+    "trial": {"hyperparameters": {"learning_rate": "0.1"}},
     "model": {"ModelArtifacts": {"S3ModelArtifacts": MODEL}},
     "evaluation": {"candidate": {"metric": 0.7}},
 }
@@ -58,9 +58,13 @@ class Sent(Exception):  # noqa: N818  no error: what would have gone to AWS
         self.body = body
 
 
-def request_of(state: str, variables: dict[str, Any]) -> dict[str, Any]:
+def request_of(state: str, variables: dict[str, Any]) -> Any:
     """The arguments of a task, holes filled and expressions evaluated."""
-    text = json.dumps(STATES[state]["Arguments"])
+    return filled(STATES[state]["Arguments"], variables)
+
+
+def filled(value: Any, variables: dict[str, Any]) -> Any:
+    text = json.dumps(value)
     for name, value in HOLES.items():
         text = text.replace(f"${{{name}}}", value)
     assert "${" not in text
@@ -99,7 +103,9 @@ def session() -> boto3.Session:
 def variables():
     """What the states before have assigned, the tuning of the example among it."""
     training = PipelineConfig.from_toml(FLIGHTS / "pipeline.toml", "dev").training
-    return VARIABLES | {"set": VARIABLES["set"] | {"tuning": tuning.job_config(training)}}
+    request = tuning.request(training, checkpoints_uri="s3://lake/checkpoints/r/")
+    found = VARIABLES | {"set": VARIABLES["set"] | {"tuning": request}}
+    return found | {"search": filled(STATES["DescribeSearch"]["Assign"]["search"], found)}
 
 
 @pytest.mark.parametrize(("state", "kind"), REQUESTS.items())
@@ -115,7 +121,7 @@ def test_the_sdk_reads_our_request_and_would_send_the_same(state, kind, variable
 
 
 def test_the_sdk_reads_the_registration_of_a_candidate(variables):
-    """Its InferenceSpecification is a model card's, which loses members: test_machines holds it to botocore."""
+    """All but its InferenceSpecification, a model card's, which test_machines holds to botocore."""
     from sagemaker.core import resources
     from sagemaker.core.utils.code_injection.codec import transform
 

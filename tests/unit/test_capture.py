@@ -37,7 +37,7 @@ def side(**endpoint_input):
 def test_a_record_gives_its_instances_and_their_answers(encoding):
     found = read([line(encoding=encoding)])
     assert found.instances == [{"carrier": "UA", "hour": 8}, {"carrier": "AA", "hour": 9}]
-    assert found.probabilities == [0.25, 0.75]
+    assert found.answers == [{"probability": 0.25}, {"probability": 0.75}]
     assert (found.unreadable, found.fallen_short, found.golden) == (0, 0, 0)
 
 
@@ -52,7 +52,7 @@ def test_what_was_looked_up_and_what_the_model_saw_are_no_columns_of_the_request
         ]
     )
     assert found.instances == [{"carrier": "UA", "hour": 8, "views": json.loads(looked_up)}]
-    assert (found.probabilities, found.unreadable) == ([0.25], 0)
+    assert (found.answers, found.unreadable) == ([{"probability": 0.25}], 0)
 
 
 def test_records_add_up_in_order_and_blank_lines_are_nothing():
@@ -60,7 +60,7 @@ def test_records_add_up_in_order_and_blank_lines_are_nothing():
     two = line('{"instances":[{"hour":2}]}', '{"predictions":[{"probability":0}]}')
     found = read([one, b"\n", two, b""])
     assert found.instances == [{"hour": 1}, {"hour": 2}]
-    assert found.probabilities == [1.0, 0.0]
+    assert found.answers == [{"probability": 1.0}, {"probability": 0.0}]
     assert found.unreadable == 0
 
 
@@ -101,7 +101,7 @@ def test_a_truncated_line_is_counted_and_the_lines_around_it_are_read(length):
 def test_a_line_of_another_shape_is_counted_and_nothing_of_it_is_taken(broken):
     found = read([broken, line()])
     assert (found.unreadable, found.fallen_short) == (1, 0)
-    assert (len(found.instances), len(found.probabilities)) == (2, 2)
+    assert (len(found.instances), len(found.answers)) == (2, 2)
 
 
 def test_an_answer_to_fewer_rows_than_asked_is_counted_by_itself():
@@ -112,3 +112,16 @@ def test_an_answer_to_fewer_rows_than_asked_is_counted_by_itself():
 def test_golden_rows_of_a_rollout_are_nobodys_traffic():
     found = read([line(inferenceId="golden-5f0c"), line(inferenceId="5f0c")])
     assert (found.golden, len(found.instances), found.unreadable) == (1, 2, 0)
+
+
+def test_classes_and_numbers_are_read_as_what_is_watched_of_them():
+    b, a = '{"label":"b","probabilities":{"a":0.25,"b":0.75}}', '{"label":"a","probabilities":{"a":1}}'
+    classes = f'{{"predictions":[{b},{a}]}}'
+    numbers = '{"predictions":[{"value":-2.5},{"value":3}]}'
+    found = read([line(answered=classes), line(answered=numbers)])
+    assert found.answers == [
+        {"label": "b", "confidence": 0.75},
+        {"label": "a", "confidence": 1.0},
+        {"value": -2.5},
+        {"value": 3.0},
+    ]

@@ -117,6 +117,12 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
         ),
         ("TuneModel", {"TrainingJobStatusCounters": {}}, Told("0 trials")),
         (
+            "TuneModel",
+            {"TrainingJobStatusCounters": {"Completed": 5, "Stopped": 3, "NonRetryableError": 1}},
+            Told("8 trials, 3 stopped early, 1 failed"),
+        ),
+        ("SelectTrial", {"Payload": {"reason": "0.7 is the smallest"}}, Told("0.7 is the smallest")),
+        (
             "TrainModel",
             {
                 "FinalMetricDataList": [

@@ -10,6 +10,7 @@ from tidegate.config import TrustedColumn
 from tidegate.errors import LeakDetectedError
 from tidegate.leaks import detector
 from tidegate.splits import Fold
+from tidegate.task import Task
 
 DAY = 86_400
 LABEL = honest().rows.labels.astype(float)
@@ -217,3 +218,47 @@ def test_too_few_rows_and_one_class_are_judged_by_their_sides_only():
     for rows in (sample.rows.of(few), replace(sample.rows, labels=np.zeros(ROWS, dtype=np.int8))):
         columns = {"x": rows.labels.astype(float)}
         assert detector.find(replace(sample, rows=rows, columns=columns, folds=())) == []
+
+
+def minutes():
+    """Minutes late, as a regression would learn them; flights that never arrived are six hours late."""
+    return np.nan_to_num(raw()["arr_delay"], nan=360.0)
+
+
+def as_numbers(column):
+    sample = with_column("x", column)
+    return replace(sample, rows=replace(sample.rows, labels=minutes()))
+
+
+def in_three_classes(column):
+    sample = with_column("x", column)
+    labels = np.digitize(minutes(), [0, 15])
+    return replace(sample, rows=replace(sample.rows, labels=labels.astype(np.intp)))
+
+
+NUMBERS, CLASSES = Task("regression"), Task("multiclass", ("early", "late", "on time"))
+
+
+def test_of_a_regression_the_label_itself_is_a_leak_and_what_goes_with_it_is_not():
+    [finding] = detector.find(as_numbers(minutes() + np.random.default_rng(4).normal(0, 0.1, ROWS)), NUMBERS)
+    assert (finding.kind, finding.column) == ("target", "x")
+    # correlated by 0.97: so may be the value of yesterday
+    close = minutes() + np.random.default_rng(4).normal(0, minutes().std() / 4, ROWS)
+    assert detector.find(as_numbers(close), NUMBERS) == []
+
+
+def test_a_column_that_tells_one_class_of_three_is_found():
+    told = (minutes() >= 15) + np.random.default_rng(5).normal(0, 0.05, ROWS)
+    [finding] = detector.find(in_three_classes(told), CLASSES)
+    assert (finding.kind, finding.column) == ("target", "x")
+
+
+def test_nothing_is_found_in_the_example_as_numbers_or_classes():
+    chance = np.random.default_rng(6).normal(size=ROWS)
+    assert detector.find(as_numbers(chance), NUMBERS) == []
+    assert detector.find(in_three_classes(chance), CLASSES) == []
+
+
+def test_a_constant_column_with_holes_follows_nothing():
+    holes = np.where(np.arange(ROWS) % 5 == 0, np.nan, 0.2)
+    assert detector.find(as_numbers(holes), NUMBERS) == []

@@ -158,6 +158,40 @@ def test_a_label_that_is_neither_0_nor_1_is_refused_with_its_values():
     assert refused.value.cause.endswith(": delay")
 
 
+@pytest.mark.parametrize(
+    ("sql", "task", "labels", "kind"),
+    [
+        (
+            "case when delay >= 15 then 'late' when delay < 15 then 'fine' end",
+            "multiclass",
+            ["late", "fine"],
+            pa.string(),
+        ),
+        ("case when delay > 9 then 7 when delay < 9 then 3 end", "multiclass", ["7", "3"], pa.string()),
+        ("delay", "regression", [20.0, 1.0], pa.float64()),
+        ("cast(delay as decimal(6, 2))", "regression", [20.0, 1.0], pa.float64()),
+    ],
+)
+def test_a_label_is_a_class_or_a_number_where_the_task_says_so(sql, task, labels, kind):
+    made = labelled(plan(sql, views=()), flights((0, "UA", 20), (1, "UA", None), (2, "UA", 1)), held(), task)
+    assert (made["label"].to_pylist(), made["label"].type) == (labels, kind)
+
+
+@pytest.mark.parametrize(
+    ("sql", "task", "what"),
+    [
+        ("'late'", "regression", "is late in some rows"),
+        ("'late'", "binary", "is late in some rows"),
+        ("case when delay > 5 then 1e999 else delay end", "regression", "is inf in some rows"),
+        ("case when delay > 5 then '' else 'fine' end", "multiclass", "is  in some rows"),
+    ],
+)
+def test_what_is_no_label_of_the_task_is_refused(sql, task, what):
+    with pytest.raises(ConfigError, match=what) as refused:
+        labelled(plan(sql, views=()), flights((0, "UA", 20), (2, "UA", 1)), held(), task)
+    assert f"for task {task} its SQL must give" in refused.value.cause
+
+
 def test_the_sources_own_moment_may_be_called_event_ts():
     rows = flights((1, "UA", 20), (0, "UA", 1), event_ts="event_ts")
     made = labelled(plan(event_ts="event_ts"), rows, held(delays=view_rows(("UA", 0, 0.1))))
@@ -224,3 +258,17 @@ def test_no_rows_at_all_say_so():
 def test_one_class_is_refused_in_either_part(label, part):
     with pytest.raises(InsufficientDataError, match=f"the {part} rows have 1 of 2 classes"):
         split(hourly(100, label), test_days=1, gap_hours=12, minimum_rows=50)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "label", "what"),
+    [
+        ("regression", pa.float64(), 1.5, "the training rows have one label"),
+        ("multiclass", pa.string(), "late", "the training rows have 1 class"),
+    ],
+)
+def test_labels_that_do_not_differ_are_refused_for_every_task(task, kind, label, what):
+    rows = hourly(100)
+    rows = rows.set_column(1, "label", pa.array([label] * 100, kind))
+    with pytest.raises(InsufficientDataError, match=what):
+        split(rows, test_days=1, gap_hours=12, minimum_rows=50, task=task)

@@ -36,6 +36,7 @@ class ViewState:
     needed_at: str  # ISO 8601 UTC; when a run last found that somebody needs it
 
 
+SEARCHES_KEPT = 5  # as many as one tuning job may start from
 _COUNTS = ("computed_from", "computed_to", "revision", "entities", "online")
 
 
@@ -116,6 +117,17 @@ class State:
         """When the last run began, seconds since the epoch."""
         item = self.item("last-training")
         return None if item is None else float(item["began"]["N"])
+
+    def searches(self, kind: str) -> tuple[str, ...]:
+        """Names of the last tuning jobs of that kind, the newest first."""
+        item = self.item(f"searches#{kind}")
+        return () if item is None else tuple(name["S"] for name in item["names"]["L"])
+
+    def record_search(self, kind: str, name: str) -> None:
+        """Remember a tuning job for those that start warm from it. Only the holder of the lock calls this."""
+        names = [name, *(each for each in self.searches(kind) if each != name)][:SEARCHES_KEPT]
+        item: Any = {"id": {"S": f"searches#{kind}"}, "names": {"L": [{"S": each} for each in names]}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def record_variant(self, variant: str, *, version: int, arn: str, run: str, feature_set: str) -> None:
         """Which model a variant is about to hold: its answers name the run, and this all else.

@@ -84,6 +84,8 @@ def _series(block: np.ndarray[tuple[int], np.dtype[np.intp]], values: Numbers, c
 def _explained(column: Numbers, rate: Numbers) -> tuple[float, float]:
     """Share of what the past leaves of the column that the future explains, and its limit."""
     spread = float(np.var(column))
+    if np.ptp(column) <= NOTHING_LEFT * float(np.abs(column).max()):  # constant, but for rounding
+        return 0.0, LIMIT
     at = np.arange(PAST, column.size - FUTURE)
     past = np.column_stack([np.ones(at.size), *(rate[at - k] for k in range(PAST + 1))])
     new = np.zeros(column.size)
@@ -92,7 +94,7 @@ def _explained(column: Numbers, rate: Numbers) -> tuple[float, float]:
     new[t] = _rest(lagged, rate[t])
     base = np.column_stack([past, *(column[at - k] for k in (1, 2))])
     left = _rest(base, column[at])
-    if float(np.var(left)) <= NOTHING_LEFT * spread or spread == 0:
+    if float(np.var(left)) <= NOTHING_LEFT * spread:
         return 0.0, LIMIT
     future = np.column_stack([new[at + k] for k in range(1, FUTURE + 1)])
     remaining = _rest(np.column_stack([base, future]), column[at])

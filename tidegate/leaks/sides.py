@@ -107,7 +107,7 @@ def _words(sample: Sample) -> list[Hashes]:
 
 def _copies(words: list[Hashes], sample: Sample, fold: Fold) -> Copies | None:
     whole: Hashes = functools.reduce(np.add, words)
-    labels = sample.rows.labels
+    labels = np.unique(sample.rows.labels, return_inverse=True)[1]
     per_row = _matches(whole[fold.learn], whole[fold.validate])
     rows, pairs = int((per_row > 0).sum()), int(per_row.sum())
     enough = max(FEWEST_COPIES, COPIES_LIMIT * fold.validate.size)

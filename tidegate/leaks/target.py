@@ -12,15 +12,25 @@ Source:
 import math
 from collections.abc import Iterator
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
 from tidegate.leaks.sample import DAY, Codes, Finding, Numbers, Sample
 from tidegate.metrics import Labels, roc_auc
 
-AUC_LIMIT = 0.925
-HONEST_AUC = 0.90  # what a good column may reach in honest data
-FALSE_ALARMS = 0.01  # of all columns of a sample together, at HONEST_AUC
+
+class Limits(NamedTuple):
+    """Areas under the ROC curve."""
+
+    leak: float
+    honest: float  # what a good column may reach in honest data
+
+
+CLASS = Limits(0.925, 0.90)
+# a column correlated to a number by 0.99 tells whether it is above its median with an area of 0.994
+NUMBER = Limits(0.9975, 0.995)
+FALSE_ALARMS = 0.01  # of all columns of a sample together, at `honest`
 BINS = (8, 64)  # few leaves for few rows, many for a relation with many turns
 PRIOR_ROWS = 2.0  # of the overall rate, in the rate of each leaf
 
@@ -30,7 +40,7 @@ FEWEST_DAYS = 10  # a value of fewer days may be one event: a storm, an outage
 MOST_VALUES = 50
 
 
-def alone(sample: Sample) -> Iterator[Finding]:
+def alone(sample: Sample, limits: Limits = CLASS) -> Iterator[Finding]:
     """Columns by which alone a one-feature tree tells the label.
 
     It is learnt on one half of the time and scored on the other, and the reverse.
@@ -49,12 +59,13 @@ def alone(sample: Sample) -> Iterator[Finding]:
                 )[1]
         scores = {said: _best_auc(view, sample.rows.labels, halves) for said, view in views.items()}
         said, auc = max(scores.items(), key=lambda item: item[1])
-        if auc >= AUC_LIMIT and auc - z * _standard_error(auc, sample.rows.labels) > HONEST_AUC:
+        error = _standard_error(auc, sample.rows.labels, limits.honest)
+        if auc >= limits.leak and auc - z * error > limits.honest:
             words = "is the label in other words" if auc > 1 - 1e-9 else "tells the label"
             yield Finding(
                 "target",
                 name,
-                f"`{name}`{said} alone {words}: AUC {auc:.3f} on rows not learnt from, limit {AUC_LIMIT}",
+                f"`{name}`{said} alone {words}: AUC {auc:.3f} on rows not learnt from, limit {limits.leak}",
                 "take it out of `features`, or say in `training.trusted` why it is known by then",
             )
 
@@ -136,13 +147,13 @@ def _is_time(column: Numbers, moments: Numbers) -> bool:
     return bool(finite.any()) and float(np.median(np.abs(column[finite] - moments[finite]))) < 366 * DAY
 
 
-def _standard_error(auc: float, labels: Labels) -> float:
+def _standard_error(auc: float, labels: Labels, at: float) -> float:
     positives = max(1, int(labels.sum()))
     negatives = max(1, labels.size - positives)
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
     # an area of 1 has no spread of its own: take that of the limit
-    at_limit = HONEST_AUC * (1 - HONEST_AUC) / min(positives, negatives)
+    at_limit = at * (1 - at) / min(positives, negatives)
     return math.sqrt(max(spread / (positives * negatives), at_limit / 10))
 
 

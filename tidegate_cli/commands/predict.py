@@ -42,9 +42,16 @@ def command(options: Options, file: IO[str]) -> None:
         return
     for prediction in answer.body["predictions"]:
         click.echo(
-            f"{prediction['probability']:.4f}  version {answer.body['model_version']}  "
+            f"{_shown(prediction)}  version {answer.body['model_version']}  "
             f"{answer.body['variant']}  inference {answer.body['inference_id']}"
         )
+
+
+def _shown(answer: dict[str, Any]) -> str:
+    """A probability, a number, or the class with its probability."""
+    if "label" in answer:
+        return f"{answer['label']} {answer['probabilities'][answer['label']]:.4f}"
+    return f"{answer['probability']:.4f}" if "probability" in answer else f"{answer['value']:.6g}"
 
 
 def _fields(error: dict[str, Any]) -> str:
