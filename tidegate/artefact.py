@@ -35,9 +35,10 @@ from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
 from tidegate.metrics import Predictions
-from tidegate.signing import MANIFEST
+from tidegate.signing import MANIFEST as _MANIFEST
 from tidegate.task import Task
 
+MANIFEST = _MANIFEST
 MODEL = "model.skops"
 SIGNATURE = "signature.json"
 FEATURES = "features.json"
@@ -204,7 +205,7 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
         text = (folder / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
-        if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
+        if not is_intact(manifest) or text != _json_bytes(manifest):
             wrong.append(MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise ArtefactError(
@@ -214,6 +215,12 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     if wrong:
         raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
     return manifest
+
+
+def is_intact(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest's own digest is that of its members."""
+    told: Mapping[str, str] = manifest["sha256"]
+    return _own_digest(manifest) == told.get(MANIFEST)
 
 
 def _own_digest(manifest: Mapping[str, Any]) -> str:

@@ -86,6 +86,7 @@ class TrainingSection:
     new_data: Literal["always", "when-no-champion", "never"] = "when-no-champion"
     sign: bool = True  # by a key of the account; only signed models are rolled out
     cooldown_seconds: int = field(default=3600, metadata=_limits(0))
+    reuse: bool = True  # tune and train nothing whose inputs equal those of an earlier run
     instance_type: str = "ml.m5.large"
     maximum_runtime_seconds: int = field(default=3600, metadata=_limits(1, 2419200))
     parameters: Mapping[str, Any] = field(default_factory=dict)

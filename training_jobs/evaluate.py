@@ -80,6 +80,8 @@ def _evaluate(
         "rows": len(rows.labels),
         "candidate": {
             "run": candidate.run,
+            "model_sha256": candidate.manifest["sha256"][artefact.MODEL],
+            "artefact_sha256": candidate.manifest["sha256"][artefact.MANIFEST],  # of all its files
             "metric": mine.value,
             "interval": asdict(mine),
             **metrics.summary(training.task, rows.labels, predicted),

@@ -6,6 +6,7 @@ with a leak fail the job before anything is fitted.
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import artefact, provenance
-from tidegate.compiled.attempt import attempt
+import tidegate
+import training_jobs
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -32,6 +33,7 @@ from training_jobs.rows import Rows, read
 from training_jobs.trial import Trial, tell
 
 HOUR_SECONDS = 3600
+SOURCES = tuple(Path(package.__path__[0]) for package in (tidegate, training_jobs))
 
 
 def main(paths: Paths) -> None:
@@ -53,6 +55,10 @@ def main(paths: Paths) -> None:
         trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
         trial.run(paths.checkpoints)
         return
+    # what a trial, of which there are many, need not wait for
+    from tidegate import artefact, provenance, training_inputs
+    from tidegate.compiled.attempt import attempt
+
     scores = learner.scores(given, columns, rows.labels, sides)
     validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
     if in_order:
@@ -75,6 +81,11 @@ def main(paths: Paths) -> None:
             facts={
                 "snapshot": given.get("snapshot", ""),
                 "code_version": plan.code_version,
+                "code_sha256": training_inputs.code(*SOURCES),
+                "machine": platform.machine(),
+                "inputs": training_inputs.of_job(
+                    plan, PIPELINE, hyperparameters=given, channel=paths.channel("train")
+                ),
                 "estimator": training.estimator,
                 "parameters": dict(training.parameters) | typed(training, given),
                 "seed": training.seed,

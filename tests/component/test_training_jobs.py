@@ -1,5 +1,6 @@
 """The jobs as the container runs them: real processes, a folder, and the environment SageMaker documents."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -300,6 +301,17 @@ def test_the_chosen_configuration_is_packed_with_its_facts(final):
     assert len(scores) == 2
     assert float(SCORE.findall(final.done.out)[0]) == pytest.approx(np.mean(scores), abs=1e-6)
     assert sorted(path.name for path in final.model.iterdir()) == sorted(manifest["sha256"])
+    inputs = manifest["inputs"]
+    channel = final.model.parent / "input" / "data" / "train" / "part-0.parquet"
+    assert inputs["rows"] == {"part-0.parquet": hashlib.sha256(channel.read_bytes()).hexdigest()}
+    assert inputs["hyperparameters"] == {
+        **TUNED,
+        "purpose": "final",
+        "run": "run-1",
+        "snapshot": "flights@7",
+    }
+    assert inputs["contract_hash"] == plan().contract.hash
+    assert inputs["training"]["folds"] == 2
 
 
 def test_the_same_inputs_give_the_same_bytes_in_another_process(jobs, final, weak):

@@ -40,10 +40,30 @@ VARIABLES: dict[str, Any] = {
         "feature_hash": "f" * 64,
         "snapshot": "7",
         "tag": "training-1",
+        "code_version": "c" * 64,
+        "content_id": "d" * 64,
+        "contract_hash": "e" * 64,
+        "train_sha256": "1" * 64,
+        "test_sha256": "2" * 64,
     },
     "trial": {"hyperparameters": {"learning_rate": "0.1"}},
-    "model": {"ModelArtifacts": {"S3ModelArtifacts": MODEL}},
-    "evaluation": {"candidate": {"metric": 0.7}},
+    "model": {
+        "ModelArtifacts": {"S3ModelArtifacts": MODEL},
+        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/train-1",
+    },
+    "model_run": RUN,
+    "tuning": {
+        "HyperParameterTuningJobArn": "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/t"
+    },
+    "evaluation": {
+        "metric": "roc_auc",
+        "candidate": {
+            "metric": 0.7,
+            "interval": {"low": 0.6, "high": 0.8},
+            "artefact_sha256": "3" * 64,
+            "model_sha256": "4" * 64,
+        },
+    },
 }
 REQUESTS = {
     "TuneModel": "HyperParameterTuningJob",
@@ -65,8 +85,8 @@ def request_of(state: str, variables: dict[str, Any]) -> Any:
 
 def filled(value: Any, variables: dict[str, Any]) -> Any:
     text = json.dumps(value)
-    for name, value in HOLES.items():
-        text = text.replace(f"${{{name}}}", value)
+    for hole, given in HOLES.items():
+        text = text.replace(f"${{{hole}}}", given)
     assert "${" not in text
     return evaluated(json.loads(text), variables)
 
