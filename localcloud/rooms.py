@@ -8,6 +8,7 @@ from collections.abc import Callable
 ROOMS = (
     "s3",
     "glue",
+    "kms",
     "events",
     "cloudwatch",
     "lambda_",

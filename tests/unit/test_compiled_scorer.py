@@ -172,7 +172,9 @@ def test_a_platt_calibration_is_of_the_logit():
     assert at(0.5) == pytest.approx(1 / (1 + math.exp(0.5)))
     # logit(0.8) = log 4, so a * logit = -log 16
     assert at(0.8) == pytest.approx(1 / (1 + math.exp(0.5) / 16))
-    assert (at(0.0), at(1.0)) == (0.0, 1.0)
+    # at the ends the odds are 1e12 to 1, to the power of -a
+    assert at(0.0) == pytest.approx(math.exp(-0.5) * 1e-24, rel=1e-9)
+    assert 1 - at(1.0) == pytest.approx(0.0, abs=1e-15)
 
 
 def test_a_calibration_is_applied_to_the_probability():

@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from tidegate.config import TrainingSection
 from tidegate.errors import ConfigError
 from tidegate.estimators import build, typed
+from tidegate.tuning import draw
 from tidegate.tuning_section import HyperbandSection, ParameterRange, TuningSection
 
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
@@ -41,6 +42,16 @@ def test_the_parameter_that_hyperband_grew_is_a_whole_number():
     )
     assert typed(section, {"max_iter": "4", "run": "r"}) == {"max_iter": 4}
     assert build(section, {"max_iter": "4"}, []).max_iter == 4
+
+
+def test_a_parameter_that_cannot_grow_because_there_is_none_is_refused_with_its_name():
+    band = HyperbandSection(resource="epochs", minimum=1, maximum=9)
+    section = TrainingSection(
+        task="binary", estimator=BOOSTING, tuning=TuningSection(strategy="Hyperband", hyperband=band)
+    )
+    [point] = draw(section, 1)
+    with pytest.raises(ConfigError, match="has no parameter epochs"):
+        build(section, point, [])
 
 
 def test_fixed_and_tuned_parameters_seed_and_categories_reach_the_estimator():

@@ -6,11 +6,12 @@ equal to the last bit.
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from math import exp, inf, log
+from math import exp, inf, log, log1p
 from typing import Any
 
 Scores = list[float]
 Link = Callable[[Scores], Scores]
+EDGE = 1e-12  # logits are taken of probabilities this far from 0 and 1
 LARGEST_EXPONENT = 709.782712893384  # exp of more is beyond float64, where Python raises and C says infinity
 
 
@@ -95,7 +96,7 @@ def calibrator(document: Mapping[str, Any]) -> Callable[[float], float]:
 
     {"kind": "isotonic", "x": knots, "y": values}
     {"kind": "sigmoid", "a": a, "b": b}    1 / (1 + exp(a * score + b))
-    {"kind": "platt", "a": a, "b": b}      the same of a probability's logit
+    {"kind": "platt", "a": a, "b": b}      the same of a probability's logit, kept EDGE away from 0 and 1
     """
     if document["kind"] == "isotonic":
         return isotonic(document["x"], document["y"])
@@ -106,6 +107,5 @@ def calibrator(document: Mapping[str, Any]) -> Callable[[float], float]:
 
 
 def _logit(probability: float) -> float:
-    if probability <= 0.0:
-        return -inf
-    return inf if probability >= 1.0 else log(probability / (1.0 - probability))
+    p = min(max(probability, EDGE), 1.0 - EDGE)
+    return log(p) - log1p(-p)
