@@ -66,6 +66,11 @@ ACCEPTED = (
     Accepted(_below("monitoring"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("tracking"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:scalable-target/[*]]",
+        "*/Pipeline/Serving/Deployment/*",
+        "a scalable target's id is Application Auto Scaling's own, given when it is registered",
+    ),
     Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
     Accepted(

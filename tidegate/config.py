@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tidegate import collect_section, gate_section, tuning_section
+from tidegate import collect_section, gate_section, scaling_section, tuning_section
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.gate_section import GateSection
+from tidegate.scaling_section import ScalingSection
 from tidegate.toml_reader import Lines, Problem, build, merge
 from tidegate.tuning_section import TuningSection
 
@@ -106,6 +107,7 @@ class ServingSection:
     jwt_audience: str | None = None
     timeout_ms: int = field(default=2000, metadata=_limits(50, 25000))
     look_up_timeout_ms: int = field(default=1000, metadata=_limits(50, 5000))
+    scaling: ScalingSection = field(default_factory=ScalingSection)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +251,7 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     if not weights or weights != sorted(set(weights)) or weights[-1] != 1:
         problems.append(("deployment.steps", "`deployment.steps` must have rising weights that end at 1.0"))
     serving = config.serving
+    problems += scaling_section.problems(serving.scaling, serving.instances)
     if serving.auth == "jwt" and not (serving.jwt_issuer and serving.jwt_audience):
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):

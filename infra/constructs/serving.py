@@ -3,6 +3,9 @@
 CloudFormation owns the endpoint's name, roles and alarms; the deployment machine owns its content.
 """
 
+import dataclasses
+import json
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
@@ -15,6 +18,17 @@ from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
 from tidegate.rollout import VARIANTS
+from tidegate.scaling_section import ScalingSection
+
+SCALING_ACTIONS = tuple(
+    f"application-autoscaling:{action}"
+    for action in (
+        "DeregisterScalableTarget",
+        "PutScalingPolicy",
+        "PutScheduledAction",
+        "RegisterScalableTarget",
+    )
+)
 
 
 class Serving(Construct):
@@ -124,6 +138,7 @@ class Serving(Construct):
                 "LakeBucket": store.lake_bucket,
                 "MaximumWaits": str(config.deployment.maximum_waits),
                 "PollSeconds": str(config.deployment.poll_seconds),
+                **_scaling_fills(config.serving.scaling),
                 "ServingInstanceType": config.serving.instance_type,
                 "ServingInstances": str(config.serving.instances),
                 "ServingRole": serving_role_arn,
@@ -137,6 +152,7 @@ class Serving(Construct):
                 "sagemaker:UpdateEndpointWeightsAndCapacities": [self.endpoint_arn],
                 "sagemaker:DescribeEndpoint": [self.endpoint_arn],
                 "sagemaker:DeleteEndpoint": [self.endpoint_arn],
+                **{key: [arn("application-autoscaling", "scalable-target/*")] for key in SCALING_ACTIONS},
                 "iam:PassRole": [serving_role_arn],
                 "dynamodb:PutItem": [store.state_arn],
                 "dynamodb:DeleteItem": [store.state_arn],
@@ -168,3 +184,16 @@ class Serving(Construct):
                 "dynamodb:DeleteItem": [self.shared.store.state_arn],
             },
         )
+
+
+def _scaling_fills(scaling: ScalingSection) -> dict[str, str]:
+    """As JSONata reads them: its texts may stand in single quotes, which need no escape in the definition."""
+    schedules = [dataclasses.asdict(each) for each in scaling.schedule]
+    return {
+        "ScalingInCooldown": str(scaling.scale_in_cooldown_seconds),
+        "ScalingMaximum": str(scaling.maximum or scaling.minimum),
+        "ScalingMinimum": str(scaling.minimum),
+        "ScalingOn": "false" if scaling.maximum is None else "true",
+        "ScalingSchedules": json.dumps(schedules).replace('"', "'"),
+        "ScalingTarget": f"{scaling.target_invocations_per_instance:g}",
+    }

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from sagemaker_cloud import DOCKERFILE, tarred, unique
+from sagemaker_cloud import DOCKERFILE, unique
 from serving_account import plan
+from signed_archive import manifest_of, pack, sign
 
 from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
@@ -113,7 +114,7 @@ def deployed(aws):
         run = unique("run")
         s3 = aws.client("s3")
         key = f"models/{run}/output/model.tar.gz"
-        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=tarred(behaviour=behaviour))
+        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=packed(aws, behaviour))
         golden = json.dumps({"rows": GOLDEN}).encode()
         s3.put_object(Bucket=aws.LakeBucket, Key=f"evaluations/{run}/golden.json", Body=golden)
         container = {"Image": aws.image, "ModelDataUrl": f"s3://{aws.LakeBucket}/{key}"}
@@ -131,6 +132,16 @@ def deployed(aws):
         return ended(aws, aws.DeploymentMachine, began) | {"package_arn": arn}
 
     return roll_out
+
+
+def packed(aws, behaviour):
+    """A signed model.tar.gz."""
+    kms = aws.client("kms")
+    described = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+    (key,) = (each["Arn"] for each in described if each["KeyUsage"] == "SIGN_VERIFY")
+    files = {"behaviour": behaviour.encode()}
+    manifest = manifest_of(files, feature_hash=plan().features.hash)
+    return pack({**files, "manifest.json": manifest, "manifest.sig.json": sign(kms, key, manifest)})
 
 
 def ended(aws, machine, began, seconds=90):
@@ -201,6 +212,16 @@ def shares(aws):
     return {each["VariantName"]: each["CurrentWeight"] for each in described["ProductionVariants"]}
 
 
+def scaled(aws):
+    """The variants that follow their load: all that are in service."""
+    client = aws.client("application-autoscaling")
+    targets = client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    policies = client.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    found = {each["ResourceId"]: (each["MinCapacity"], each["MaxCapacity"]) for each in targets}
+    assert sorted(each["ResourceId"] for each in policies) == sorted(found)
+    return {name.rpartition("/")[2]: limits for name, limits in found.items()}
+
+
 def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate(aws, deployed):
     wrong = deployed("wrong")
     assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError")
@@ -225,12 +246,14 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
             assert time.monotonic() - began < 45
             assert champion(aws)["model_package_arn"] == first["package_arn"]
             assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+            assert scaled(aws) == {"variant-a": (1, 3)}
         assert users.failed == 0  # no request met a candidate that failed before its first share
 
         failing = deployed("failing")
         assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
         assert champion(aws)["model_package_arn"] == first["package_arn"]
         assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+        assert scaled(aws) == {"variant-a": (1, 3)}
         assert 0 < users.failed < users.answered / 2
 
         failed = users.failed
@@ -238,6 +261,7 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert second["status"] == "SUCCEEDED", second.get("cause")
         assert champion(aws)["model_package_arn"] == second["package_arn"]
         assert shares(aws) == {"variant-b": 1} and lock(aws) is None
+        assert scaled(aws) == {"variant-b": (1, 3)}
         assert users.failed == failed
 
 

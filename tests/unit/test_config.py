@@ -84,6 +84,26 @@ def test_all_mistakes_are_told_at_once(edited):
             'task = "regression"\nsplit = "stratified"\n',
             "`training.split` stratified deals classes, and a regression has none",
         ),
+        (
+            "maximum = 3\n",
+            "maximum = 3\nminimum = 2\n",
+            "must have `minimum` <= `serving.instances` <= `maximum`",
+        ),
+        (
+            "maximum = 3\n",
+            'schedule = [{ name = "night", at = "cron(0 22 * * ? *)", minimum = 1, maximum = 1 }]\n',
+            "`serving.scaling.schedule` needs `serving.scaling.maximum`",
+        ),
+        (
+            "maximum = 3\n",
+            'maximum = 3\nschedule = [{ name = "night", at = "at ten", minimum = 1, maximum = 1 }]\n',
+            "`serving.scaling.schedule.0` has 'at ten'",
+        ),
+        (
+            "maximum = 3\n",
+            'maximum = 3\nschedule = [{ name = "night", at = "rate(1 day)", minimum = 2, maximum = 1 }]\n',
+            "`serving.scaling.schedule.0` has a minimum above its maximum",
+        ),
         ("minimum = 0.03", "minimum = 3.0", "search of `learning_rate`: needs `minimum` < `maximum`"),
         (
             "weight = 1.00, bake_seconds = 2",
