@@ -5,7 +5,7 @@ Takes       {"model_package_arn": "..."}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
-            s3:GetObject on the lake's models/ and features/sets/;
+            s3:GetObject on the lake's models/ and features/sets/; s3:PutObject on its fallbacks/;
             dynamodb:GetItem, dynamodb:PutItem on the state table;
             PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET
 """
@@ -21,11 +21,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate import view_readiness
-from tidegate.aws import feature_sets, registry
+from tidegate.aws import fallbacks, feature_sets, registry
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.aws.state import Champion, State
-from tidegate.errors import PreflightFailedError
+from tidegate.errors import ArtefactError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
 from tidegate.rollout import VARIANTS
@@ -57,6 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         arn=package.arn,
         run=package.metadata.get("run", ""),
         feature_set=package.metadata["feature_set_hash"],
+        fallback=_fallback(package),
     )
     logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
     return RolloutPlan(
@@ -77,6 +78,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             for step in plan.config.deployment.steps
         ),
     ).to_json()
+
+
+def _fallback(package: ModelPackage) -> str:
+    """What `predict` answers from when the endpoint does not: its sha256, or nothing.
+
+    Whether a damaged artefact can be served is for the container to say.
+    """
+    try:
+        return fallbacks.keep(s3, lake_bucket, package.model_uri)
+    except ArtefactError as error:
+        logger.warning("the model has no fallback", extra={"version": package.version, "cause": str(error)})
+        return ""
 
 
 def _endpoint_config() -> str | None:

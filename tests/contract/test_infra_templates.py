@@ -285,11 +285,13 @@ def test_the_api_is_signed_logged_and_throttled(any_templates):
         r["Properties"]["RouteKey"]: r["Properties"]
         for r in any_templates.of("AWS::ApiGatewayV2::Route").values()
     }
-    assert routes.keys() == {"POST /predict", "POST /feedback"}
+    assert routes.keys() == {"POST /predict", "POST /feedback", "GET /openapi.json", "GET /docs"}
     assert {route["AuthorizationType"] for route in routes.values()} == {"AWS_IAM"}
     [stage] = any_templates.of("AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["AccessLogSettings"]["DestinationArn"]
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    limits = {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}
+    assert stage["Properties"]["RouteSettings"] == {"POST /predict": limits, "POST /feedback": limits}
 
 
 def test_templates_name_no_account_no_region_and_no_folder(assembly, assembly_prod):
