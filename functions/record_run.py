@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _record(execution: dict[str, Any]) -> Record | None:
     """None of an execution that never became a run: another one held the lock, or it was not wanted."""
     arn = execution["executionArn"]
-    answers = run_facts.answers(stepfunctions, arn, "AcquireTrainingLock", "BuildTrainingSet")
+    answers = run_facts.answers(stepfunctions, arn, "AcquireTrainingLock", "BuildTrainingSet", "SelectTrial")
     lock = answers.get("AcquireTrainingLock", {})
     if not lock.get("acquired"):
         return None
@@ -82,6 +82,7 @@ def _record(execution: dict[str, Any]) -> Record | None:
             run=run,
             execution=execution,
             rows=answers.get("BuildTrainingSet", {}),
+            selected=answers.get("SelectTrial", {}),
             output=json.loads(execution.get("output") or "{}"),
             manifest=manifest,
             evaluation=json.loads(files.get("evaluation.json", "{}")),

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 
-from tidegate import api_page, estimators, feature_checks, metrics, openapi
+from tidegate import api_page, estimators, feature_checks, gate_section, metrics, openapi
 from tidegate.config import PipelineConfig, ServingSection, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
@@ -46,6 +46,7 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
         *feature_checks.mistakes(features, contract),
         *_split_mistakes(config.training, features),
         *_sticky_mistakes(config.serving, features),
+        *_gate_mistakes(config, features),
     ]
     if mistakes:
         raise ConfigError(
@@ -118,6 +119,12 @@ def _sticky_mistakes(serving: ServingSection, features: FeatureSetPlan) -> Itera
     for column in serving.sticky:
         if column not in features.request:
             yield f"`serving.sticky` names `{column}`, not a column of the feature set's `request`"
+
+
+def _gate_mistakes(config: PipelineConfig, features: FeatureSetPlan) -> Iterator[str]:
+    for key, column in gate_section.columns(config.gate).items():
+        if column not in features.request:
+            yield f"`{key}` is `{column}`, not a column of the feature set's `request`"
 
 
 def _split_mistakes(training: TrainingSection, features: FeatureSetPlan) -> Iterator[str]:

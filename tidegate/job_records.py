@@ -4,19 +4,24 @@ Every trial is a run although none of them logs anything: SageMaker keeps their 
 failures, so recording costs a trial nothing.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from datetime import datetime
 
 from tidegate.run_facts import Document, Facts, cost, figures, texts
 from tidegate.tracking import Run, Status
+from tidegate.tuning_section import RESERVED
 
 STATUSES: Mapping[str, Status] = {"Completed": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED"}
-OWN_HYPERPARAMETERS = ("purpose", "run", "snapshot", "feature_hash")  # what the machine adds to the search's
 
 
 def trial(facts: Facts, number: int, job: Document) -> Run:
-    return _of_training(facts, f"trial-{number}", f"trial {number}", job, "trial")
+    run = _of_training(facts, f"trial-{number}", f"trial {number}", job, "trial")
+    if job.get("TrainingJobName") != facts.selected.get("training_job"):
+        return run
+    reason = str(facts.selected["reason"])
+    return dataclasses.replace(run, tags={**run.tags, "selected": "true"}, description=reason)
 
 
 def final_fit(facts: Facts) -> Run:
@@ -27,13 +32,13 @@ def final_fit(facts: Facts) -> Run:
     tags = {
         f"fold_{number}": " ".join(f"{k}={v}" for k, v in fold.items()) for number, fold in enumerate(folds)
     }
-    return Run(**{**vars(run), "metrics": metrics, "tags": {**run.tags, **texts(tags)}})
+    return dataclasses.replace(run, metrics=metrics, tags={**run.tags, **texts(tags)})
 
 
 def _of_training(facts: Facts, key: str, name: str, job: Document, kind: str) -> Run:
     specification = job.get("AlgorithmSpecification", {})
     given = job.get("HyperParameters", {})
-    tuned = {n: v for n, v in given.items() if not n.startswith("_") and n not in OWN_HYPERPARAMETERS}
+    tuned = {n: v for n, v in given.items() if not n.startswith("_") and n not in RESERVED}
     seconds = float(job.get("BillableTimeInSeconds") or 0)
     scores = {
         m["MetricName"].replace(":", "_"): [float(m["Value"])] for m in job.get("FinalMetricDataList", [])

@@ -21,6 +21,7 @@ class Facts:
     execution: Document  # detail of the machine's Step Functions Execution Status Change
     rows: Document = field(default_factory=dict)  # messages.TrainingSet
     tuning: Document = field(default_factory=dict)  # DescribeHyperParameterTuningJob
+    selected: Document = field(default_factory=dict)  # messages.SelectedTrial
     trials: Sequence[Document] = ()  # DescribeTrainingJob of each, in the order they began
     training: Document = field(default_factory=dict)  # DescribeTrainingJob
     evaluating: Document = field(default_factory=dict)  # DescribeProcessingJob

@@ -4,12 +4,14 @@ A trial (`purpose` = trial) prints its score and ends: tuning reads the last mat
 with a leak fail the job before anything is fitted.
 """
 
+import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate import artefact, provenance
-from tidegate.compiled.attempt import attempt
+import tidegate
+import training_jobs
 from tidegate.estimators import typed
 from tidegate.feature_file import load
 from tidegate.features import Array
@@ -19,12 +21,14 @@ from tidegate.metrics import named
 from tidegate.plan import Plan
 from tidegate.splits import ORDERED, Timeline, folds, gap
 from tidegate.transforms import feature_columns
+from training_jobs.calibrate import calibrated
 from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 from training_jobs.trial import Trial, tell
 
 HOUR_SECONDS = 3600
+SOURCES = tuple(Path(package.__path__[0]) for package in (tidegate, training_jobs))
 
 
 def main(paths: Paths) -> None:
@@ -46,6 +50,10 @@ def main(paths: Paths) -> None:
         trial = Trial(learner=learner, given=given, columns=columns, labels=rows.labels, sides=sides)
         trial.run(paths.checkpoints)
         return
+    # what a trial, of which there are many, need not wait for
+    from tidegate import artefact, provenance, training_inputs
+    from tidegate.compiled.attempt import attempt
+
     scores = learner.scores(given, columns, rows.labels, sides)
     validation: dict[str, Any] = {"metric": training.metric, "scores": scores, "split": training.split}
     if in_order:
@@ -53,11 +61,15 @@ def main(paths: Paths) -> None:
     if training.nested_trials:
         validation["nested"] = learner.nested(columns, timeline, sides, gap_seconds)
     encoding, estimator = learner.fit(given, columns, rows.labels)
-    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns))
+    document, calibration = calibrated(
+        plan.config, learner, given, columns=columns, rows=timeline, gap_seconds=gap_seconds
+    )
+    tried = attempt(estimator, encoding, rows.task, encoding.matrix(columns), document)
     artefact.write(
         paths.model,
         estimator=estimator,
         compiled=tried.document,
+        calibration=document,
         task=rows.task,
         encoding=encoding,
         plan=plan.features,
@@ -67,6 +79,11 @@ def main(paths: Paths) -> None:
         facts={
             "snapshot": given.get("snapshot", ""),
             "code_version": plan.code_version,
+            "code_sha256": training_inputs.code(*SOURCES),
+            "machine": platform.machine(),
+            "inputs": training_inputs.of_job(
+                plan, PIPELINE, hyperparameters=given, channel=paths.channel("train")
+            ),
             "estimator": training.estimator,
             "parameters": dict(training.parameters) | typed(training, given),
             "seed": training.seed,
@@ -74,6 +91,7 @@ def main(paths: Paths) -> None:
             "guess": rows.task.guess(rows.labels, 1)[0].tolist(),
             "cross_validation": validation,
             "trusted": trusted,
+            **calibration,
             "parity": dict(tried.parity),
             "provenance": provenance.of(plan, paths.channel("train"), sides, gap_seconds),
         },

@@ -45,7 +45,8 @@ class Training(Construct):
                 shared=shared,
                 statements=[
                     *store.change_tables(),  # a tag keeps the snapshot
-                    store.write_lake("training/", "features/sets/"),
+                    store.write_lake("training/", "features/sets/", "lineage/"),
+                    store.read_lake("models/"),  # whether an earlier run's model is there still
                     store.state("GetItem"),
                     allow("sagemaker:DescribeModelPackage", on=[arn("sagemaker", packages)]),
                 ],
@@ -53,6 +54,13 @@ class Training(Construct):
                 data=True,
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
+            ),
+            Function(
+                self,
+                "RecordOutcome",
+                shared=shared,
+                statements=[store.state("PutItem"), store.write_lake("lineage/")],
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "STATE_TABLE"),
             ),
             Function(
                 self,

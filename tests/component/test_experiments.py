@@ -208,7 +208,8 @@ def process(given, uri, **options):
 
 
 @pytest.mark.slow  # each process pays for MLflow's import and, here, for its tables
-def test_writers_at_once_make_one_store_and_lose_no_run(tmp_path):
+def test_writers_at_once_make_one_store_and_lose_no_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(tmp_path / "files"))
     store = tmp_path / "mlflow.db"
     writers = [process(record(number), uri(store)) for number in range(1, 4)]
     for writer in writers:

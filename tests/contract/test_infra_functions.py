@@ -15,7 +15,7 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate"),
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "DescribeApi"),
+    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),

@@ -146,6 +146,13 @@ def test_trials_that_failed_or_were_stopped_are_told_as_such(runs):
     assert runs["trial-1"].params == {"max_leaf_nodes": "8", "kind": "deep"}
 
 
+def test_the_trial_that_became_the_model_says_why(facts):
+    selected = {"training_job": "t1", "reason": "the smallest within one standard error"}
+    record = run_record.record(dataclasses.replace(facts, selected=selected))
+    assert [run.key for run in record.runs if run.tags.get("selected") == "true"] == ["trial-1"]
+    assert record.runs[1].description == "the smallest within one standard error"
+
+
 def test_the_final_fit_has_a_score_for_each_fold(runs):
     assert runs["final-fit"].metrics["fold_score"] == [0.6, 0.64]
     assert runs["final-fit"].tags["fold_0"] == "learn_rows=5"

@@ -1,10 +1,12 @@
 """The state table: who serves, who holds which lock, what was measured last. One item for each fact."""
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tidegate.messages import EarlierRun
 from tidegate.rollout import VARIANTS
 
 if TYPE_CHECKING:
@@ -92,6 +94,16 @@ class State:
         """When the last run began, seconds since the epoch."""
         item = self.item("last-training")
         return None if item is None else float(item["began"]["N"])
+
+    def trained(self, content_id: str) -> EarlierRun | None:
+        """The newest finished run of those inputs; see tidegate.training_inputs."""
+        item = self.item(f"trained#{content_id}")
+        return None if item is None else EarlierRun.from_json(json.loads(item["earlier"]["S"]))
+
+    def record_trained(self, content_id: str, found: EarlierRun) -> None:
+        """Remember what came of those inputs, so that no later run pays for it again."""
+        item: Any = {"id": {"S": f"trained#{content_id}"}, "earlier": {"S": json.dumps(found.to_json())}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def searches(self, kind: str) -> tuple[str, ...]:
         """Names of the last tuning jobs of that kind, the newest first."""
