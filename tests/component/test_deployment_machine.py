@@ -194,6 +194,12 @@ def lock(aws):
     return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
 
 
+def split(aws):
+    """How entities are dealt to the variants, as predict reads it."""
+    key = {"id": {"S": "split"}}
+    return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
+
+
 def shares(aws):
     """Weights of the variants in service."""
     described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
@@ -231,6 +237,7 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
         assert champion(aws)["model_package_arn"] == first["package_arn"]
         assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+        assert split(aws) is None  # nobody is dealt to a candidate that was taken back
         assert 0 < users.failed < users.answered / 2
 
         failed = users.failed
@@ -239,6 +246,7 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert champion(aws)["model_package_arn"] == second["package_arn"]
         assert shares(aws) == {"variant-b": 1} and lock(aws) is None
         assert users.failed == failed
+        assert (split(aws)["candidate"]["S"], float(split(aws)["weight"]["N"])) == ("variant-b", 1)
 
 
 def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed):

@@ -480,3 +480,64 @@ def test_the_example_of_the_pipeline_is_a_request_it_answers(predict):
     example = json.loads((FLIGHTS / "one.json").read_text())
     assert set(example) == set(plan().features.request)
     assert predict(example)[0] == 200
+
+
+# --- limits, repeats, privacy
+
+
+def test_a_body_of_more_than_four_mebibytes_is_refused_unread(predict, model):
+    status, answer = predict('{"carrier": "' + "U" * (4 << 20) + '"}')
+    assert (status, answer["error"]["what"]) == (413, "the body is too large")
+    assert model.requests == []
+
+
+def test_the_same_key_and_body_are_the_same_prediction(predict, model):
+    keyed = {"headers": {"idempotency-key": "order-17"}}
+    ids = [
+        predict(FLIGHT, **keyed)[1]["inference_id"],
+        predict(FLIGHT, **keyed)[1]["inference_id"],
+        predict(FLIGHT | {"hour": 9}, **keyed)[1]["inference_id"],
+        predict(FLIGHT, headers={"idempotency-key": "order-18"})[1]["inference_id"],
+        predict(FLIGHT)[1]["inference_id"],
+        predict(FLIGHT)[1]["inference_id"],
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 5
+    assert [asked for _, asked, _ in model.requests] == ids
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_that_is_none_is_refused(predict, key):
+    assert predict(FLIGHT, headers={"idempotency-key": key})[0] == 400
+
+
+PERSONAL = 57.318264  # a measured value like no other
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (FLIGHT | {"humid": PERSONAL}, 200),
+        (FLIGHT | {"origin": f"{PERSONAL}"}, 422),
+        (FLIGHT | {"humid": f"{PERSONAL}", "distance": -PERSONAL}, 422),
+        (f'{{"humid": {PERSONAL}', 400),
+        ({"instances": [FLIGHT | {"humid": PERSONAL}] * 1001}, 413),
+    ],
+    ids=["answered", "refused", "twice", "no JSON", "too many"],
+)
+@pytest.mark.parametrize("fault", ["none", "model", "store", "deadline"])
+def test_no_value_of_a_request_is_ever_logged(  # noqa: PLR0917  fixtures
+    account, predict, model, capfd, caplog, body, status, fault
+):
+    if fault == "model":
+        model.answer = lambda rows: (424, {"Message": f"cannot take {rows}", "OriginalStatusCode": 500})
+    if fault == "store":
+        account.dynamodb.delete_table(TableName=account.online)
+    if fault == "deadline":
+        account.configure(serving={"timeout_ms": 50})
+        model.seconds = 0.2
+    found, _ = predict(body, headers={"idempotency-key": f"{PERSONAL}"})
+    assert found == (503 if status == 200 and fault in ("model", "deadline") else status)
+    written = capfd.readouterr()
+    everything = written.out + written.err + caplog.text + "".join(str(vars(r)) for r in caplog.records)
+    assert "_aws" in everything and str(PERSONAL) not in everything
