@@ -88,7 +88,9 @@ def _schemas(plan: Plan) -> Document:
     error["properties"]["fields"] = {"type": "array", "items": field}
     outcome = _object(
         {"inference_id": ID, "outcome": _outcome(task)},
-        optional={"observed_at": {"type": ["string", "null"], "format": "date-time"}},
+        optional={
+            "observed_at": {"anyOf": [{**STRING, "format": "date-time", "minLength": 20}, {"type": "null"}]}
+        },
     )
     return {
         "Row": row_schema(plan.features, plan.contract),

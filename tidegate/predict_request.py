@@ -3,6 +3,7 @@
 Pure standard library.
 """
 
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from tidegate.contract.plan import ContractPlan
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.http_json import NotJsonError, body_of
-from tidegate.request_checks import MAX_ROWS, problems
+from tidegate.request_checks import MAX_ROWS, problems, whole
 
 IDEMPOTENCY_KEY = "idempotency-key"  # HTTP APIs hand headers on in small letters
 MAX_KEY_CHARACTERS = 255
+KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARACTERS}}}")
 MAX_BODY_BYTES = 4 << 20  # Lambda takes 6 MB, and what is looked up is sent on beside the request
 MAX_FIELDS_TOLD = 100
 _NAMES = uuid.UUID("6f3d1a4e-3b0e-5c9b-8a52-0c9d6f1e7b21")  # a namespace of our own
@@ -46,8 +48,9 @@ def read(event: dict[str, Any], features: FeatureSetPlan, contract: ContractPlan
     if len(text) > MAX_BODY_BYTES:
         raise RefusedError(413, "the body is too large", hint=f"send at most {MAX_BODY_BYTES} bytes")
     key = (event.get("headers") or {}).get(IDEMPOTENCY_KEY)
-    if key is not None and not 0 < len(key) <= MAX_KEY_CHARACTERS:
-        raise RefusedError(400, f"Idempotency-Key must have 1-{MAX_KEY_CHARACTERS} characters")
+    if key is not None and not KEY.fullmatch(key):
+        what = f"Idempotency-Key must have 1-{MAX_KEY_CHARACTERS} visible characters of ASCII"
+        raise RefusedError(400, what)
     try:
         body = body_of(event)
     except NotJsonError as error:
@@ -77,4 +80,4 @@ def _checked(body: Any, features: FeatureSetPlan, contract: ContractPlan) -> lis
     if mistakes:
         fields = [problem.to_json() for problem in mistakes[:MAX_FIELDS_TOLD]]
         raise RefusedError(422, "the request breaks the contract", fields=fields)
-    return rows
+    return [{name: whole(contract.column(name), value) for name, value in row.items()} for row in rows]

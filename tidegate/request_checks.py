@@ -91,8 +91,14 @@ def _mistake(column: Column, rules: tuple[Rule, ...], value: Any) -> str | None:
     return next((text for rule in rules if (text := _broken(column, rule, value))), None)
 
 
+def whole(column: Column, value: Any) -> Any:
+    """A value of an integer column as an int: in JSON 211.0 is the integer 211."""
+    integral = column.type == "integer" and isinstance(value, float) and value.is_integer()
+    return int(value) if integral else value
+
+
 def _type_mistake(column: Column, value: Any) -> str | None:
-    type_ = column.type
+    type_, value = column.type, whole(column, value)
     wrong_bool = isinstance(value, bool) and type_ != "boolean"
     if not isinstance(value, _TYPES[type_]) or wrong_bool:
         return f"must be {_article(type_)}, is {value!r:.40}"

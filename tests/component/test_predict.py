@@ -541,3 +541,8 @@ def test_no_value_of_a_request_is_ever_logged(  # noqa: PLR0917  fixtures
     written = capfd.readouterr()
     everything = written.out + written.err + caplog.text + "".join(str(vars(r)) for r in caplog.records)
     assert "_aws" in everything and str(PERSONAL) not in everything
+
+
+def test_an_integer_written_with_a_fraction_of_zero_is_that_integer(predict, model):
+    assert predict(FLIGHT | {"distance": 2565.0})[0] == 200
+    assert repr(model.requests[0][2][0]["distance"]) == "2565"

@@ -64,6 +64,8 @@ def test_the_document_is_valid_openapi(task, serving):
         {"seats": 0},
         {"seats": 3},
         {"seats": 2.5},
+        {"seats": 4.0},
+        {"seats": 1e300},
         {"seats": True},
         {"seats": None},
         {"fare": 0},
