@@ -8,6 +8,7 @@
     MLmodel          MLflow's description of a model
     manifest.json    run, feature hash, runtime (compiled or sklearn), parity, versions, sha256 of every other
                      file and of its own members
+    manifest.sig.json  the signature of the manifest (tidegate.signing), where `training.sign` is on
 
 The same model gives the same bytes.
 """
@@ -35,9 +36,10 @@ from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
 from tidegate.metrics import Predictions
+from tidegate.signing import MANIFEST as _MANIFEST
 from tidegate.task import Task
 
-MANIFEST = "manifest.json"
+MANIFEST = _MANIFEST
 MODEL = "model.skops"
 SIGNATURE = "signature.json"
 FEATURES = "features.json"

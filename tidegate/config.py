@@ -86,6 +86,7 @@ class TrainingSection:
     test_days: float = field(default=7, metadata=_limits(0.01))
     minimum_rows: int = field(default=1000, metadata=_limits(50))
     new_data: Literal["always", "when-no-champion", "never"] = "when-no-champion"
+    sign: bool = True  # by a key of the account; only signed models are rolled out
     cooldown_seconds: int = field(default=3600, metadata=_limits(0))
     reuse: bool = True  # tune and train nothing whose inputs equal those of an earlier run
     instance_type: str = "ml.m5.large"

@@ -225,6 +225,7 @@ class TrainingTrigger(Message):
 
     trigger: Literal["new-data", "drift", "schedule", "command"]
     cause: str
+    execution: str = ""  # ARN of the state machine's execution that asks
     again: bool = False  # tune and train even if an earlier run had the same inputs
 
 
@@ -347,6 +348,7 @@ class RolloutPlan(Message):
     champion_variant: str | None
     champion_model_name: str | None
     champion_config_name: str | None
+    manifest_sha256: str  # of the artefact that was verified, in hexadecimal; serving takes no other
     started: str  # ISO 8601 UTC; traffic is counted from here
     steps: tuple[RolloutStep, ...]
 

@@ -77,8 +77,13 @@ class Serving(Construct):
                     store.read_lake("models/", "features/sets/"),
                     store.write_lake("fallbacks/"),
                     store.state("GetItem", "PutItem"),
+                    *store.signing_key("kms:Verify"),
                 ],
-                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+                environment={
+                    **endpoint,
+                    **prefix,
+                    **store.environment("LAKE_BUCKET", "STATE_TABLE", "SIGNING_KEY_ARN"),
+                },
             ),
             Function(
                 self,

@@ -324,9 +324,13 @@ def test_the_same_inputs_give_the_same_bytes_in_another_process(jobs, final, wea
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        pytest.param(b"PAR1 no more", "error: `part-0.parquet` is not a Parquet file", id="damaged"),
-        pytest.param(labelled(1).slice(0, 0), "error: no rows in the channel `train`", id="empty"),
-        pytest.param(labelled(80, label=1), "error: none of 2 folds can be scored", id="one class"),
+        pytest.param(b"PAR1 no more", "TidegateError: `part-0.parquet` is not a Parquet file", id="damaged"),
+        pytest.param(
+            labelled(1).slice(0, 0), "InsufficientDataError: no rows in the channel `train`", id="empty"
+        ),
+        pytest.param(
+            labelled(80, label=1), "InsufficientDataError: none of 2 folds can be scored", id="one class"
+        ),
     ],
 )
 def test_a_channel_that_cannot_be_trained_on_fails_with_the_jobs_own_words(jobs, rows, what):
@@ -343,7 +347,9 @@ def test_a_leak_fails_the_job_before_anything_is_fitted_and_names_its_column(job
     told = rows["label"].cast(pa.float64())
     root, done = jobs.train(rows=rows.set_column(place, "humid", told), purpose="trial")
     assert done.code == 1
-    assert done.failure.startswith("error: target leak in `humid`\n  cause: `humid` alone is the label")
+    assert done.failure.startswith(
+        "LeakDetectedError: target leak in `humid`\n  cause: `humid` alone is the label"
+    )
     assert not SCORE.search(done.out) and not (root / "model").exists()
 
 
@@ -383,7 +389,7 @@ def test_the_users_own_mistake_is_told_with_the_line_to_change(tmp_path_factory)
     line = text[: text.index("np.percentile")].count("\n") + 1
     _, done = Jobs(folder, tmp_path_factory).train(purpose="trial")
     assert done.code == 1
-    assert done.failure.startswith("error: ValueError: Percentiles must be in the range [0, 100]")
+    assert done.failure.startswith("ValueError: Percentiles must be in the range [0, 100]")
     assert done.failure.endswith(
         f"cause: pipeline/features.py:{line}  return (np.percentile(distance, 200),)"
     )
@@ -401,6 +407,7 @@ def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
         "beats_majority",
         "not_worse_than_champion",
         "gain_over_champion",
+        "more_than_luck",
         "calibration",
     ]
     assert gate["difference"]["value"] == pytest.approx(
@@ -461,7 +468,7 @@ def test_a_tampered_candidate_is_not_evaluated(jobs, final, tmp_path):
     (model / "signature.json").write_text((model / "signature.json").read_text().replace("UA", "XX"))
     _, done = jobs.evaluate(labelled(50, first=1000), candidate=model)
     assert done.code == 1
-    assert done.failure == "error: the artefact was changed\n  cause: other bytes in signature.json"
+    assert done.failure == "ArtefactError: the artefact was changed\n  cause: other bytes in signature.json"
 
 
 def test_golden_rows_cover_missing_aggregates(evaluated):
@@ -699,7 +706,7 @@ def test_the_calibrated_model_serves_what_was_evaluated(demanding, final):
     assert done.code == 0, done.err
     found = json.loads((out / "evaluation.json").read_text())
     failed = [each["name"] for each in found["gate"]["checks"] if not each["passed"] and each["refuses"]]
-    assert failed == ["gain_over_champion", "model_size"]
+    assert failed == ["gain_over_champion", "more_than_luck", "model_size"]
     assert found["candidate"]["metric"] == found["champion"]["metric"]  # a sigmoid keeps the order
     assert found["candidate"]["neg_log_loss"] != found["champion"]["neg_log_loss"]
     assert found["costs"]["candidate"]["value"] < found["costs"]["one_answer"]

@@ -15,7 +15,8 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate"),
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "DescribeApi"),
+    "DescribeApi",
+    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "FreeTrainingLock"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),

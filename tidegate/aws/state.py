@@ -66,18 +66,43 @@ class State:
         answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
         return answer.get("Item")
 
-    def lock_training(self, run: str, now: float, seconds: int) -> bool:
-        """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`."""
+    def lock_training(self, run: str, now: float, seconds: int, execution: str = "") -> bool:
+        """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`.
+
+        Args:
+            execution: ARN of the state machine's execution, by whose end the lock can be freed.
+        """
         try:
             self.dynamodb.put_item(
                 TableName=self.table,
                 Item={
                     "id": {"S": "lock#training"},
                     "run": {"S": run},
+                    "execution": {"S": execution},
                     "expires_at": {"N": f"{now + seconds:.0f}"},
                 },
                 ConditionExpression="attribute_not_exists(id) OR expires_at < :now",
                 ExpressionAttributeValues={":now": {"N": f"{now:.0f}"}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def training_lock(self) -> tuple[str, float] | None:
+        """The run that holds the training lock, and when the lock expires, seconds since the epoch."""
+        item = self.item("lock#training")
+        return None if item is None else (item["run"]["S"], float(item["expires_at"]["N"]))
+
+    def free_training_lock(self, execution: str) -> bool:
+        """Take the training lock from an execution that is over; whether it held it."""
+        try:
+            self.dynamodb.delete_item(
+                TableName=self.table,
+                Key={"id": {"S": "lock#training"}},
+                ConditionExpression="execution = :execution",
+                ExpressionAttributeValues={":execution": {"S": execution}},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
