@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         arn=package.arn,
         run=package.metadata.get("run", ""),
         feature_set=package.metadata["feature_set_hash"],
-        fallback=_fallback(package),
+        fallback=_fallback(package, manifest_sha256),
     )
     logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
     return RolloutPlan(
@@ -84,13 +84,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     ).to_json()
 
 
-def _fallback(package: ModelPackage) -> str:
+def _fallback(package: ModelPackage, manifest_sha256: str) -> str:
     """What `predict` answers from when the endpoint does not: its sha256, or nothing.
 
     Whether a damaged artefact can be served is for the container to say.
     """
     try:
-        return fallbacks.keep(s3, lake_bucket, package.model_uri)
+        return fallbacks.keep(s3, lake_bucket, package.model_uri, manifest_sha256)
     except ArtefactError as error:
         logger.warning("the model has no fallback", extra={"version": package.version, "cause": str(error)})
         return ""

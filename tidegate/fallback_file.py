@@ -24,11 +24,12 @@ MEMBERS = ("manifest.json", "signature.json", "features.json", "features.py", CO
 _LARGEST_BYTES = 64 << 20  # of a member: a function has to hold all of them
 
 
-def packed(archive: bytes) -> bytes | None:
+def packed(archive: bytes, manifest_sha256: str | None = None) -> bytes | None:
     """The document of a model.tar.gz; None of a model that is not compiled, which only its container knows.
 
     Raises:
-        ArtefactError: the archive is damaged, or a member has other bytes than its manifest says.
+        ArtefactError: the archive is damaged, or a member has other bytes than its manifest says;
+            or the manifest is not that of `manifest_sha256`.
     """
     files = _members(archive)
     if COMPILED not in files:
@@ -48,6 +49,8 @@ def packed(archive: bytes) -> bytes | None:
         }
     except (KeyError, TypeError, ValueError) as cause:
         raise ArtefactError("the artefact is incomplete", cause=f"{type(cause).__name__}: {cause}") from cause
+    if manifest_sha256 not in (None, digest(files["manifest.json"])):
+        wrong.append("manifest.json")
     if wrong:
         raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()

@@ -85,9 +85,10 @@ def test_which_model_a_variant_will_hold_is_written_down_for_answers(preflight, 
 
 
 def test_what_predict_can_answer_from_is_kept_under_its_sha256_and_written_down(preflight, account, tmp_path):
-    archive = archived(write_artefact(tmp_path / "artefact"))
-    arn = account.register()
-    account.s3.put_object(Bucket=account.lake, Key="models/model.tar.gz", Body=archive)
+    folder = write_artefact(tmp_path / "artefact")
+    signature = sign(account.kms, account.key, (folder / "manifest.json").read_bytes())
+    (folder / "manifest.sig.json").write_bytes(signature)
+    arn = account.register(archive=archived(folder))
     item = account.state_item(f"variant#{preflight(arn)['candidate_variant']}")
     sha256 = item["fallback"]["S"]
     kept = account.s3.get_object(Bucket=account.lake, Key=f"fallbacks/{sha256}.json")["Body"].read()

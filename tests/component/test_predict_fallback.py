@@ -263,5 +263,7 @@ def test_a_model_that_is_not_compiled_has_no_fallback(folder):
 def test_an_artefact_whose_code_was_changed_gives_no_fallback(folder):
     with pytest.raises(ArtefactError, match=r"features\.py"):
         fallback_file.packed(archived(folder, {"features.py": b"import os"}))
+    with pytest.raises(ArtefactError, match=r"manifest\.json"):
+        fallback_file.packed(archived(folder), "0" * 64)
     with pytest.raises(ArtefactError, match="no archive"):
         fallback_file.packed(b"artefact")

@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def keep(s3: "S3Client", bucket: str, model_uri: str) -> str:
+def keep(s3: "S3Client", bucket: str, model_uri: str, manifest_sha256: str | None = None) -> str:
     """Take the document out of the artefact and keep it; its sha256, empty of a model that has none.
+
+    Args:
+        manifest_sha256: of the manifest that was verified, so that no other artefact came in its place since.
 
     Raises:
         ArtefactError: see `fallback_file.packed`.
     """
-    data = fallback_file.packed(objects.get_bytes(s3, *objects.split_uri(model_uri)))
+    data = fallback_file.packed(objects.get_bytes(s3, *objects.split_uri(model_uri)), manifest_sha256)
     if data is None:
         return ""
     sha256 = fallback_file.digest(data)
