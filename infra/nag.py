@@ -57,6 +57,7 @@ ACCEPTED = (
     Accepted(_below("features/sets"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/runs"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
+    Accepted(_below("ground-truth"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("models"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("evaluations"), "*/Pipeline/*", UNKNOWN_OBJECTS),

@@ -36,12 +36,13 @@ VERBS = {
     },
     "Mend": {
         "logs": "Print what a stage said",
+        "rollout": "Show the rollout of a candidate, hold it, approve it or take it back",
         "rollback": "Return all traffic to the previous model",
         "doctor": "Check this machine, or an account with --aws",
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "rollout")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

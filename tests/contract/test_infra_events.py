@@ -171,7 +171,24 @@ def test_no_other_package_is(started, group, status):
 def test_a_failed_execution_is_told(started, templates, name, status, told):
     detail = {"stateMachineArn": machine_of(templates, name), "status": status, "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
-    assert started(ended) == ({"AlertsTopic": ended} if told else {})
+    heard = {"AlertsTopic": ended} if told else {}
+    if told and name == "Deployment":  # which may have left traffic where it should not be
+        heard["ServingRestoreTrafficFunction"] = ended
+    assert started(ended) == heard
+
+
+def test_a_rollout_that_is_killed_is_undone(started, templates):
+    detail = {"stateMachineArn": machine_of(templates, "Deployment"), "status": "ABORTED", "name": "x"}
+    ended = event("aws.states", "Step Functions Execution Status Change", detail)
+    assert started(ended) == {"ServingRestoreTrafficFunction": ended}
+    detail["stateMachineArn"] = machine_of(templates, "Training")
+    assert started(event("aws.states", "Step Functions Execution Status Change", detail)) == {}
+
+
+def test_a_candidate_that_waits_for_a_person_is_told(started, templates):
+    waits = event("tidegate.serving", "CandidateAwaitsApproval", {"model_version": 3})
+    waits["resources"] = [machine_of(templates, "Deployment")]
+    assert started(waits) == {"AlertsTopic": waits["detail"]}
 
 
 def test_the_schedule_starts_monitoring(templates):

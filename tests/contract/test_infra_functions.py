@@ -14,7 +14,8 @@ NUMERIC = {
 }
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback"),
+    *("MirrorTraffic", "JudgeRollout", "AwaitApproval", "RestoreTraffic"),
+    *("PlanWindow", "Predict", "Feedback"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
