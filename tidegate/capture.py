@@ -67,7 +67,7 @@ def requests(lines: Iterable[bytes]) -> Iterator[Request]:
     for line in lines:
         try:
             record = json.loads(line)
-            if not is_traffic(record["eventMetadata"]["inferenceId"]):
+            if not is_traffic(str(record["eventMetadata"].get("inferenceId", ""))):
                 continue
             sides = record["captureData"]
             instances = [dict(_object(i)) for i in payload(sides["endpointInput"])["instances"]]

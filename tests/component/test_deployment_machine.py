@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from sagemaker_cloud import DOCKERFILE, tarred, unique
 from serving_account import plan
@@ -17,6 +18,11 @@ from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
+from tidegate_cli import rollouts
+from tidegate_cli.commands import rollback
+from tidegate_cli.failure import CommandError
+from tidegate_cli.narration import Narrator
+from tidegate_cli.place import DUMMY, Place
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +42,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
-        if behaviour == "failing" and not instances[0].get("golden"):
+        asked_by = self.headers.get("X-Amzn-SageMaker-Inference-Id", "user").partition("-")[0]
+        if behaviour == "failing" and asked_by != "golden":
             return self.answer(500, b"division by zero")
+        if behaviour == "late" and asked_by == "user":
+            return self.answer(500, b"fails those only who are no test")
         predictions = [{"probability": 0.7 if behaviour == "wrong" else 0.5} for _ in instances]
         self.answer(200, json.dumps({"predictions": predictions, "model": behaviour}).encode())
 
@@ -67,7 +76,12 @@ def aws(assembly, tmp_path_factory):
             for output in stack.get("Outputs", [])
         }
         _computed(client, outputs)
-        yield SimpleNamespace(client=client, image=image(tmp_path_factory.mktemp("image")), **outputs)
+        place = Place(
+            name="test", prefix="flights-dev", session=boto3.Session(**DUMMY), url=running.cloud.url
+        )
+        yield SimpleNamespace(
+            place=place, client=client, image=image(tmp_path_factory.mktemp("image")), **outputs
+        )
 
 
 def _computed(client, outputs):
@@ -105,11 +119,10 @@ def image(folder):
 
 
 @pytest.fixture
-def deployed(aws):
-    """Approve a package of that behaviour and follow the rollout it starts: how it ended."""
+def approve(aws):
+    """Approve a package of that behaviour, which starts a rollout; its ARN."""
 
-    def roll_out(behaviour):
-        began = time.time()
+    def register(behaviour):
         run = unique("run")
         s3 = aws.client("s3")
         key = f"models/{run}/output/model.tar.gz"
@@ -117,7 +130,7 @@ def deployed(aws):
         golden = json.dumps({"rows": GOLDEN}).encode()
         s3.put_object(Bucket=aws.LakeBucket, Key=f"evaluations/{run}/golden.json", Body=golden)
         container = {"Image": aws.image, "ModelDataUrl": f"s3://{aws.LakeBucket}/{key}"}
-        arn = aws.client("sagemaker").create_model_package(
+        return aws.client("sagemaker").create_model_package(
             ModelPackageGroupName=aws.ModelPackageGroup,
             ModelApprovalStatus="Approved",
             SkipModelValidation="All",
@@ -128,6 +141,17 @@ def deployed(aws):
             },
             CustomerMetadataProperties={"run": run, "feature_set_hash": plan().features.hash},
         )["ModelPackageArn"]
+
+    return register
+
+
+@pytest.fixture
+def deployed(aws, approve):
+    """Approve a package and follow the rollout it starts: how it ended."""
+
+    def roll_out(behaviour):
+        began = time.time()
+        arn = approve(behaviour)
         return ended(aws, aws.DeploymentMachine, began) | {"package_arn": arn}
 
     return roll_out
@@ -228,7 +252,13 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert users.failed == 0  # no request met a candidate that failed before its first share
 
         failing = deployed("failing")
-        assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
+        found = (failing["status"], failing["error"])
+        assert found == ("FAILED", "CandidateUnhealthyError"), failing.get("cause")
+        assert "failed on copied traffic" in failing["cause"]
+        assert users.failed == 0  # copies met it first
+
+        late = deployed("late")
+        assert (late["status"], late["error"]) == ("FAILED", "CandidateUnfit"), late.get("cause")
         assert champion(aws)["model_package_arn"] == first["package_arn"]
         assert shares(aws) == {"variant-a": 1} and lock(aws) is None
         assert 0 < users.failed < users.answered / 2
@@ -239,6 +269,83 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert champion(aws)["model_package_arn"] == second["package_arn"]
         assert shares(aws) == {"variant-b": 1} and lock(aws) is None
         assert users.failed == failed
+
+
+def until(look, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"nothing after {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_machine_that_is_killed_in_the_middle_of_a_shift_is_undone(aws, deployed, approve):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    serving, states = champion(aws)["variant"], aws.client("stepfunctions")
+    with Users(aws) as users:
+        approve("good")
+        until(lambda: lock(aws) and any(0 < weight < 1 for weight in weights(aws).values()))
+        [running] = states.list_executions(stateMachineArn=aws.DeploymentMachine, statusFilter="RUNNING")[
+            "executions"
+        ]
+        assert rollouts.last(aws.place).step == 0
+        states.stop_execution(executionArn=running["executionArn"])
+        until(lambda: lock(aws) is None)
+        until(lambda: status(aws) == "InService")
+        assert {name: weight for name, weight in shares(aws).items() if weight} == {serving: 1}
+        assert users.failed == 0
+    assert champion(aws)["variant"] == serving
+
+
+def test_a_person_holds_a_rollout_approves_it_and_takes_it_back_while_the_old_champion_is_warm(
+    aws, deployed, approve
+):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    states, before = aws.client("stepfunctions"), champion(aws)
+    definition = states.describe_state_machine(stateMachineArn=aws.DeploymentMachine)["definition"]
+    asking = definition.replace("'none' = 'manual'", "'manual' = 'manual'")
+    warm = json.loads(asking)
+    warm["States"]["KeepChampionWarm"]["Seconds"] = 60
+    states.update_state_machine(stateMachineArn=aws.DeploymentMachine, definition=json.dumps(warm))
+    try:
+        with Users(aws) as users:
+            rollouts.put_state(aws.place, {"id": rollouts.HOLD, "reason": "a sale"})
+            approve("good")
+            until(lambda: (rollouts.last(aws.place).reason or "").startswith("held: a sale"))
+            assert rollouts.delete_state(aws.place, rollouts.HOLD)
+            until(lambda: rollouts.last(aws.place).awaits_approval)
+            assert 0 < max(shares(aws).values()) < 1
+            waiting = rollouts.last(aws.place)
+            assert "a person is waited for" in "\n".join(rollouts.told(waiting))
+            until(lambda: approved(aws, waiting))
+            until(lambda: champion(aws)["variant"] != before["variant"])
+            back = rollback._warm(aws.place, Narrator(quiet=True))
+            assert (back["version"], back["how"]) == (int(before["model_version"]), "it was still warm")
+            assert {name for name, weight in shares(aws).items() if weight} == {before["variant"]}
+            assert users.failed == 0
+        assert champion(aws)["model_package_arn"] == before["model_package_arn"]
+        until(lambda: lock(aws) is None)
+    finally:
+        states.update_state_machine(stateMachineArn=aws.DeploymentMachine, definition=definition)
+
+
+def approved(aws, waiting):
+    try:
+        rollouts.approve(aws.place, waiting, by="test")
+    except CommandError:  # the token is not kept yet
+        return False
+    return True
+
+
+def status(aws):
+    return aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)["EndpointStatus"]
+
+
+def weights(aws):
+    described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
+    return {each["VariantName"]: each["CurrentWeight"] for each in described["ProductionVariants"]}
 
 
 def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed):

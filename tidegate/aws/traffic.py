@@ -98,7 +98,7 @@ def ringing(cloudwatch: "CloudWatchClient", prefix: str) -> tuple[str, ...]:
 
 
 def _queries(source: Source, variants: tuple[str, ...]) -> Iterator[Any]:
-    slow = f"TC({source.objective_ms * MICROSECONDS_PER_MS:g}:)"  # trimmed count: how many were above
+    slow = f"TC({source.objective_ms * MICROSECONDS_PER_MS:.0f}:)"  # trimmed count: how many were above
     for number, variant in enumerate(variants):
         served = {"EndpointName": source.endpoint, "VariantName": variant}
         seen = {"service": source.service, "variant": variant}
