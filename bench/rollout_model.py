@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 import tarfile
 import time
 import uuid
@@ -20,6 +22,7 @@ from tidegate.plan import Plan
 from tidegate_cli.assembly import synthesize
 
 FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights"
+THOROUGH_REQUESTS, THOROUGH_SHARE = 700, 0.001
 DOCKERFILE = 'FROM python:3.13-slim\nWORKDIR /app\nENTRYPOINT ["python", "entry.py"]\n'
 GOLDEN = [{"instance": {"golden": True}, "answer": {"probability": 0.5}}] * 3
 SERVER = """
@@ -203,9 +206,13 @@ class Place:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Place]:
-    """A local cloud with the example's features computed and no model yet."""
-    assembly = synthesize(FLIGHTS, "dev").folder
+def started(folder: Path, *, thorough: bool) -> Iterator[Place]:
+    """A local cloud with the example's features computed and no model yet.
+
+    Args:
+        thorough: with steps that see enough requests for a fault of one in a hundred; costs a synthesis.
+    """
+    assembly = synthesize(_thorough(folder) if thorough else FLIGHTS, "dev").folder
     with server.start(assembly=assembly) as running:
         client = running.cloud.client
         outputs = {
@@ -218,6 +225,17 @@ def started(folder: Path) -> Iterator[Place]:
         control = folder / "control"
         control.write_text("good ")
         yield Place(client=client, outputs=outputs, image=_image(folder), control=control, plan=plan)
+
+
+def _thorough(folder: Path) -> Path:
+    """A copy of the example whose steps in dev are longer, and whose limit of failures is lower."""
+    copy = folder / "flights"
+    shutil.copytree(FLIGHTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    file = copy / "pipeline.toml"
+    head, dev, tail = file.read_text().partition("[environments.dev.deployment]\n")
+    changed = re.sub(r"minimum_requests = 20", f"minimum_requests = {THOROUGH_REQUESTS}", tail, count=2)
+    file.write_text(f"{head}{dev}maximum_error_share = {THOROUGH_SHARE}\n{changed}")
+    return copy
 
 
 def _plan_folder(assembly: Path) -> Path:
