@@ -7,10 +7,13 @@ FAST := $(RUN) pytest -m "not slow and not aws"
 export UV_PYTHON_PREFERENCE ?= system
 export UV_COMPILE_BYTECODE ?= 1
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
-.PHONY: demo test test-all check bench clean install install-dev
+.PHONY: demo ui test test-all check bench clean install install-dev
 
 demo: install                ## the whole story on real flights
 	$(RUN) tidegate demo
+
+ui: install                  ## the training runs of this machine in MLflow's own page
+	$(RUN) tidegate ui
 
 test: install-dev check      ## lint, types, import contracts and every test CI runs, on two cores
 	@mkdir -p .tidegate; $(FAST) tests/component > .tidegate/component.log 2>&1 & component=$$!; \

@@ -4,6 +4,7 @@ The zip gets its dependencies from the lock by uv, without Docker. AWS's own pac
 Lambda's runtime has them.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -33,10 +34,20 @@ DEPENDENCY_GROUP = "control"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the sources come from; containers have no git, so it is told to those who record it."""
+
+    commit: str  # "unknown" outside of a git checkout
+    dirty: str  # "true" when what is shipped differs from the commit
+    lock: str  # sha256 of uv.lock
+
+
+@dataclass(frozen=True)
 class Sources:
     """The staged folders of one pipeline, and its plan."""
 
     plan: Plan
+    origin: Origin
     functions: Path
     image: Path
 
@@ -71,7 +82,26 @@ def staged(pipeline: Path, environment: str, *, bundle: bool) -> Iterator[Source
         (image / "training_jobs" / "Dockerfile").rename(image / "Dockerfile")
         if bundle:
             _install_dependencies(functions)
-        yield Sources(plan, functions, image)
+        yield Sources(plan, origin_of(pipeline), functions, image)
+
+
+def origin_of(pipeline: Path) -> Origin:
+    """The commit, and whether anything that is shipped, the pipeline's folder included, differs from it."""
+    shipped = [*IMAGE_SOURCES, *IMAGE_FILES, "infra", "step_functions", str(pipeline.resolve())]
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", *shipped)
+    dirty = "unknown" if changed is None else str(bool(changed)).lower()
+    lock = hashlib.sha256((CHECKOUT / "uv.lock").read_bytes()).hexdigest()
+    return Origin(commit or "unknown", dirty, lock)
+
+
+def _git(*arguments: str) -> str | None:
+    """None where there is no git, no checkout, or a pipeline outside of it."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _install_dependencies(target: Path) -> None:

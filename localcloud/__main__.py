@@ -42,7 +42,7 @@ def serve(options: argparse.Namespace, say: "Narrator") -> int:
         signal.signal(number, _end)
     if options.parent_pid:
         server.end_with(options.parent_pid)
-    with contextlib.suppress(EndedError), server.start(options.port) as running:
+    with contextlib.suppress(EndedError), server.start(options.port, kept=options.keep) as running:
         if running.dropped:
             names = ", ".join(running.dropped)
             say.event(
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     serving = verbs.add_parser("serve", help="serve AWS's API on 127.0.0.1 until interrupted")
     serving.add_argument("--port", type=int, default=4566, help="0 picks a free one (default: %(default)s)")
     serving.add_argument("--assembly", type=_folder, help="a CDK cloud assembly (cdk.out) to deploy")
+    serving.add_argument("--keep", type=_folder, help="a folder for MLflow's runs; else they go at the end")
     serving.add_argument("--parent-pid", type=int, help="end when this process is gone")
     covering = verbs.add_parser("coverage", help="how each resource of an assembly fares here")
     covering.add_argument("--assembly", type=_folder, required=True, help="a CDK cloud assembly (cdk.out)")

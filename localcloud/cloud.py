@@ -27,9 +27,10 @@ _current: "Cloud | None" = None
 class Cloud:
     """One running local cloud. moto builds its backends itself, so parts find this through `current()`."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, kept: Path | None = None) -> None:
         self.url = url
         self.folder = folder  # scratch: unpacked code, job roots, logs of workers; removed at close
+        self.kept = kept or folder  # what outlives this cloud, where it was given a folder for that
         self.account = ACCOUNT
         self.region = REGION
         self.clock = Clock()
@@ -74,6 +75,7 @@ class Cloud:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": self.url,  # its plug-in ignores AWS_ENDPOINT_URL
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "PYTHONUNBUFFERED": "1",

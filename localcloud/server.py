@@ -24,11 +24,11 @@ PARENT_LOOK_SECONDS = 0.5
 class Running:
     """A local cloud that listens; a context manager that closes it."""
 
-    def __init__(self, port: int, names: tuple[str, ...]) -> None:
+    def __init__(self, port: int, names: tuple[str, ...], kept: Path | None) -> None:
         self._server = _listen(port)
         self.url = f"http://127.0.0.1:{self._server.port}"
         self.dropped, self._environment = environment.enter(self.url, REGION)
-        self.cloud = Cloud(self.url, Path(tempfile.mkdtemp(prefix="localcloud-")))
+        self.cloud = Cloud(self.url, Path(tempfile.mkdtemp(prefix="localcloud-")), kept)
         self._closing = threading.Lock()
         self._serving = False
         cloud.install(self.cloud)
@@ -72,13 +72,20 @@ class Running:
         self.close()
 
 
-def start(port: int = 0, assembly: Path | None = None, names: tuple[str, ...] = rooms.ROOMS) -> Running:
+def start(
+    port: int = 0,
+    assembly: Path | None = None,
+    names: tuple[str, ...] = rooms.ROOMS,
+    kept: Path | None = None,
+) -> Running:
     """Start a local cloud in this process, with `assembly` deployed into it where one is given.
+
+    `kept` is a folder for what is to outlive it: the runs that MLflow Apps were told of.
 
     Raises:
         CloudError: the port is taken, or the assembly cannot be deployed.
     """
-    running = Running(port, names)
+    running = Running(port, names, kept)
     if assembly is not None:
         try:
             running.deploy(assembly)

@@ -1,5 +1,6 @@
 """What several folders of tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ from tidegate_cli.assembly import synthesize
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLIGHTS = REPOSITORY / "examples" / "flights"
+
+
+def pytest_configure() -> None:
+    """As every function and job runs: OpenMP's threads spin while they wait for a core that others use."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(scope="session")

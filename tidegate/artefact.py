@@ -1,52 +1,55 @@
 """What a training job hands to serving: a folder of files, each accounted for by sha256 in its manifest.
 
     model.skops      the estimator; loaded with a fixed list of types, never by pickle
-    signature.json   task and classes, instance members with types, the encoding of features
+    compiled.json    the same as numbers, where it compiles with parity; serving then needs no scikit-learn
+    signature.json   task and classes, instance members with types, encoding of features, calibration
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
-    manifest.json    run, feature hash, metrics, versions, sha256 of every other file and of its own members
+    MLmodel          MLflow's description of a model
+    manifest.json    run, feature hash, runtime (compiled or sklearn), parity, versions, sha256 of every other
+                     file and of its own members
+    manifest.sig.json  the signature of the manifest (tidegate.signing), where `training.sign` is on
 
-The same model gives the same bytes: what skops and zip take from the process (object ids, times) is replaced
-by counting.
+The same model gives the same bytes.
 """
 
 import hashlib
-import io
 import json
 import platform
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegate import mlmodel, skops_file
+from tidegate.calibration import apply
+from tidegate.compiled.matrix import MatrixScorer
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
 from tidegate.feature_file import load, plan_of
 from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
+from tidegate.metrics import Predictions
+from tidegate.signing import MANIFEST as _MANIFEST
 from tidegate.task import Task
 
-MANIFEST = "manifest.json"
+MANIFEST = _MANIFEST
 MODEL = "model.skops"
 SIGNATURE = "signature.json"
 FEATURES = "features.json"
 CODE = "features.py"
-FILES = (MODEL, SIGNATURE, FEATURES, CODE)
+MLMODEL = "MLmodel"
+COMPILED = "compiled.json"
+FILES = (MODEL, SIGNATURE, FEATURES, CODE, MLMODEL)  # of every artefact
 OF_FEATURES = (MANIFEST, SIGNATURE, FEATURES, CODE)  # what `read_features` needs
 LIBRARIES = ("scikit-learn", "numpy", "skops")
-# what skops must be told to trust of linear models, trees and boosting: fixed, never what a file asks for
-TRUSTED = (
-    "functools.partial",
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
-)
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip file can name
+PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +64,30 @@ class FeatureCode:
 
 @dataclass(frozen=True, kw_only=True)
 class Artefact(FeatureCode):
-    """A verified artefact, ready to predict."""
+    """A verified artefact, ready to predict. `scorer` is None where scikit-learn predicts."""
 
     task: Task
     encoding: Encoding
-    estimator: Any
+    scorer: MatrixScorer | None
+    folder: Path
+    calibration: Mapping[str, Any] | None  # as tidegate.calibration has it; compiled.json holds it too
     manifest: Mapping[str, Any]
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The fitted estimator; where the compiled model predicts, loaded only when it is asked for."""
+        _verified(self.folder, [MODEL])
+        return skops_file.load(self.folder / MODEL)
+
+    def predict(self, matrix: NDArray[np.float64]) -> Predictions:
+        """Of a matrix of the encoding, calibrated; see tidegate.task for the shapes.
+
+        Raises:
+            ValueError: the model cannot take a value that is missing, infinite or unknown.
+        """
+        if self.scorer is not None:
+            return self.scorer.many(matrix)
+        return apply(self.calibration, self.task.predict(self.estimator, matrix))
 
 
 def write(
@@ -80,23 +101,56 @@ def write(
     code: Path,
     run: str,
     facts: Mapping[str, Any],
+    compiled: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Fill `folder` and return the manifest; `facts` are recorded in it as they are."""
-    from skops.io import dumps
+    """Fill `folder` and return the manifest; `facts` are recorded in it as they are.
 
+    Args:
+        compiled: the document of tidegate.compiled, parity checked; None to be served by scikit-learn.
+
+    Raises:
+        ArtefactError: the estimator holds a type that would not be loaded again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL).write_bytes(_reproducible(dumps(estimator)))
-    signature = {"types": dict(types), "task": asdict(task), "encoding": encoding.to_json()}
+    data = skops_file.dump(estimator)
+    (folder / MODEL).write_bytes(data)
+    names = FILES if compiled is None else (*FILES, COMPILED)
+    runtime = "sklearn" if compiled is None else "compiled"
+    if compiled is not None:
+        text = json.dumps(compiled, separators=(",", ":"), allow_nan=False)
+        (folder / COMPILED).write_text(text, encoding="utf-8")
+    flavor = {
+        "runtime": runtime,
+        "model": MODEL,
+        "feature_hash": plan.hash,
+        "estimator": type(estimator).__name__,
+    }
+    described = mlmodel.text(
+        run=run,
+        task=task.name,
+        types=types,
+        flavor=flavor,
+        digest=f"{run}:{hashlib.sha256(data).hexdigest()}",
+    )
+    (folder / MLMODEL).write_text(described, encoding="utf-8")
+    signature = {
+        "types": dict(types),
+        "task": asdict(task),
+        "encoding": encoding.to_json(),
+        "calibration": calibration,
+    }
     _write_json(folder / SIGNATURE, signature)
     _write_json(folder / FEATURES, plan.to_json())
     (folder / CODE).write_bytes(code.read_bytes())
     manifest: dict[str, Any] = {
         "run": run,
         "feature_hash": plan.hash,
+        "runtime": runtime,
         **facts,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
-        "sha256": {name: _sha256(folder / name) for name in FILES},
+        "sha256": {name: _sha256(folder / name) for name in names},
     }
     manifest["sha256"][MANIFEST] = _own_digest(manifest)
     _write_json(folder / MANIFEST, manifest)
@@ -106,18 +160,29 @@ def write(
 def read(folder: Path) -> Artefact:
     """Verify every file against the manifest, the feature code against its hash, and load the model.
 
+    A compiled model is loaded without scikit-learn being imported.
+
     Raises:
-        ArtefactError: a file is missing, has other bytes, or the model holds a type that is not on the list.
+        ArtefactError: a file is missing, has other bytes, or may be a pickle, or the model holds a type that
+            is not on the list.
     """
+    if pickles := sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES):
+        raise ArtefactError("the artefact holds a pickle", cause=", ".join(pickles))
     manifest = _verified(folder, FILES)
     code, signature = _feature_code(folder, manifest)
-    return Artefact(
+    compiled = manifest["runtime"] == "compiled"
+    found = Artefact(
         **vars(code),
         task=Task(signature["task"]["name"], tuple(signature["task"]["classes"])),
         encoding=Encoding.from_json(signature["encoding"]),
-        estimator=_load_model(folder / MODEL),
+        scorer=_load_compiled(folder) if compiled else None,
+        folder=folder,
+        calibration=signature.get("calibration"),  # older artefacts have none
         manifest=manifest,
     )
+    if not compiled:
+        _ = found.estimator  # what cannot be loaded must not become healthy
+    return found
 
 
 def read_features(folder: Path) -> FeatureCode:
@@ -149,7 +214,7 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
         text = (folder / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
-        if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
+        if not is_intact(manifest) or text != _json_bytes(manifest):
             wrong.append(MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise ArtefactError(
@@ -161,46 +226,26 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     return manifest
 
 
+def is_intact(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest's own digest is that of its members."""
+    told: Mapping[str, str] = manifest["sha256"]
+    return _own_digest(manifest) == told.get(MANIFEST)
+
+
 def _own_digest(manifest: Mapping[str, Any]) -> str:
     """Of all members, sha256 of the other files included: guards against damage, not against a forger."""
     others = {name: value for name, value in manifest["sha256"].items() if name != MANIFEST}
     return digest({**manifest, "sha256": others})
 
 
-def _load_model(path: Path) -> Any:
-    from skops.io import get_untrusted_types, loads
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    data = path.read_bytes()
+def _load_compiled(folder: Path) -> MatrixScorer:
+    _verified(folder, [COMPILED])
     try:
-        asked = set(get_untrusted_types(data=data)) - set(TRUSTED)
-        if asked:
-            raise ArtefactError("the model holds types that are not trusted", cause=", ".join(sorted(asked)))
-        return loads(data, trusted=list(TRUSTED))
-    except (zipfile.BadZipFile, KeyError, UntrustedTypesFoundException, TypeError, ValueError) as cause:
+        return MatrixScorer.load(json.loads((folder / COMPILED).read_bytes()))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
         raise ArtefactError(
-            "the model cannot be loaded", cause=str(cause), hint="only skops files are loaded, never a pickle"
+            "the compiled model cannot be loaded", cause=f"{type(cause).__name__}: {cause}"
         ) from cause
-
-
-def _reproducible(data: bytes) -> bytes:
-    """The same archive with object ids counted from 1 and no times."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        schema = archive.read("schema.json").decode()
-        ids = dict.fromkeys(re.findall(r'"__id__": (\d+)|"(\d+)\.npy"', schema))
-        numbers = {one or other: str(i) for i, (one, other) in enumerate(ids, 1)}
-        schema = re.sub(r'("__id__": )(\d+)', lambda m: m[1] + numbers[m[2]], schema)
-        schema = re.sub(r'"(\d+)(\.npy)"', lambda m: f'"{numbers[m[1]]}{m[2]}"', schema)
-        members = {"schema.json": schema.encode()}
-        for name in archive.namelist():
-            stem, _, suffix = name.partition(".")
-            if name != "schema.json":
-                members[f"{numbers.get(stem, stem)}.{suffix}"] = archive.read(name)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in sorted(members):
-            target.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], zipfile.ZIP_DEFLATED)
-    return out.getvalue()
 
 
 def _sha256(path: Path) -> str:

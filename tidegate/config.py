@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tidegate import collect_section
+from tidegate import collect_section, gate_section, tuning_section
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
+from tidegate.gate_section import GateSection
 from tidegate.toml_reader import Lines, Problem, build, merge
+from tidegate.tuning_section import TuningSection
 
 TaskName = Literal["binary", "multiclass", "regression"]
 # by name, the first is what one should begin with; tidegate.metrics computes them
@@ -61,34 +63,6 @@ class FeaturesSection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterRange:
-    """One dimension of the search: a number between bounds, or one of some choices."""
-
-    type: Literal["float", "int", "choice"]
-    minimum: float | None = None
-    maximum: float | None = None
-    scale: Literal["linear", "log"] = "linear"
-    choices: tuple[str, ...] = ()
-
-    def problem(self) -> str | None:
-        if self.type == "choice":
-            return None if self.choices else "a choice needs `choices`"
-        if self.minimum is None or self.maximum is None or self.minimum >= self.maximum:
-            return "needs `minimum` < `maximum`"
-        if self.scale == "log" and self.minimum <= 0:
-            return "a log scale needs `minimum` > 0"
-        return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningSection:
-    strategy: Literal["Bayesian", "Random", "Grid"] = "Bayesian"
-    trials: int = field(default=12, metadata=_limits(1, 750))
-    parallel: int = field(default=2, metadata=_limits(1, 100))
-    space: Mapping[str, ParameterRange] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrustedColumn:
     """A feature that a person vouches for against the leak detector."""
 
@@ -111,20 +85,15 @@ class TrainingSection:
     test_days: float = field(default=7, metadata=_limits(0.01))
     minimum_rows: int = field(default=1000, metadata=_limits(50))
     new_data: Literal["always", "when-no-champion", "never"] = "when-no-champion"
+    sign: bool = True  # by a key of the account; only signed models are rolled out
     cooldown_seconds: int = field(default=3600, metadata=_limits(0))
+    reuse: bool = True  # tune and train nothing whose inputs equal those of an earlier run
     instance_type: str = "ml.m5.large"
     maximum_runtime_seconds: int = field(default=3600, metadata=_limits(1, 2419200))
+    calibration: Literal["none", "auto", "isotonic", "platt"] = "none"
+    calibration_share: float = field(default=0.15, metadata=_limits(0.02, 0.5))  # of the rows, the newest
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tuning: TuningSection = field(default_factory=TuningSection)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateSection:
-    margin: float = field(default=0.005, metadata=_limits(0, 1))
-    minimum_gain: float = field(default=0.0, metadata=_limits(0, 1))
-    minimum_metric: float | None = None
-    bootstrap_replicates: int = field(default=1000, metadata=_limits(100, 100000))
-    approval: Literal["automatic", "manual"] = "manual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +148,13 @@ class MonitoringSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrackingSection:
+    enabled: bool = True
+    uri: str | None = None  # of an MLflow server, or the ARN of an MLflow App, that is there already
+    instance_usd_per_hour: float | None = field(default=None, metadata=_limits(0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmsSection:
     error_share: float = field(default=0.01, metadata=_limits(0, 1))
     p99_latency_ms: float = field(default=200, metadata=_limits(1))
@@ -205,6 +181,7 @@ class PipelineConfig:
     serving: ServingSection = field(default_factory=ServingSection)
     monitoring: MonitoringSection = field(default_factory=MonitoringSection)
     alarms: AlarmsSection = field(default_factory=AlarmsSection)
+    tracking: TrackingSection = field(default_factory=TrackingSection)
     retain_data: bool = True
     customer_key: bool = False  # encrypt with a KMS key of the account instead of AWS's own
 
@@ -271,8 +248,16 @@ class PipelineConfig:
 def _contradictions(config: PipelineConfig) -> list[Problem]:
     """Values that are well-formed each by itself and wrong together."""
     training = config.training
-    problems = [*_search_problems(training), *_split_problems(training), *_metric_problems(training)]
+    problems = [
+        *tuning_section.problems(training.tuning, training.parameters),
+        *_split_problems(training),
+        *_metric_problems(training),
+    ]
     problems += collect_section.problems(config.collect)
+    is_binary = training.task == "binary"
+    problems += gate_section.problems(config.gate, is_binary=is_binary)
+    if training.calibration != "none" and not is_binary:
+        problems.append(("training.calibration", "`training.calibration` needs task binary"))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
     if not re.fullmatch(r"[\w./-]+\.py:\w+", config.pipeline.features):
@@ -290,6 +275,9 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
+    uri = config.tracking.uri
+    if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
+        problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))
     return problems
 
 
@@ -315,16 +303,3 @@ def _split_problems(training: TrainingSection) -> Iterator[Problem]:
             yield where, f"`{trusted.column}` is trusted without a `reason`"
         if trusted.column in [other.column for other in training.trusted[:position]]:
             yield where, f"`{trusted.column}` is trusted twice"
-
-
-def _search_problems(training: TrainingSection) -> Iterator[Problem]:
-    if not training.tuning.space:
-        yield "training.tuning", "`training.tuning.space` is empty: name a parameter to search"
-    for name, space in training.tuning.space.items():
-        where = f"training.tuning.space.{name}"
-        if problem := space.problem():
-            yield where, f"search of `{name}`: {problem}"
-        if name in training.parameters:
-            yield where, f"`{name}` is both fixed and searched"
-        if training.tuning.strategy == "Grid" and space.type != "choice":
-            yield where, "a Grid search takes choices only"

@@ -59,6 +59,10 @@ class InsufficientDataError(TidegateError):
     """Too little labelled data to train on. The training run ends as skipped, with the reason."""
 
 
+class TrialsFailedError(TidegateError):
+    """More trials of a search failed than it may have, or none told all it must. No model is trained."""
+
+
 class LeakDetectedError(TidegateError):
     """The training rows tell the label, the future, or the other side of a fold. Nothing is fitted."""
 
@@ -73,3 +77,7 @@ class CandidateUnhealthyError(TidegateError):
 
 class ArtefactError(TidegateError):
     """A model artefact is damaged, tampered with or not ours. It is never loaded, so never served."""
+
+
+class NotCompilableError(TidegateError):
+    """A fitted model has a part that cannot be written as numbers. It is served by scikit-learn instead."""

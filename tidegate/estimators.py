@@ -42,12 +42,13 @@ def build(training: TrainingSection, tuned: Mapping[str, str], categorical: Sequ
 
 
 def typed(training: TrainingSection, tuned: Mapping[str, str]) -> dict[str, Any]:
-    """The values of searched parameters in their own types."""
-    found: dict[str, Any] = {}
-    for name, bounds in training.tuning.space.items():
-        if name in tuned:
-            text = tuned[name]
-            found[name] = {"float": float, "int": int, "choice": str}[bounds.type](text)
+    """The values of searched parameters, and of the one that Hyperband grew, in their own types."""
+    search = training.tuning
+    found: dict[str, Any] = {
+        name: bounds.value(tuned[name]) for name, bounds in search.space.items() if name in tuned
+    }
+    if search.hyperband and search.hyperband.resource in tuned:
+        found[search.hyperband.resource] = int(tuned[search.hyperband.resource])
     return found
 
 

@@ -54,10 +54,8 @@ def _value(hint: Any, value: Any, path: str, limits: Mapping[str, Any], problems
     if _optional(hint):
         hint = next(option for option in typing.get_args(hint) if option is not type(None))
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        if value not in arguments:
-            problems.append((path, f"`{path}` is {value!r}, must be one of {', '.join(arguments)}"))
-        return value
+    if origin in (Literal, types.UnionType):
+        return _one_of(origin is Literal, arguments, value, path, problems)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             problems.append((path, f"`{path}` must be a list"))
@@ -77,6 +75,15 @@ def _value(hint: Any, value: Any, path: str, limits: Mapping[str, Any], problems
         problems.append((path, f"`{path}` is {value!r}, must be {names.get(hint, 'a table')}"))
         return value
     _check_limits(value, path, limits, problems)
+    return value
+
+
+def _one_of(literal: bool, arguments: tuple[Any, ...], value: Any, path: str, problems: list[Problem]) -> Any:
+    """A value of those listed, or of one of the scalar types listed."""
+    if literal and value not in arguments:
+        problems.append((path, f"`{path}` is {value!r}, must be one of {', '.join(arguments)}"))
+    if not literal and not isinstance(value, arguments):
+        problems.append((path, f"`{path}` is {value!r}, must be text, a number, true or false"))
     return value
 
 

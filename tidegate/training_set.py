@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.config import TaskName
-from tidegate.duck import connect
 from tidegate.errors import ConfigError, InsufficientDataError
 from tidegate.feature_plan import FeatureSetPlan, ViewPlan
 from tidegate.point_in_time import join_stream
@@ -71,6 +70,8 @@ def labelled(
 
 
 def _labels(plan: FeatureSetPlan, rows: pa.Table | pa.RecordBatchReader) -> pa.Table:
+    from tidegate.duck import connect  # a trial needs this module's names and no database
+
     request = ", ".join(f'"{name}"' for name in plan.request)
     moment = "" if plan.source.event_ts == MOMENT else f', "{plan.source.event_ts}" as {MOMENT}'
     known = f'"{plan.source.known_ts}" as {KNOWN}'

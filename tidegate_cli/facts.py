@@ -27,6 +27,19 @@ def number(state: str, answer: Any) -> Told | None:
     return Told(told) if isinstance(told, str) else told
 
 
+def skipped(state: str, answer: Any) -> dict[str, str]:
+    """States that a run does not come to, because an earlier run had the same inputs, and what to say."""
+    payload = answer.get("Payload") if isinstance(answer, dict) and state == "BuildTrainingSet" else None
+    earlier = payload.get("earlier") if isinstance(payload, dict) else None
+    if not earlier:
+        return {}
+    text = f"same inputs as run {earlier['run']}"
+    if earlier["package_arn"]:
+        text += f", registered as {earlier['package_arn'].partition('model-package/')[2]}"
+    states = ("TuneModel", "TrainModel") if earlier["model_uri"] else ("TuneModel",)
+    return dict.fromkeys(states, text)
+
+
 def _count(amount: float, noun: str, plural: str = "") -> str:
     return f"{amount:,.0f} {noun if amount == 1 else plural or noun + 's'}"
 
@@ -46,8 +59,12 @@ def _tuned(tuning: dict[str, Any]) -> str:
     best = (
         tuning.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric", {}).get("Value")
     )
-    trials = _count(counters.get("Completed", 0), "trial")
-    return trials if best is None else f"{trials}, best {best:.4f}"
+    stopped = counters.get("Stopped", 0)
+    failed = counters.get("NonRetryableError", 0) + counters.get("RetryableError", 0)
+    told = [_count(counters.get("Completed", 0) + stopped, "trial")]
+    told += [f"{stopped} stopped early"] if stopped else []
+    told += [f"{failed} failed"] if failed else []
+    return ", ".join([*told, *([] if best is None else [f"best {best:.4f}"])])
 
 
 def _trained(job: dict[str, Any]) -> str:
@@ -133,6 +150,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
         f"{_count(s['rows'], 'row')} to train, {_count(s['test_rows'], 'row')} to test"
     ),
     "TuneModel": _tuned,
+    "SelectTrial": lambda trial: trial["reason"],
     "TrainModel": _trained,
     "EvaluateCandidate": lambda job: "",
     "RegisterCandidate": lambda answer: (

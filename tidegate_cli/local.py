@@ -81,6 +81,14 @@ def update(cloud: LocalCloud, assembly: Assembly) -> dict[str, Any]:
     )
 
 
+def settle(cloud: LocalCloud, seconds: float) -> None:
+    """Give what still runs in the background so much time to end."""
+    connection = http.client.HTTPConnection(*_address(cloud.url), timeout=UPDATE_SECONDS)
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+        connection.request("POST", "/_localcloud/drain", json.dumps({"timeout": seconds}))
+        connection.getresponse().read()
+
+
 @dataclass(frozen=True)
 class Started:
     """A local cloud of this process."""
@@ -113,6 +121,7 @@ def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
     log = (state_folder() / LOG).open("w")
     argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
     argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]
+    argv += ["--keep", str(state_folder())]  # MLflow's runs: `tidegate ui` shows them afterwards too
     process = subprocess.Popen(
         argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
     )

@@ -32,17 +32,21 @@ VERBS = {
         "data": "List, compare and read the versions of a dataset",
         "features": "List and compare feature versions, compute the past, check a value",
         "train": "Train a model now and follow it to its endpoint",
+        "models": "List and compare model versions, approve or reject one",
+        "replay": "Train a model again from its record alone and compare the bytes",
+        "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
     },
     "Mend": {
         "logs": "Print what a stage said",
         "rollout": "Show the rollout of a candidate, hold it, approve it or take it back",
+        "runs": "Write the training runs that wait to MLflow",
         "rollback": "Return all traffic to the previous model",
         "doctor": "Check this machine, or an account with --aws",
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "rollout")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "models", "runs", "rollout")  # take a verb of their own
 
 
 @dataclass(frozen=True)

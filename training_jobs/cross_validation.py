@@ -50,7 +50,12 @@ class Learner:
         """
         found = [self.score(given, columns, labels, fold) for fold in sides]
         finite = [score for score in found if math.isfinite(score)]
-        if not finite:
+        self.check(finite, labels, sides)
+        return finite
+
+    def check(self, scores: Sequence[float], labels: Labels, sides: Sequence[Fold]) -> None:
+        """Raise InsufficientDataError when there are none."""
+        if not scores:
             training = self.training
             raise InsufficientDataError(
                 f"none of {training.folds} folds can be scored",
@@ -58,7 +63,6 @@ class Learner:
                 f"a gap of at least {training.gap_hours:g} hours",
                 hint="deliver more data, or lower training.folds or training.gap_hours",
             )
-        return finite
 
     def nested(
         self, columns: Columns, rows: Timeline, sides: Sequence[Fold], gap_seconds: float

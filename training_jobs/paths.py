@@ -27,6 +27,15 @@ class Paths:
     def failure(self) -> Path:
         return self.root / "output" / "failure"
 
+    @property
+    def message(self) -> Path:
+        return self.root / "output" / "message"
+
+    @property
+    def checkpoints(self) -> Path:
+        """There when the job has a CheckpointConfig; what lies in it outlives an interruption."""
+        return self.root / "checkpoints"
+
     def channel(self, name: str) -> Path:
         return self.root / "input" / "data" / name
 

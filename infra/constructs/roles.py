@@ -8,6 +8,7 @@ from infra.store import Store, allow, arn
 
 READ_IMAGE = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 WRITE_LOG = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams")
+JOB_READS = ("training/", "models/", "checkpoints/", "evaluations/", "captures/", "monitoring/")
 JOB_METRICS = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/ProcessingJobs")
 
 
@@ -22,14 +23,15 @@ class SageMakerRoles(Construct):
             "Job",
             image,
             [
-                store.read_lake("training/", "models/", "evaluations/", "captures/", "monitoring/"),
-                store.write_lake("models/", "evaluations/", "monitoring/"),
-                store.list_lake("training/", "models/", "evaluations/", "captures/", "monitoring/"),
+                store.read_lake(*JOB_READS),
+                store.write_lake("models/", "checkpoints/", "evaluations/", "monitoring/"),
+                store.list_lake(*JOB_READS),
                 allow(
                     "cloudwatch:PutMetricData",
                     on=["*"],  # has no resources; the namespace narrows it
                     when={"StringEquals": {"cloudwatch:namespace": list(JOB_METRICS)}},
                 ),
+                *store.signing_key("kms:Sign"),
                 *store.use_key(),
             ],
         )

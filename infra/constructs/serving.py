@@ -80,8 +80,13 @@ class Serving(Construct):
                     store.read_lake("models/", "features/sets/"),
                     store.state("GetItem", "PutItem"),
                     allow("cloudwatch:DescribeAlarms", on=["*"]),  # has no resources
+                    *store.signing_key("kms:Verify"),
                 ],
-                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+                environment={
+                    **endpoint,
+                    **prefix,
+                    **store.environment("LAKE_BUCKET", "STATE_TABLE", "SIGNING_KEY_ARN"),
+                },
             ),
             Function(
                 self,

@@ -9,11 +9,12 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.constructs.mlflow_app import MlflowApp
 from infra.store import LEDGER_INDEX, Store
 from tidegate.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
-EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "captures/": 90}
+EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "checkpoints/": 7, "captures/": 90}
 SUPERSEDED_AFTER_DAYS = 30  # older versions of an object of the lake; Iceberg never overwrites its own
 
 
@@ -44,6 +45,8 @@ class DataStack(Stack):
         self.state = self._table("State", "id")
         self.database = self._database()
         self._package_group()
+        self.signing_key = self._signing_key() if config.training.sign else None
+        self.mlflow = self._mlflow()
         self.store = self._store()
         self._outputs()
 
@@ -135,6 +138,26 @@ class DataStack(Stack):
         )
         group.apply_removal_policy(self.removal)
 
+    def _signing_key(self) -> kms.Key:
+        """Signs the manifests of artefacts; kept like the data: no older model is rolled out without it."""
+        return kms.Key(
+            self,
+            "SigningKey",
+            alias=f"{self.config.prefix}-models",
+            description=f"{self.config.prefix}: signs model artefacts",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=self.removal,
+        )
+
+    def _mlflow(self) -> MlflowApp | None:
+        tracking = self.config.tracking
+        if not tracking.enabled or tracking.uri:
+            return None
+        return MlflowApp(
+            self, "Mlflow", config=self.config, lake=self.lake, key=self.key, removal=self.removal
+        )
+
     def _store(self) -> Store:
         # the drops' events go to EventBridge by a property of the bucket; CDK's own switch adds a function
         bucket = self.drops.node.default_child
@@ -155,6 +178,8 @@ class DataStack(Stack):
             state_arn=self.state.table_arn,
             glue_database=self.config.prefix.replace("-", "_"),
             key_arn=self.key.key_arn if self.key else None,
+            signing_key_arn=self.signing_key.key_arn if self.signing_key else None,
+            mlflow_app_arn=self.mlflow.arn if self.mlflow else None,
         )
 
     def _outputs(self) -> None:
@@ -167,6 +192,8 @@ class DataStack(Stack):
             "GlueDatabase": self.store.glue_database,
             "ModelPackageGroup": self.config.prefix,
         }
+        if self.mlflow:
+            outputs["MlflowApp"] = self.mlflow.arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 

@@ -24,6 +24,7 @@ from infra.constructs.messaging import AlertTopic, queue
 from infra.constructs.monitoring import Monitoring
 from infra.constructs.roles import SageMakerRoles
 from infra.constructs.serving import Serving
+from infra.constructs.tracking import Tracking
 from infra.constructs.training import Training
 from infra.packaging import Sources
 from infra.store import Store
@@ -98,6 +99,20 @@ class PipelineStack(Stack):
         )
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
         self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
+        self.training.free_lock_of_the_stopped(self.undelivered)
+        self.tracking = (
+            Tracking(
+                self,
+                "Tracking",
+                shared=shared,
+                config=config,
+                machine=self.training.machine,
+                origin=sources.origin,
+                undelivered=self.undelivered,
+            )
+            if config.tracking.enabled
+            else None
+        )
         self.serving = Serving(
             self,
             "Serving",
@@ -217,5 +232,7 @@ class PipelineStack(Stack):
             "DropQueueUrl": self.ingestion.drops.queue_url,
             "DashboardName": board.dashboard_name,
         }
+        if self.tracking:
+            outputs["RecordRunFunction"] = self.tracking.function_name
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

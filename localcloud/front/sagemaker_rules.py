@@ -50,6 +50,8 @@ def _tuning_job(request: Request) -> Iterator[str]:
         yield "TrainingJobDefinition and TrainingJobDefinitions cannot be used together."
     if not (single or several or "WarmStartConfig" in request):
         yield "Either TrainingJobDefinition or TrainingJobDefinitions must be given."
+    for definition in (request.get("TrainingJobDefinition", {}), *request.get("TrainingJobDefinitions", [])):
+        yield from _training_job(definition)
 
 
 def _model(request: Request) -> Iterator[str]:

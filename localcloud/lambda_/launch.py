@@ -79,9 +79,11 @@ def _working_directory(folder: Path, wanted: str | None) -> Path:
 
 
 def _environment(function: "LocalFunction", handler: str, log_stream: str) -> dict[str, str]:
+    from localcloud.sagemaker import mlflow_apps
+
     return {
         **cloud.current().child_environment(),
-        **{name: str(value) for name, value in function.environment_vars.items()},
+        **mlflow_apps.resolved({name: str(v) for name, v in function.environment_vars.items()}),
         **identity.credentials(function.role),
         "_HANDLER": handler,
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from localcloud import cloud, identity, images
+from localcloud.sagemaker import mlflow_apps
 
 ML = PurePosixPath("/opt/ml")
 TAIL_LINES = 20
@@ -65,7 +66,7 @@ class Container:
                 environment={
                     **here.child_environment(),
                     **image.environment,
-                    **environment,
+                    **mlflow_apps.resolved(environment),
                     **identity.credentials(role_arn),
                     "PYTHONPATH": str(image.folder),
                     "SAGEMAKER_BASE_DIR": str(root),

@@ -26,6 +26,7 @@ class LocalSageMaker(SageMakerModelBackend):
         self.endpoint_configs: dict[str, Any] = {}
         self.model_package_groups: dict[str, Any] = {}
         self.model_packages: dict[str, Any] = {}
+        self.mlflow_apps: dict[str, Any] = {}
 
     @property
     def models(self) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class LocalSageMaker(SageMakerModelBackend):
             *self.models.values(),
             *self.model_package_groups.values(),
             *self.model_packages.values(),
+            *self.mlflow_apps.values(),
         ]
         found = next((resource for resource in ours if resource.arn.lower() == arn.lower()), None)
         if found is None and "/" in arn:

@@ -14,6 +14,7 @@ from localcloud.sagemaker import (
     endpoints,
     inference_models,
     jobs,
+    mlflow_apps,
     packages,
     processing,
     training,
@@ -170,6 +171,23 @@ class LocalSageMakerResponse(SageMakerResponse):
 
     def list_model_packages(self) -> ActionResult:
         return ActionResult(packages.list_packages(self._state, self.params))
+
+    # MLflow
+
+    def create_mlflow_app(self) -> ActionResult:
+        return ActionResult(mlflow_apps.create(self._state, self.params))
+
+    def describe_mlflow_app(self) -> ActionResult:
+        return ActionResult(mlflow_apps.find(self._state, self.params["Arn"]).answer)
+
+    def update_mlflow_app(self) -> ActionResult:
+        return ActionResult(mlflow_apps.update(self._state, self.params))
+
+    def delete_mlflow_app(self) -> ActionResult:
+        return ActionResult(mlflow_apps.delete(self._state, self.params["Arn"]))
+
+    def list_mlflow_apps(self) -> ActionResult:
+        return ActionResult(mlflow_apps.list_apps(self._state, self.params))
 
     def _job(self, kind: str) -> Any:
         return jobs.find(self._jobs(kind), self.params[f"{kind}JobName"])

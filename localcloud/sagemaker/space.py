@@ -13,6 +13,9 @@ AUTO_LOGARITHMIC_RATIO = (
 )
 
 
+Recalled = tuple[str, Any, "optuna.distributions.BaseDistribution"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Continuous:
     """A real number between two bounds, both included."""
@@ -22,10 +25,29 @@ class Continuous:
     high: float
     scaling: str
 
-    def suggest(self, trial: "optuna.Trial") -> str:
+    @property
+    def _axis(self) -> tuple[str, float, float, bool]:
+        """Name, bounds and logarithm of what Optuna searches: the distance from 1 where that is the scale."""
         if self.scaling == "ReverseLogarithmic":
-            return repr(1 - trial.suggest_float(f"1-{self.name}", 1 - self.high, 1 - self.low, log=True))
-        return repr(trial.suggest_float(self.name, self.low, self.high, log=_logarithmic(self)))
+            return f"1-{self.name}", 1 - self.high, 1 - self.low, True
+        return self.name, self.low, self.high, _logarithmic(self)
+
+    def suggest(self, trial: "optuna.Trial") -> str:
+        name, low, high, log = self._axis
+        value = trial.suggest_float(name, low, high, log=log)
+        return repr(1 - value if self.scaling == "ReverseLogarithmic" else value)
+
+    def recall(self, text: str) -> Recalled | None:
+        """A value tried elsewhere as Optuna would have suggested it here; None when it lies outside."""
+        from optuna.distributions import FloatDistribution
+
+        value = _number(text)
+        if value is None or not self.low <= value <= self.high:
+            return None
+        name, low, high, log = self._axis
+        if self.scaling == "ReverseLogarithmic":
+            value = min(max(1 - value, low), high)  # 1 - (1 - x) is not quite x
+        return name, value, FloatDistribution(low, high, log=log)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +62,14 @@ class Integer:
     def suggest(self, trial: "optuna.Trial") -> str:
         return str(trial.suggest_int(self.name, self.low, self.high, log=_logarithmic(self)))
 
+    def recall(self, text: str) -> Recalled | None:
+        from optuna.distributions import IntDistribution
+
+        value = _number(text)
+        if value is None or not value.is_integer() or not self.low <= value <= self.high:
+            return None
+        return self.name, int(value), IntDistribution(self.low, self.high, log=_logarithmic(self))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Categorical:
@@ -50,6 +80,11 @@ class Categorical:
 
     def suggest(self, trial: "optuna.Trial") -> str:
         return str(trial.suggest_categorical(self.name, self.values))
+
+    def recall(self, text: str) -> Recalled | None:
+        from optuna.distributions import CategoricalDistribution
+
+        return (self.name, text, CategoricalDistribution(self.values)) if text in self.values else None
 
 
 Parameter = Continuous | Integer | Categorical
@@ -114,6 +149,13 @@ def _bound(item: Mapping[str, Any], end: str, kind: type) -> Any:
         return kind(item[end])
     except ValueError as error:
         raise ValueError(f"Parameter '{item['Name']}': {end} is no number: {item[end]!r}.") from error
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _check(name: str, low: float, high: float, scaling: str) -> None:

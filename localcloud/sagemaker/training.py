@@ -42,7 +42,7 @@ MESSAGES = {
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
 
-OnMetric = Callable[["TrainingJob", str, float], None]
+OnMetric = Callable[["TrainingJob", str, float], bool]  # whether the value counts
 
 
 class TrainingJob(Job):
@@ -163,6 +163,8 @@ class TrainingJob(Job):
     def _read_metrics(self, lines: list[str]) -> None:
         for line in lines:
             for name, value in self._scan.values(line):
+                if self._on_metric and not self._on_metric(self, name, value):
+                    continue
                 found = {"MetricName": name, "Value": value, "Timestamp": now()}
                 with self._lock:
                     others = [
@@ -170,8 +172,6 @@ class TrainingJob(Job):
                     ]
                     self.update(FinalMetricDataList=[*others, found])
                 signals.metric(NAMESPACE, name, {"TrainingJobName": self.name}, value)
-                if self._on_metric:
-                    self._on_metric(self, name, value)
 
     def _upload_model(self) -> dict[str, str]:
         base = uris.join(self.answer["OutputDataConfig"]["S3OutputPath"], self.name, "output")

@@ -28,6 +28,7 @@ class Trial:
     objective: Mapping[str, str]
     curve: list[float] = field(default_factory=list)  # every objective value the job has printed
     told: bool = False  # whether the search knows how it did
+    given_up: bool = False  # whether the search stops it: what it still prints does not count
 
     @property
     def value(self) -> float | None:

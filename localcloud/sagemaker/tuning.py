@@ -1,7 +1,7 @@
 """Tuning jobs: training jobs with hyperparameters that a search proposes.
 
-Limits, each refused by name where a request asks for it: one training job definition, no warm start, no
-Autotune, no detection of convergence.
+Limits, each refused by name where a request asks for it: one training job definition, no Autotune, no
+detection of convergence, a warm start of Bayesian searches only.
 
 Source:
     SageMaker guide, "Track and set completion criteria for your tuning job" and "Define a hyperparameter
@@ -12,13 +12,13 @@ import contextlib
 import math
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moto.sagemaker.exceptions import ValidationError
 
 from localcloud import cloud
-from localcloud.sagemaker import jobs, space, training
+from localcloud.sagemaker import jobs, space, tuning_checks, warm_start
 from localcloud.sagemaker.jobs import Job
 from localcloud.sagemaker.listing import listing, pick
 from localcloud.sagemaker.training import TrainingJob
@@ -48,8 +48,9 @@ class TuningJob(Job):
     title = "HyperParameter Tuning"
     times_as_text = False
 
-    def __init__(self, backend: Any, request: Mapping[str, Any]) -> None:
+    def __init__(self, backend: Any, request: Mapping[str, Any], parents: Sequence["TuningJob"]) -> None:
         self._backend = backend
+        self._parents = parents
         config = request["HyperParameterTuningJobConfig"]
         self._config: Mapping[str, Any] = config
         self.trials = Trials(config["HyperParameterTuningJobObjective"])
@@ -67,7 +68,13 @@ class TuningJob(Job):
     @property
     def answer(self) -> dict[str, Any]:
         """What Describe says: the counters and the best job are those of this moment."""
-        return {**super().answer, **self.trials.answer()}
+        found = {**super().answer, **self.trials.answer()}
+        if found.get("WarmStartConfig", {}).get("WarmStartType") == warm_start.IDENTICAL:
+            minimize = self.trials.objective["Type"] == "Minimize"
+            own, theirs = found.get("BestTrainingJob"), [parent.answer for parent in self._parents]
+            if best := warm_start.overall_best(own, theirs, minimize=minimize):
+                found["OverallBestTrainingJob"] = best
+        return found
 
     def stop(self) -> None:
         super().stop()
@@ -76,10 +83,10 @@ class TuningJob(Job):
     def run(self) -> None:
         from localcloud.sagemaker.search import Search  # Optuna costs a second: not in the request's thread
 
-        search = Search(self._config)
+        search = Search(self._config, warm_start.points(self._parents))
         while not (reason := self._ends()):
             self._launch(search)
-            self._await(everything=search.learns)
+            self._await(everything=search.in_batches)
             self._collect(search)
         self._stop_running()
         self._collect(search)
@@ -151,15 +158,27 @@ class TuningJob(Job):
             },
         }
 
-    def _hear(self, search: "Search", job: TrainingJob, name: str, value: float) -> None:
-        """A running training job printed a metric: it may be stopped for it."""
+    def _hear(self, search: "Search", job: TrainingJob, name: str, value: float) -> bool:
+        """A running training job printed a metric: it may be stopped for it. Whether the value counts."""
+        number, trial = next((n, trial) for n, trial in enumerate(self.trials) if trial.job is job)
+        if trial.given_up:
+            return False
         if name != self.trials.objective["MetricName"]:
-            return
-        trial = next(trial for trial in self.trials if trial.job is job)
+            return True
+        if search.has_enough(trial.curve):
+            self._give_up(trial)
+            return False
         trial.curve.append(value)
-        others = [other.curve for other in self.trials if other.told and other.value is not None]
-        if job.status == "InProgress" and search.gives_up(trial.proposal, trial.curve, others):
-            cloud.current().submit(job.stop)
+        ended = [(n, t.curve) for n, t in enumerate(self.trials) if t.told and t.value is not None]
+        if search.gives_up(number, trial.curve, ended):
+            self._give_up(trial)
+        return True
+
+    def _give_up(self, trial: Trial) -> None:
+        """Stop it before its next line is read: whether it ends by itself just now must not matter."""
+        trial.given_up = True
+        with contextlib.suppress(ValidationError):  # it has ended
+            trial.job.stop()
 
     def _await(self, *, everything: bool) -> None:
         """Wait until a slot is free, or all are where a whole batch is waited for."""
@@ -191,45 +210,12 @@ class TuningJob(Job):
             self._changed.notify_all()
 
 
-def check(request: Mapping[str, Any]) -> None:
-    """Refuse what AWS refuses beyond shapes, and by name what this machine cannot do."""
-    for member in ("TrainingJobDefinitions", "WarmStartConfig", "Autotune"):
-        if member in request:
-            raise ValidationError(f"The local cloud does not have {member} of tuning jobs.")
-    definition, config = request["TrainingJobDefinition"], request["HyperParameterTuningJobConfig"]
-    criteria, limits = config.get("TuningJobCompletionCriteria", {}), config["ResourceLimits"]
-    if criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled":
-        raise ValidationError("The local cloud does not detect convergence: leave ConvergenceDetected out.")
-    metrics = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
-    objective = config.get("HyperParameterTuningJobObjective", {}).get("MetricName")
-    if objective not in {metric["Name"] for metric in metrics}:
-        raise ValidationError(f"The objective metric {objective} must be one of MetricDefinitions.")
-    most = limits.get("MaxNumberOfTrainingJobs")
-    if config["Strategy"] != "Grid" and most is None and "MaxRuntimeInSeconds" not in limits:
-        raise ValidationError("ResourceLimits needs MaxNumberOfTrainingJobs or MaxRuntimeInSeconds.")
-    if config["Strategy"] == "Hyperband" and "HyperbandStrategyConfig" not in config.get(
-        "StrategyConfig", {}
-    ):
-        raise ValidationError("The Hyperband strategy needs StrategyConfig.HyperbandStrategyConfig.")
-    try:
-        parameters = space.parameters(config.get("ParameterRanges", {}))
-        points = space.combinations(parameters) if config["Strategy"] == "Grid" else None
-    except ValueError as error:
-        raise ValidationError(str(error)) from error
-    if points is not None and most not in {None, points}:
-        raise ValidationError(
-            f"MaxNumberOfTrainingJobs of this grid must be {points} or left out, got {most}."
-        )
-    both = {parameter.name for parameter in parameters} & set(definition.get("StaticHyperParameters", {}))
-    if both:
-        raise ValidationError(f"A hyperparameter cannot be static and tuned: {sorted(both)}.")
-    resources = definition.get("HyperParameterTuningResourceConfig", definition.get("ResourceConfig", {}))
-    training.check({**definition, "ResourceConfig": resources})
-
-
 def create(backend: Any, request: Mapping[str, Any]) -> dict[str, Any]:
-    check(request)
-    job = TuningJob(backend, request)
+    parents = [
+        jobs.find(backend.hyper_parameter_tuning_jobs, name) for name in warm_start.parent_names(request)
+    ]
+    tuning_checks.check(request, [parent.answer for parent in parents])
+    job = TuningJob(backend, request, parents)
     jobs.register(backend.hyper_parameter_tuning_jobs, job)
     job.start()
     return {"HyperParameterTuningJobArn": job.arn}

@@ -60,6 +60,16 @@ def aws(aws_server, monkeypatch):
     )
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """MLflow's sqlite tables without a run, to be copied: making them costs over a second of CPU."""
+    from tidegate.aws import experiments  # so does importing MLflow
+
+    store = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    experiments._client(f"sqlite:///{store}").search_experiments()
+    return store
+
+
 @pytest.fixture
 def catalog(aws):
     """The tables of a new lake and database."""

@@ -18,7 +18,7 @@ from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
-from tidegate_cli import rollouts
+from tidegate_cli import rollout_history as rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Narrator

@@ -23,9 +23,11 @@ from features_account import (  # noqa: F401
     rate,
 )
 
+from tidegate import tuning
 from tidegate.aws import feature_sets, online
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import EntityValue
+from tidegate.plan import Plan
 
 
 def read_parquet(pipeline, uri):
@@ -185,6 +187,24 @@ def test_the_training_set_sees_each_flight_as_its_moment_did(pipeline):
     assert pipeline.catalog.read("flights", tag="run-run-1").num_rows == FLIGHTS
     # a model of this run may serve when features.py has moved on
     assert feature_sets.get(pipeline.s3, pipeline.lake, built["feature_hash"]) == pipeline.features
+
+
+def test_a_warm_search_begins_with_the_searches_of_its_kind_and_keeps_checkpoints_of_its_run(pipeline):
+    pipeline.run(pipeline.version(0, 179))
+    cold = pipeline.call("build_training_set", {"run": "run-1"})["tuning"]
+    assert list(cold["request"]) == ["HyperParameterTuningJobConfig"]
+    assert list(cold["definition"]) == ["StoppingCondition"]
+    document = json.loads((pipeline.folder / "plan.json").read_text())
+    document["config"]["training"]["tuning"] |= {"warm_start": 1, "spot": True}
+    (pipeline.folder / "plan.json").write_text(json.dumps(document))
+    pipeline.forget()
+    kind = tuning.kind(Plan.load(pipeline.folder).config.training)
+    for name in ("tune-1", "tune-2"):
+        pipeline.facts.record_search(kind, name)
+    warm = pipeline.call("build_training_set", {"run": "run-2"})["tuning"]
+    [parent] = warm["request"]["WarmStartConfig"]["ParentHyperParameterTuningJobs"]
+    assert parent == {"HyperParameterTuningJobName": "tune-2"}
+    assert warm["definition"]["CheckpointConfig"]["S3Uri"] == f"s3://{pipeline.lake}/checkpoints/run-2/"
 
 
 def test_a_retried_run_tags_the_state_that_its_rows_are_of_and_another_run_its_own(pipeline):

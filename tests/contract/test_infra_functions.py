@@ -13,14 +13,15 @@ NUMERIC = {
     *("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "ARROW_DEFAULT_MEMORY_POOL"),
 }
 CONTROL = {
-    *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "PreflightCandidate", "CheckCandidate"),
-    *("MirrorTraffic", "JudgeRollout", "AwaitApproval", "RestoreTraffic"),
+    *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
+    *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
+    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
     *("PlanWindow", "Predict", "Feedback"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
     *("PlanFeatures", "ComputeFeatures", "RecordFeatures", "RetireFeatures", "BuildTrainingSet"),
-    "MeasureSkew",
+    *("MeasureSkew", "RecordRun"),
 }
 STEPS = sorted(CONTROL | DATA)
 OF_SOURCES = {"Collect"}  # one for each source, and the example has none: test_infra_collection.py

@@ -125,6 +125,12 @@ def test_a_broken_pipeline_is_told_in_three_lines_and_2(edit, tmp_path):
             'metric = "features.py:profit"',
             "`training.metric` features.py:profit cannot be imported",
         ),
+        (
+            "pipeline.toml",
+            "[gate]",
+            '[gate]\nslices = ["tailnum"]',
+            "`gate.slices.0` is `tailnum`, not a column",
+        ),
         ("contract.yaml", "name: humid", "name: humidity", "request column `humid` is not a column"),
         ("contract.yaml", "name: landed_at", "name: landed", "time `landed_at` is not a column"),
         ("contract.yaml", "  - name: flights", "  - name: flites", "describes `flites`"),
@@ -137,6 +143,13 @@ def test_parts_that_do_not_fit_one_another_are_told_before_a_template_exists(edi
     with pytest.raises(ConfigError) as caught:
         compile_pipeline(edit(file, old, new), "dev", code_version="")
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_the_weather_example_is_a_pipeline_too(environment):
+    compiled = compile_pipeline(FLIGHTS.parent / "weather", environment, code_version="")
+    assert compiled.config.training.task == "regression"
+    assert compiled.features.source.known_ts == "next_day_known_at"
 
 
 def test_an_estimator_of_another_task_is_refused_with_its_line(edit):

@@ -12,7 +12,9 @@ from synthesized import REPOSITORY
 
 from infra import asl
 from localcloud.front.strict import findings
-from tidegate import errors
+from tidegate import errors, tuning
+from tidegate.config import TrainingSection
+from tidegate.tuning_section import ParameterRange, TuningSection
 
 FILES = sorted((REPOSITORY / "step_functions").glob("*.asl.json"))
 DYNAMIC = re.compile(r"\{%.*%\}|.*\$\{\w+\}.*", re.DOTALL)
@@ -28,8 +30,15 @@ OWN_ERRORS = {
     and issubclass(value, errors.TidegateError)
     and value is not errors.TidegateError
 }
+SPACE = {"max_leaf_nodes": ParameterRange(type="int", minimum=8, maximum=48)}
+HOLES = {
+    "ImageUri": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/tidegate:1",
+    "JobRole": "arn:aws:iam::111122223333:role/job",
+    "LakeBucket": "lake",
+    "TrainingInstanceType": "ml.m5.large",
+}
 # raised at synthesis, and inside jobs, whose failure a machine sees as the job's
-NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError"}
+NOT_BY_FUNCTIONS = {"ConfigError", "ArtefactError", "LeakDetectedError", "NotCompilableError"}
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.name.removesuffix(".asl.json"))
@@ -48,6 +57,65 @@ def test_every_target_exists_every_state_is_reached_every_task_is_guarded(machin
 
 def test_arguments_fit_the_shape_of_the_operation(machine):
     assert [found for task in asl.tasks(machine) for found in misfits(task)] == []
+
+
+EVERYTHING = {
+    "warm_start": 2,
+    "early_stopping": "Auto",
+    "maximum_runtime_seconds": 7200,
+    "target": 0.9,
+    "not_improving": 5,
+    "spot": True,
+}
+
+
+@pytest.mark.parametrize("search", [{}, EVERYTHING], ids=["nothing optional", "everything"])
+def test_the_request_of_a_search_fits_its_shape(search):
+    states = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())["States"]
+    section = TrainingSection(task="binary", estimator="a.B", tuning=TuningSection(space=SPACE, **search))
+    made = tuning.request(section, parents=["tune-a", "tune-b"], checkpoints_uri="s3://lake/checkpoints/r/")
+    known = {"lock": {"run": "20130101000000-abcd"}, "set": {"train_uri": "s3://lake/t/", "tuning": made}}
+    common = evaluated(states["DescribeSearch"]["Assign"]["search"], known)
+    request = evaluated(states["TuneModel"]["Arguments"], {**known, "search": common})
+    assert request["HyperParameterTuningJobName"] == "tune-20130101000000-abcd"
+    assert ("WarmStartConfig" in request) == ("warm_start" in search)
+    definition = request["TrainingJobDefinition"]
+    assert ("CheckpointConfig" in definition) == ("spot" in search)
+    [channel] = definition["InputDataConfig"]
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://lake/t/"
+    [task] = list(asl.tasks({"States": {"TuneModel": states["TuneModel"]}}))
+    assert list(findings(task.operation.input_shape, request, "", lambda name, _: name)) == []
+    broken = {**request, "HyperParameterTuningJobName": "tune_"}
+    assert list(findings(task.operation.input_shape, broken, "", lambda name, _: name))
+
+
+def test_a_trial_prints_what_its_search_listens_to():
+    states = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())["States"]
+    algorithm = states["DescribeSearch"]["Assign"]["search"]["TrainingJobDefinition"][
+        "AlgorithmSpecification"
+    ]
+    heard = {metric["Name"]: metric["Regex"] for metric in algorithm["MetricDefinitions"]}
+    told = (tuning.METRIC, tuning.SPREAD, tuning.FOLDS, tuning.COMPLEXITY, tuning.RESOURCE)
+    for name in told:
+        matches = {other: re.findall(regex, f"[metric] {name}=-0.250000;") for other, regex in heard.items()}
+        assert matches == {other: ["-0.250000"] if other == name else [] for other in told}
+
+
+def evaluated(value: Any, known: dict[str, Any]) -> Any:
+    """A tree with its JSONata expressions worked out and its holes filled."""
+    if isinstance(value, dict):
+        return {name: evaluated(item, known) for name, item in value.items()}
+    if isinstance(value, list):
+        return [evaluated(item, known) for item in value]
+    if not isinstance(value, str):
+        return value
+    text = asl.HOLE.sub(lambda hole: HOLES[hole[1]], value)
+    if not (query := re.fullmatch(r"\{%(.*)%\}", text, re.DOTALL)):
+        return text
+    expression = jsonata.Jsonata(query[1])
+    for name, bound in known.items():
+        expression.assign(name, bound)
+    return expression.evaluate(None)
 
 
 def test_every_state_is_in_jsonata(machine):
@@ -153,6 +221,40 @@ def test_no_execution_fails_under_a_name_reserved_for_step_functions(machine):
 
 
 @pytest.mark.parametrize(
+    ("earlier", "next_state"),
+    [
+        (None, "DescribeSearch"),
+        ({"run": "r", "model_uri": None, "package_arn": None}, "ReuseTuning"),
+        ({"run": "r", "model_uri": "s3://lake/m", "package_arn": None}, "ReuseModel"),
+        (
+            {"run": "r", "model_uri": "s3://lake/m", "package_arn": "arn:aws:sagemaker:::model-package/f/2"},
+            "ReleaseTrainingLockAfterSkip",
+        ),
+    ],
+    ids=["new inputs", "a model that is gone", "a model", "a registered model"],
+)
+def test_what_is_left_of_an_earlier_run_decides_where_one_of_the_same_inputs_goes_on(earlier, next_state):
+    state = training()["States"]["SameInputsAsBefore?"]
+    taken = [rule for rule in state["Choices"] if answered(rule["Condition"], set={"earlier": earlier})]
+    assert (taken[0]["Next"] if taken else state["Default"]) == next_state
+
+
+def test_a_run_that_ends_early_says_whose_model_it_would_have_made():
+    [rule] = [r for r in training()["States"]["SameInputsAsBefore?"]["Choices"] if "Assign" in r]
+    earlier = {"run": "r-1", "package_arn": "arn:aws:sagemaker:eu-west-1:1:model-package/flights-dev/2"}
+    told = answered(rule["Assign"]["reason"], set={"earlier": earlier})
+    assert told == "same inputs as run r-1, whose model is registered as flights-dev/2"
+
+
+def answered(query, **variables):
+    """The value of `{% ... %}` as Step Functions would find it."""
+    expression = jsonata.Jsonata(query.removeprefix("{%").removesuffix("%}"))
+    for name, value in variables.items():
+        expression.assign(name, value)
+    return expression.evaluate(None)
+
+
+@pytest.mark.parametrize(
     ("state", "member", "value", "fault"),
     [
         ("CreateEndpoint", "Resource", "arn:aws:states:::aws-sdk:sagemaker:createEndPoint", "no operation"),
@@ -195,13 +297,20 @@ def test_a_missing_required_argument_is_found():
     assert any("endpointConfigName" in each for each in misfits(task))
 
 
+def training() -> asl.Definition:
+    return json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())
+
+
 def deployment() -> asl.Definition:
     return json.loads((REPOSITORY / "step_functions" / "deployment.asl.json").read_text())
 
 
 def misfits(task: asl.Task) -> list[str]:
     """What botocore's shape says against the literal parts of the arguments."""
-    arguments = dict(task.state.get("Arguments", {}))
+    arguments = task.state.get("Arguments", {})
+    if isinstance(arguments, str):  # known at run time only: test_the_request_of_a_search_fits_its_shape
+        return []
+    arguments = dict(arguments)
     if serialized := SERIALIZED.get(task.operation.name):
         for part in (arguments, *arguments.get("Entries", [])):
             part.pop(serialized, None)

@@ -1,10 +1,13 @@
 """`tidegate demo` as a person or a script runs it, once; each chapter left what it must."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+
+from tidegate_cli.assembly import state_folder
 
 MINUTES = 8  # far above what it takes: a machine that is busy with other things is no fault
 
@@ -39,7 +42,13 @@ def test_every_stage_tells_its_states(told):
         "QuarantineDrop",
     }
     assert states(told, "features") >= {"PlanFeatures", "ComputeFeatures", "RecordFeatures"}
-    assert states(told, "training") >= {"BuildTrainingSet", "TuneModel", "TrainModel", "EvaluateCandidate"}
+    assert states(told, "training") >= {
+        "BuildTrainingSet",
+        "TuneModel",
+        "SelectTrial",
+        "TrainModel",
+        "EvaluateCandidate",
+    }
     assert states(told, "deployment") >= {"PreflightCandidate", "CheckCandidate", "RecordChampion"}
     assert states(told, "monitoring") >= {"PlanWindow", "MeasureWindow", "DriftAlarm"}
 
@@ -80,6 +89,22 @@ def test_the_alarm_retrained_and_the_candidate_was_judged(told):
     assert retraining["verdict"] in ("promoted", "rejected", "rolled back")
     assert retraining["reason"]
     assert retraining["candidate"] is not None and retraining["champion"] is not None
+
+
+def test_both_training_runs_and_their_trials_are_in_mlflow_when_it_has_ended(told):
+    locks = [line["number"] for line in told["states"] if line["state"] == "AcquireTrainingLock"]
+    with sqlite3.connect(state_folder() / "mlflow.db") as store:
+        for run in (text.removeprefix("run ") for text in locks):
+            query = (
+                "select child.name, child.status from runs parent"
+                " join tags on tags.key = 'mlflow.parentRunId' and tags.value = parent.run_uuid"
+                " join runs child on child.run_uuid = tags.run_uuid where parent.name like ?"
+            )
+            below = dict(store.execute(query, (f"%{run}",)))
+            trials = {name for name in below if name.startswith("trial ")}
+            assert below.keys() == trials | {"final fit", "evaluation"} and len(trials) >= 6
+            assert set(below.values()) == {"FINISHED"}
+    assert len(locks) == 2
 
 
 def test_one_champion_has_all_traffic_at_the_end(told):

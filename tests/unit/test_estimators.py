@@ -3,9 +3,11 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from tidegate.config import ParameterRange, TrainingSection, TuningSection
+from tidegate.config import TrainingSection
 from tidegate.errors import ConfigError
 from tidegate.estimators import build, typed
+from tidegate.tuning import draw
+from tidegate.tuning_section import HyperbandSection, ParameterRange, TuningSection
 
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
 SPACE = {
@@ -31,6 +33,25 @@ def test_tuned_values_get_the_type_of_their_dimension_and_other_names_are_the_jo
     }
     assert typed(training(), given) == {"learning_rate": 0.25, "max_leaf_nodes": 31, "scoring": "loss"}
     assert type(typed(training(), given)["max_leaf_nodes"]) is int
+
+
+def test_the_parameter_that_hyperband_grew_is_a_whole_number():
+    band = HyperbandSection(resource="max_iter", minimum=1, maximum=9)
+    section = TrainingSection(
+        task="binary", estimator=BOOSTING, tuning=TuningSection(strategy="Hyperband", hyperband=band)
+    )
+    assert typed(section, {"max_iter": "4", "run": "r"}) == {"max_iter": 4}
+    assert build(section, {"max_iter": "4"}, []).max_iter == 4
+
+
+def test_a_parameter_that_cannot_grow_because_there_is_none_is_refused_with_its_name():
+    band = HyperbandSection(resource="epochs", minimum=1, maximum=9)
+    section = TrainingSection(
+        task="binary", estimator=BOOSTING, tuning=TuningSection(strategy="Hyperband", hyperband=band)
+    )
+    [point] = draw(section, 1)
+    with pytest.raises(ConfigError, match="has no parameter epochs"):
+        build(section, point, [])
 
 
 def test_fixed_and_tuned_parameters_seed_and_categories_reach_the_estimator():

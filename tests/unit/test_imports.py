@@ -20,6 +20,8 @@ CONTROL = [
     "receive_drop",
     "quarantine_drop",
     "acquire_training_lock",
+    "free_training_lock",
+    "select_trial",
     "preflight_candidate",
     "check_candidate",
     "judge_rollout",
@@ -65,6 +67,7 @@ def environment(tmp_path_factory):
     (folder / "plan.json").write_text(json.dumps(plan.to_json()))
     return {
         **{name: name.lower().replace("_", "-") for name in NAMES},
+        "SIGNING_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
         "PATH": os.environ["PATH"],
         "PIPELINE_DIR": str(folder),
         "POWERTOOLS_SERVICE_NAME": "test",
@@ -100,3 +103,9 @@ def test_a_control_function_never_reaches_the_data_stack(name, environment):
 
 def test_the_list_would_be_noticed_on_a_data_function(environment):
     assert "pyarrow" in imported("functions.validate_shard", environment)["loaded"]
+
+
+def test_a_trial_starts_without_what_only_the_chosen_configuration_needs(environment):
+    loaded = imported("training_jobs.train", environment)["loaded"]
+    assert "pyarrow" in loaded
+    assert not {"duckdb", "skops", "pandas", "sklearn"} & set(loaded)

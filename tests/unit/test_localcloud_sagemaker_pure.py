@@ -87,6 +87,28 @@ def test_a_reverse_logarithm_searches_the_distance_from_one():
     assert text == "0.75"  # 1 - 0.25
 
 
+def recalled(text, kind="Continuous", **item):
+    """(name, value) of a value tried elsewhere, as Optuna would have it; None outside of the range."""
+    (parameter,) = parameters({f"{kind}ParameterRanges": [{"Name": "x", **item}]})
+    found = parameter.recall(text)
+    assert found is None or found[2]._contains(found[2].to_internal_repr(found[1]))
+    return found and found[:2]
+
+
+def test_a_value_tried_elsewhere_is_recalled_where_it_lies_in_the_range():
+    wide, whole = {"MinValue": "0.5", "MaxValue": "0.75"}, {"MinValue": "2", "MaxValue": "9"}
+    assert recalled("0.5", **wide) == ("x", 0.5)
+    assert recalled("0.76", **wide) is None
+    assert recalled("fast", **wide) is None
+    assert recalled("0.7", **wide, ScalingType="ReverseLogarithmic") == ("1-x", pytest.approx(0.3))
+    assert recalled("0.5", **wide, ScalingType="ReverseLogarithmic") == ("1-x", 0.5)
+    assert recalled("2", "Integer", **whole) == ("x", 2)
+    assert recalled("2.5", "Integer", **whole) is None
+    assert recalled("10", "Integer", **whole) is None
+    assert recalled("p", "Categorical", Values=["p", "q"]) == ("x", "p")
+    assert recalled("r", "Categorical", Values=["p", "q"]) is None
+
+
 @pytest.mark.parametrize(
     "low, high, logarithmic",
     [("1", "1000", True), ("1", "999", False), ("0", "1000", False), ("-9", "9", False)],

@@ -1,123 +1,180 @@
-"""Training and serving get the same bits: 20,000 rows at once from a table, each alone from JSON."""
+"""The parity gate: the smallest change to a compiled model is noticed, and a refusal must be shared."""
 
+import copy
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import math
 
 import numpy as np
 import pytest
-from flight_rows import ROWS, TYPES, feature_set, table
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
-from tidegate.instances import from_json, from_table
-from tidegate.transforms import feature_columns
+from tidegate.compiled import parity
+from tidegate.compiled.attempt import attempt
+from tidegate.compiled.compiler import compile_model
+from tidegate.compiled.edges import edge_rows
+from tidegate.compiled.matrix import MatrixScorer
+from tidegate.encoding import Encoding
+from tidegate.task import Task
 
-REPOSITORY = Path(__file__).parents[2]
-LESS = "X86_V3 X86_V4 AVX512_ICL"  # what numpy 2.4 calls the instructions it may do without
-MOST_ULP = 4
-
-
-@pytest.fixture(scope="module")
-def flights():
-    return feature_set()
-
-
-@pytest.fixture(scope="module")
-def rows():
-    return table()
-
-
-@pytest.fixture(scope="module")
-def whole(flights, rows):
-    """As the training job computes them."""
-    return feature_columns(flights, from_table(rows, TYPES))
+DRAW = np.random.default_rng(3)
+ROWS = np.column_stack([DRAW.integers(0, 4, 300), DRAW.normal(size=300)])
+LABELS = (ROWS[:, 1] + (ROWS[:, 0] == 2) + DRAW.normal(size=300) > 0).astype(np.int8)
+MODEL = HistGradientBoostingClassifier(max_iter=5, categorical_features=[0]).fit(ROWS, LABELS)
+DOCUMENT = compile_model(MODEL, Encoding(("a", "b"), {}), task="binary")
 
 
-def same_bits(one, other):
-    """NaN has many bits, all of them missing."""
-    if one.dtype == object:
-        return one.tolist() == other.tolist()
-    return bool(((one.view(np.uint64) == other.view(np.uint64)) | (np.isnan(one) & np.isnan(other))).all())
+def probability(matrix):
+    return MODEL.predict_proba(matrix)[:, 1]
 
 
-def assert_same(whole, parts):
-    for name, column in whole.items():
-        joined = np.concatenate([part[name] for part in parts])
-        assert len(joined) == ROWS and same_bits(joined, column), name
+def changed(**members):
+    document = copy.deepcopy(DOCUMENT)
+    document["model"].update(members)
+    return document
 
 
-def test_the_rows_have_missing_values_of_every_kind(rows, whole, flights):
-    assert all(0 < rows[name].null_count < ROWS / 10 for name in TYPES)
-    assert list(whole) == list(flights.features)
-    for name, column in whole.items():
-        missing = sum(value is None for value in column) if column.dtype == object else np.isnan(column).sum()
-        assert 0 < missing < ROWS / 10, name
+def test_a_faithful_copy_passes_and_is_recorded_in_numbers():
+    found = parity.check(DOCUMENT, probability, ROWS)
+    assert found.holds
+    record = found.to_json()
+    assert (record["rows"], record["edge_rows"], record["reason"]) == (300, 10_000, "")
+    assert 0 <= record["largest"] <= 1e-12
+    json.dumps(record, allow_nan=False)
 
 
-def test_each_row_alone_gets_the_bits_it_gets_among_all(flights, rows, whole):
-    columns = from_table(rows, TYPES)
-    parts = [
-        feature_columns(flights, {name: column[row : row + 1] for name, column in columns.items()})
-        for row in range(ROWS)
+def test_of_very_many_rows_some_are_compared_spread_evenly(monkeypatch):
+    monkeypatch.setattr(parity, "MOST_ROWS", 100)
+    found = parity.check(DOCUMENT, probability, ROWS, edges=50)
+    assert (found.rows, found.holds) == (100, True)
+
+
+def test_every_leaf_moved_a_little_is_noticed():
+    model = DOCUMENT["model"]
+    leaves = [i for i, right in enumerate(model["rights"]) if not right]
+    for leaf in leaves[:: len(leaves) // 6]:
+        thresholds = list(model["thresholds"])
+        thresholds[leaf] += 1e-9
+        found = parity.check(changed(thresholds=thresholds), probability, ROWS, edges=500)
+        assert not found.holds
+        assert 1e-12 < found.largest < 1e-8
+        assert "differ by up to" in found.reason
+
+
+def test_a_threshold_moved_by_one_unit_in_its_last_place_is_noticed():
+    model = DOCUMENT["model"]
+    numeric = [
+        i
+        for i, (right, feature) in enumerate(zip(model["rights"], model["features"], strict=True))
+        if right and feature < 2 + len(model["negated"])
     ]
-    assert_same(whole, parts)
+    for node in numeric[:3]:
+        thresholds = list(model["thresholds"])
+        thresholds[node] = math.nextafter(thresholds[node], math.inf)
+        assert not parity.check(changed(thresholds=thresholds), probability, ROWS).holds
 
 
-def test_each_row_as_a_request_gets_the_bits_it_gets_in_the_training_set(flights, rows, whole):
-    sent = (
-        json.dumps({**row, "scheduled_departure": moment and moment.isoformat()})
-        for row, moment in zip(rows.to_pylist(), rows["scheduled_departure"].to_pylist(), strict=True)
-    )
-    parts = [feature_columns(flights, from_json([json.loads(text)], TYPES)) for text in sent]
-    assert_same(whole, parts)
+def test_a_category_on_the_wrong_side_is_noticed():
+    members = [sorted({0, 1, 2, 3} - set(m)) for m in DOCUMENT["model"]["members"]]
+    assert not parity.check(changed(members=members), probability, ROWS, edges=500).holds
 
 
-def test_another_processor_is_within_4_ulp(tmp_path):
-    """Two processes, one of which leaves out instructions that this processor has."""
-    found = set(np.show_config(mode="dicts")["SIMD Extensions"].get("found", ()))
-    if not found & set(LESS.split()):
-        pytest.skip(f"numpy dispatches none of {LESS} on this processor")
-    computed = []
-    for name, less in (("all", {}), ("fewer", {"NPY_DISABLE_CPU_FEATURES": LESS})):
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | less
-        file = tmp_path / f"{name}.npy"
-        subprocess.run(
-            [sys.executable, Path(__file__).with_name("flight_rows.py"), file], env=environment, check=True
+def test_a_copy_that_refuses_what_the_model_takes_fails():
+    steps = [{"kind": "check", "nan": True, "limit": 1e100, "columns": None}]
+    found = parity.check(changed(steps=steps), probability, ROWS)
+    assert not found.holds
+    assert "scikit-learn answers" in found.reason
+    assert found.to_json()["largest"] is None
+
+
+def test_a_copy_that_takes_what_the_model_refuses_fails():
+    line = LogisticRegression().fit(ROWS, LABELS)
+    document = compile_model(line, Encoding(("a", "b"), {}), task="binary")
+    document["model"]["steps"] = []
+    found = parity.check(document, lambda matrix: line.predict_proba(matrix)[:, 1], ROWS)
+    assert not found.holds
+    assert "scikit-learn refuses" in found.reason
+
+
+def test_a_model_that_answers_what_is_no_number_where_the_other_has_one_fails():
+    def broken(matrix):
+        return np.full(len(matrix), np.nan)
+
+    found = parity.check(DOCUMENT, broken, ROWS, edges=100)
+    assert not found.holds
+    assert found.to_json()["largest"] is None
+
+
+def test_large_numbers_are_compared_by_their_own_size():
+    labels = ROWS[:, 1] * 1e9
+    model = GradientBoostingRegressor(n_estimators=5).fit(ROWS, labels)
+    document = compile_model(model, Encoding(("a", "b"), {}), task="regression")
+    assert parity.check(document, lambda matrix: model.predict(matrix) * (1 + 1e-15), ROWS, edges=300).holds
+    assert not parity.check(
+        document, lambda matrix: model.predict(matrix) * (1 + 1e-11), ROWS, edges=300
+    ).holds
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_edges_hold_every_kind_of_value(seed):
+    edges = edge_rows(DOCUMENT, ROWS, 4000, seed)
+    assert edges.shape == (4000, 2)
+    for column in range(2):
+        values = edges[:, column]
+        assert np.isnan(values).any() and np.isposinf(values).any() and np.isneginf(values).any()
+        assert (np.abs(values) > 3.5e37).any() and ((np.abs(values) < 1e-300) & (values != 0)).any()
+    model = DOCUMENT["model"]
+    own = {
+        threshold
+        for feature, threshold, right in zip(
+            model["features"], model["thresholds"], model["rights"], strict=True
         )
-        computed.append(np.load(file))
-    every, fewer = computed
-    assert every.shape[1] == ROWS and np.isfinite(every).sum() > every.size * 0.9
-    np.testing.assert_array_equal(np.isnan(every), np.isnan(fewer))
-    assert ulps(every, fewer).max() <= MOST_ULP
+        if right and feature == 1
+    }
+    seen = set(edges[:, 1].tolist())
+    assert own <= seen
+    assert {math.nextafter(threshold, math.inf) for threshold in own} & seen
+    np.testing.assert_array_equal(edges, edge_rows(DOCUMENT, ROWS, 4000, seed))
 
 
-def ulps(one, other):
-    """How many doubles lie between, 0 where both are missing."""
-    missing = np.isnan(one) & np.isnan(other)
-    ordered = [
-        np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
-        for bits in (one.view(np.int64), other.view(np.int64))
-    ]
-    return np.where(missing, 0, np.abs(ordered[0] - ordered[1]))
+ENCODING = Encoding(("a", "b"), {})
 
 
-def test_ulps_are_counted():
-    one = np.array([1.0, 1.0, 0.0, np.nan, -1.0])
-    other = np.array([1.0, 1.0 + 2**-51, -5e-324, np.nan, -1.0 - 2**-52])
-    assert ulps(one, other).tolist() == [0, 2, 1, 0, 1]
+def test_an_attempt_gives_the_document_and_what_was_compared():
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS)
+    assert found.document == DOCUMENT
+    assert (found.parity["rows"], found.parity["edge_rows"], found.parity["reason"]) == (300, 10_000, "")
 
 
-def test_the_processors_of_the_test_differ_where_functions_are_approximated(tmp_path):
-    """Else the 4 ULP above would be proved of one and the same computation."""
-    found = set(np.show_config(mode="dicts")["SIMD Extensions"].get("found", ()))
-    if "X86_V4" not in found:
-        pytest.skip("numpy's log1p has another form on processors with AVX-512 only")
-    script = "import numpy as np; print(np.log1p(np.arange(1, 20001) / 7).tobytes().hex())"
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", script], env=os.environ | less, capture_output=True, check=True
-        ).stdout
-        for less in ({}, {"NPY_DISABLE_CPU_FEATURES": LESS})
-    ]
-    assert told[0] != told[1]
+def test_a_calibrated_attempt_compares_calibrated_probabilities():
+    calibration = {"kind": "platt", "a": -0.5, "b": 0.25}
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS, calibration)
+    assert found.document is not None
+    odds = np.log(probability(ROWS) / (1 - probability(ROWS)))
+    expected = 1 / (1 + np.exp(-0.5 * odds + 0.25))
+    scorer = MatrixScorer.load(found.document)
+    np.testing.assert_allclose(scorer.many(ROWS), expected, rtol=1e-13)
+
+
+def test_an_estimator_that_does_not_compile_leaves_a_reason():
+    model = KNeighborsClassifier().fit(ROWS, LABELS)
+    found = attempt(model, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "KNeighborsClassifier" in found.parity["reason"]
+    assert (found.parity["rows"], found.parity["largest"]) == (0, None)
+
+
+def test_an_estimator_with_other_private_attributes_leaves_a_reason():
+    model = copy.deepcopy(MODEL)
+    del model._bin_mapper
+    found = attempt(model, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "cannot read" in found.parity["reason"]
+
+
+def test_an_attempt_without_parity_gives_no_document(monkeypatch):
+    monkeypatch.setattr(parity, "LARGEST_DIFFERENCE", -1.0)
+    found = attempt(MODEL, ENCODING, Task("binary"), ROWS)
+    assert found.document is None
+    assert "differ by up to" in found.parity["reason"]

@@ -1,15 +1,12 @@
 """`tidegate demo`: the whole story on real flights, from a drop to a retrained live model."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
-from tidegate_cli import local
+from tidegate_cli import example, local
 from tidegate_cli.assembly import CHECKOUT, synthesize
 from tidegate_cli.commands.up import described, hints
 from tidegate_cli.failure import CommandError
@@ -17,6 +14,9 @@ from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import on_this_machine, prefix_of
 from tidegate_cli.story import Story
+
+NEXT = ("tidegate ui", "tidegate up", "tidegate demo --keep", "npx cdk deploy --all")
+SETTLE_SECONDS = 8
 
 
 @click.command("demo")
@@ -41,12 +41,12 @@ def command(options: Options, keep: bool | None) -> None:
     narrator.say("template", "synthesizing; the first time takes some ten seconds")
     assembly = synthesize(pipeline, "dev")
     narrator.say("template", described(assembly.cached, assembly.seconds))
-    data = _module(pipeline / "data.py")
+    data = example.data(pipeline)
     with local.start(assembly, prefix_of(pipeline, "dev")) as started:
         cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.url}   {cloud.resources} resources deployed in {cloud.seconds:.1f} s")
-        story = Story(place, data, _request_columns(pipeline), narrator)
+        story = Story(place, data, example.request_columns(pipeline), narrator)
         story.first_model()
         story.serve()
         story.quarantine()
@@ -58,9 +58,7 @@ def command(options: Options, keep: bool | None) -> None:
         )
         narrator.say("api", place.outputs["ApiUrl"])
         stay = sys.stderr.isatty() and not options.as_json if keep is None else keep
-        for line in (
-            hints(place, options) if stay else ["tidegate up", "tidegate demo --keep", "npx cdk deploy --all"]
-        ):
+        for line in hints(place, options) if stay else NEXT:
             narrator.say("try", line)
         click.echo(
             json.dumps(_result(story, assembly.seconds, seconds)) if options.as_json else _last_line(story)
@@ -69,6 +67,7 @@ def command(options: Options, keep: bool | None) -> None:
             with local.advertised(cloud):
                 narrator.say("", "running until Ctrl-C; try these in another terminal")
                 started.wait()
+        local.settle(cloud, SETTLE_SECONDS)  # the last training run is still being recorded
 
 
 def _result(story: Story, synth_seconds: float, seconds: float) -> dict[str, Any]:
@@ -87,19 +86,3 @@ def _last_line(story: Story) -> str:
     retraining = story.facts["retraining"]
     version = story.facts["champion"]["version"]
     return f"ok  version {version} serves; the retrained candidate was {retraining['verdict']}"
-
-
-def _module(path: Path) -> ModuleType:
-    """A file of the example as a module; examples are read by path, never installed."""
-    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CommandError(f"`{path}` cannot be read")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _request_columns(pipeline: Path) -> list[str]:
-    from tidegate.feature_file import load
-
-    return list(load(pipeline / "features.py", "flight_delay").request)

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from tidegate_cli import rollouts
+from tidegate_cli import rollout_history as rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Group, Options
 from tidegate_cli.place import Place, current
-from tidegate_cli.rollouts import Rollout
+from tidegate_cli.rollout_history import Rollout
 
 
 @click.group("rollout", cls=Group)

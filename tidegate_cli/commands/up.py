@@ -103,5 +103,6 @@ def hints(place: Place, options: Options) -> list[str]:
     return [
         f"tidegate predict {options.pipeline}/one.json",
         "tidegate status",
+        "tidegate ui",
         f"aws --endpoint-url {place.url} s3 cp FILE s3://{place.outputs['DropsBucket']}/drops/DATASET/",
     ]

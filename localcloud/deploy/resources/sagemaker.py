@@ -1,7 +1,7 @@
 """SageMaker: what the templates own of it. Jobs and the contents of endpoints are made at run time."""
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from localcloud.deploy.api_handler import ApiHandler, Name
 from localcloud.deploy.fit import UnfitError, call
@@ -112,6 +112,26 @@ class ModelPackageGroup(ApiHandler):
 
     def tagged(self, resource: Resource) -> str:
         return resource.id
+
+
+class MlflowApp(ApiHandler):
+    type = "AWS::SageMaker::MlflowApp"
+    how = How.EMULATED
+    why = "its ARN leads MLflow's client to a sqlite file that all Apps share; no server, no sign-in"
+    service = "sagemaker"
+    creates = "create_mlflow_app"
+    updates = "update_mlflow_app"
+    deletes = "delete_mlflow_app"
+    naming = Name("Name", 256)
+    replaced_by = frozenset({"RoleArn"})
+    kept_only: ClassVar = {"ArtifactStoreUri": "files of runs lie beside the sqlite file"}
+
+    def made(self, resource: Resource, response: dict[str, Any]) -> Made:
+        arn = response["Arn"]
+        return Made(arn, {"Arn": arn, "MlflowAppId": arn.rpartition("/")[2], "Status": "Created"})
+
+    def key(self, resource: Resource) -> dict[str, Any]:
+        return {"Arn": resource.id}
 
 
 class FeatureGroup(ApiHandler):
