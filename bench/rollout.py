@@ -40,6 +40,7 @@ class Row:
     seconds_to_safe: float | None  # None when the candidate was promoted
     bad_answers: int
     answers: int
+    cause: str
 
 
 class Users:
@@ -113,7 +114,9 @@ def run(place: Place, fault: str, step: int | None) -> Row:
     label = "before traffic" if step is None else f"{WEIGHTS[step]:.0%}"
     promoted = ended["status"] == "SUCCEEDED"
     outcome = "promoted" if promoted else ended["error"]
-    return Row(fault, label, outcome, None if promoted else round(seconds, 1), bad, answers)
+    return Row(
+        fault, label, outcome, None if promoted else round(seconds, 1), bad, answers, ended.get("cause", "")
+    )
 
 
 def table(faults: tuple[str, ...], at_start: tuple[str, ...], *, thorough: bool) -> Iterator[Row]:

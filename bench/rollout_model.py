@@ -1,5 +1,6 @@
 """The account of `bench.rollout`: the example on a local cloud, and a model that behaves as a file says."""
 
+import hashlib
 import io
 import json
 import re
@@ -7,7 +8,7 @@ import shutil
 import tarfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any
 
 from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
+from tidegate import signing
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
 from tidegate.plan import Plan
@@ -165,8 +167,7 @@ class Place:
     def _register(self) -> None:
         s3, key = self.client("s3"), f"models/{self.candidate}/output/model.tar.gz"
         lake = self.outputs["LakeBucket"]
-        body = _tarred(version=self.candidate, control=str(self.control))
-        s3.put_object(Bucket=lake, Key=key, Body=body)
+        s3.put_object(Bucket=lake, Key=key, Body=self._artefact())
         golden = json.dumps({"rows": GOLDEN}).encode()
         s3.put_object(Bucket=lake, Key=f"evaluations/{self.candidate}/golden.json", Body=golden)
         self.client("sagemaker").create_model_package(
@@ -180,6 +181,22 @@ class Place:
             },
             CustomerMetadataProperties={"run": self.candidate, "feature_set_hash": self.plan.features.hash},
         )
+
+    def _artefact(self) -> bytes:
+        """A model.tar.gz signed by the pipeline's key, as a training job's."""
+        files = {"version": self.candidate.encode(), "control": str(self.control).encode()}
+        digests = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
+        manifest = json.dumps({"feature_hash": self.plan.features.hash, "sha256": digests}).encode()
+        kms, alias = self.client("kms"), f"alias/{self.endpoint.removesuffix('-endpoint')}-models"
+        key = kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]
+        signature = kms.sign(
+            KeyId=key,
+            Message=signing.digest(manifest),
+            MessageType="DIGEST",
+            SigningAlgorithm=signing.ALGORITHM,
+        )["Signature"]
+        signed = signing.Signature(key=key, algorithm=signing.ALGORITHM, signature=signature).to_bytes()
+        return _tarred({**files, signing.MANIFEST: manifest, signing.SIGNED: signed})
 
     def _executions(self) -> list[dict[str, Any]]:
         machine = self.outputs["DeploymentMachine"]
@@ -277,11 +294,11 @@ def _image(folder: Path) -> str:
     return f"{cloud.ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/images:rollout"
 
 
-def _tarred(**files: str) -> bytes:
+def _tarred(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
+        for name, body in files.items():
             item = tarfile.TarInfo(name)
-            item.size = len(text)
-            tar.addfile(item, io.BytesIO(text.encode()))
+            item.size = len(body)
+            tar.addfile(item, io.BytesIO(body))
     return buffer.getvalue()
