@@ -35,6 +35,7 @@ manifest["sha256"]["manifest.json"] = digest(manifest)
 (root / "model").mkdir(exist_ok=True)
 (root / "model/model.skops").write_bytes(model)
 (root / "model/manifest.json").write_text(json.dumps(manifest))
+(root / "model/manifest.sig.json").write_bytes(os.urandom(64))  # a signature is never the same twice
 """
 ROWS = b"rows"
 

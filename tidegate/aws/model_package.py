@@ -17,6 +17,7 @@ from tidegate.artefact import OF_FEATURES, FeatureCode
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.errors import ArtefactError
+from tidegate.signing import SIGNED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,7 +31,7 @@ class Contents:
     """The files of an artefact as they are, and what its manifest says of them."""
 
     manifest: Mapping[str, Any]
-    sha256: Mapping[str, str]  # of each file but the manifest
+    sha256: Mapping[str, str]  # of each file but the manifest and its signature, new each time
     size_bytes: int  # of model.tar.gz
 
     @property
@@ -60,7 +61,7 @@ def contents(s3: "S3Client", model_uri: str) -> Contents:
                 name = member.name.removeprefix("./")
                 if name == artefact.MANIFEST:
                     manifest = json.loads(file.read(MAX_MEMBER_BYTES))
-                else:
+                elif name != SIGNED:
                     digests[name] = _digest(file)
     except (tarfile.TarError, EOFError, OSError, ValueError) as cause:
         raise ArtefactError(f"`{model_uri}` cannot be unpacked", cause=str(cause)) from cause
