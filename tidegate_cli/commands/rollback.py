@@ -8,8 +8,8 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from tidegate_cli import model
-from tidegate_cli.executions import POLL_SECONDS, follow, machine
+from tidegate_cli import model, rollouts
+from tidegate_cli.executions import POLL_SECONDS, machine
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Line, Narrator
@@ -158,7 +158,7 @@ def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dic
         name=f"rollback-{datetime.now(UTC):%Y%m%d%H%M%S}",
         input=json.dumps({"model_package_arn": package["ModelPackageArn"]}),
     )
-    ended = follow(place, "deployment", started["executionArn"], narrator)
+    ended = rollouts.followed(place, started["executionArn"], narrator)
     serving = package["ModelPackageVersion"] if ended.succeeded else champion.version
     how = "rolled out as any candidate" if ended.succeeded else f"the rollout failed: {ended.cause}"
     return {"ok": ended.succeeded, "version": serving, "how": how}
