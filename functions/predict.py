@@ -24,12 +24,12 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import assignment, feature_tally, predict_request
-from tidegate.aws import batch_get, endpoint
+from tidegate.aws import batch_get, endpoint, traffic
 from tidegate.aws.breaker import Breaker
 from tidegate.aws.endpoint import Answer, EndpointUnavailableError
 from tidegate.aws.lazy_client import LazyClient
@@ -94,6 +94,7 @@ def _predict(rows: list[dict[str, Any]], inference_id: str) -> dict[str, Any]:
     try:
         answered = breaker.call(variant or "endpoint", lambda: _ask(instances, inference_id, variant))
     except EndpointUnavailableError as error:
+        _count_failure(error)
         stood_in = stand_in.answer(live.models.standing_in, rows, instances)
         if stood_in is None:
             return _unanswered(inference_id, error.kind, len(rows))
@@ -123,6 +124,21 @@ def _ask(instances: list[dict[str, Any]], inference_id: str, variant: str | None
         if variant is None or error.kind not in endpoint.UNKNOWN_VARIANT:
             raise
     return endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id, vectors=True)
+
+
+def _count_failure(error: EndpointUnavailableError) -> None:
+    """What the judge of a rollout cannot read off SageMaker's own metrics, where the variant is known."""
+    if error.variant is None:
+        return
+    names = [traffic.FALLBACKS]
+    if error.kind in endpoint.TIMED_OUT:
+        names.append(traffic.TIMEOUTS)
+    elif error.kind == endpoint.INCOMPLETE:
+        names.append(traffic.INVALID)
+    for name in names:
+        with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+            metric.add_dimension(name="service", value=os.environ["POWERTOOLS_SERVICE_NAME"])
+            metric.add_dimension(name="variant", value=error.variant)
 
 
 def _count(tally: feature_tally.Tally, rows: int) -> None:

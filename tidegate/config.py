@@ -122,6 +122,8 @@ class StepSection:
     weight: float = field(metadata=_limits(0.001, 1))
     bake_seconds: int = field(metadata=_limits(1, 86400))
     minimum_requests: int = field(default=100, metadata=_limits(0))
+    hold_hours: float = field(default=0, metadata=_limits(0, 336))
+    minimum_outcomes: int = field(default=0, metadata=_limits(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,16 @@ class DeploymentSection:
     maximum_waits: int = field(default=12, metadata=_limits(1, 1000))
     alpha: float = field(default=0.01, metadata=_limits(1e-9, 0.5))
     maximum_error_share: float = field(default=0.05, metadata=_limits(0, 1))
+    latency_objective_ms: float | None = field(default=None, metadata=_limits(1))
+    maximum_slow_share: float = field(default=0.05, metadata=_limits(0, 1))
+    outcome_alpha: float = field(default=0.05, metadata=_limits(1e-9, 0.5))
+    outcome_margin: float = field(default=0.02, metadata=_limits(0, 1))
+    mirror_rows: int = field(default=200, metadata=_limits(0, 5000))
+    mirror_minutes: int = field(default=60, metadata=_limits(1, 1440))
+    approval: Literal["none", "manual"] = "none"
+    approval_hours: float = field(default=72, metadata=_limits(0.001, 336))
+    warm_seconds: int = field(default=3600, metadata=_limits(0, 86400))
+    watch_seconds: int = field(default=120, metadata=_limits(0, 3600))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +199,11 @@ class PipelineConfig:
     def prefix(self) -> str:
         """Begins every name that run-time parts share: `<pipeline>-<environment>`."""
         return f"{self.pipeline.name}-{self.environment}"
+
+    @property
+    def latency_objective_ms(self) -> float:
+        """A request that takes longer is slow; the alarm's limit unless the deployment has one of its own."""
+        return self.deployment.latency_objective_ms or self.alarms.p99_latency_ms
 
     @classmethod
     def from_toml(cls, path: Path, environment: str) -> Self:
@@ -258,6 +275,9 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     weights = [step.weight for step in config.deployment.steps]
     if not weights or weights != sorted(set(weights)) or weights[-1] != 1:
         problems.append(("deployment.steps", "`deployment.steps` must have rising weights that end at 1.0"))
+    if config.deployment.approval == "manual" and len(weights) == 1:
+        needs = "`deployment.steps` needs a step to judge by before the last"
+        problems.append(("deployment.approval", f"`deployment.approval` is manual: {needs}"))
     serving = config.serving
     if serving.auth == "jwt" and not (serving.jwt_issuer and serving.jwt_audience):
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))

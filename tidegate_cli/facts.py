@@ -75,9 +75,22 @@ def _trained(job: dict[str, Any]) -> str:
 
 
 def _judgement(judgement: dict[str, Any]) -> Told:
-    verdict = {"advance": "ok", "wait": "wait", "roll-back": "rejected"}[judgement["decision"]]
+    verdict = {"advance": "ok", "wait": "wait", "hold": "hold", "roll-back": "rejected"}[
+        judgement["decision"]
+    ]
     errors, requests = judgement["candidate_errors"], judgement["candidate_requests"]
-    return Told(f"candidate: {errors:.0f} errors of {_count(requests, 'request')}", verdict)
+    told = f"candidate: {errors:.0f} errors of {_count(requests, 'request')}"
+    needed = judgement.get("needed")
+    return Told(f"{told}, evidence {judgement['evidence']:.2g} of {needed:.0f}" if needed else told, verdict)
+
+
+def _mirrored(answer: dict[str, Any]) -> Told:
+    report = answer["report"]
+    if not report["rows"]:
+        return Told("no captured request to copy", "skipped")
+    apart = report["median_difference"]
+    differ = "" if apart is None else f", half of the answers differ by {apart:.3g} or less"
+    return Told(f"{_count(report['rows'], 'copied row')}{differ}")
 
 
 def _locked(lock: dict[str, Any]) -> Told:
@@ -146,6 +159,8 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PublishRejection": lambda answer: Told("the champion stays", "rejected"),
     "PreflightCandidate": lambda plan: f"version {plan['model_version']} as {plan['candidate_variant']}",
     "CheckCandidate": lambda answer: "golden rows answered",
+    "MirrorTraffic": _mirrored,
+    "AwaitApproval": lambda answer: "approved",
     "ShiftTraffic": lambda answer: "",
     "JudgeRollout": _judgement,
     "RecordChampion": lambda answer: "",

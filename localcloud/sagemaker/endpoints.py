@@ -1,9 +1,9 @@
 """Endpoints: fleets of variants behind weights, replaced without dropping a request.
 
 A new fleet is started whole, takes all traffic at once, and only then the old one ends. A variant whose model
-and model data have not changed keeps its process: nobody outside can tell.
-Limits, each refused by name: no canary, linear or rolling deployment, no rollback by alarms; a rollout is
-done by weights.
+and model data have not changed keeps its process: nobody outside can tell. An alarm that the request names
+brings the old fleet back when it rings before or while the new one is watched.
+Limits, each refused by name: no canary, linear or rolling deployment; a rollout is done by weights.
 
 Source:
     SageMaker API reference, DescribeEndpoint and UpdateEndpoint.
@@ -19,7 +19,15 @@ from typing import Any
 from moto.sagemaker.exceptions import ValidationError
 
 from localcloud import cloud
-from localcloud.sagemaker import capture, endpoint_configs, inference_models, production, s3, signals
+from localcloud.sagemaker import (
+    capture,
+    endpoint_configs,
+    inference_models,
+    production,
+    s3,
+    signals,
+    watch,
+)
 from localcloud.sagemaker.capture_buffer import Buffer
 from localcloud.sagemaker.listing import listing, pick
 from localcloud.sagemaker.resources import Resource, now
@@ -127,6 +135,9 @@ class Endpoint(Resource):
         self, config: Resource, variants: list[dict[str, Any]], deployment: Mapping[str, Any] | None
     ) -> None:
         old = self.routing
+        if ringing := watch.ringing(deployment):
+            self._give_up(ringing)
+            return
         try:
             fleet = self._start_fleet(config.answer["ProductionVariants"])
         except (VariantError, ValidationError) as error:
@@ -139,6 +150,11 @@ class Endpoint(Resource):
             return
         rules = capture.rules(config.answer.get("DataCaptureConfig"))
         self.routing = Routing(fleet, production.weights(variants), self._captures(fleet, rules))
+        if ringing := watch.until_quiet(deployment):
+            self.routing = old
+            _retire([variant for variant in fleet.values() if variant not in old.variants.values()])
+            self._give_up(ringing)
+            return
         _retire([variant for variant in old.variants.values() if variant not in fleet.values()])
         self.flush()
         self.update(
@@ -239,5 +255,3 @@ def _check(request: Mapping[str, Any]) -> None:
             "The local cloud moves traffic all at once: it has no canary, linear or rolling deployment. "
             "Use UpdateEndpointWeightsAndCapacities."
         )
-    if deployment.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise ValidationError("The local cloud does not roll endpoints back by alarms.")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -298,6 +299,71 @@ def test_a_failed_update_leaves_the_old_configuration_in_service_with_the_reason
     assert "did not pass the ping health check" in answer["FailureReason"]
     assert ("the model cannot be loaded" in answer["FailureReason"]) == (colour == "broken")
     assert ask(aws, name)[0]["colour"] == "blue"
+
+
+@pytest.fixture
+def alarm(aws):
+    """An alarm of the test's; `state` sets it."""
+    client, name = aws.client("cloudwatch"), unique("alarm")
+    client.put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    found = SimpleNamespace(name=name)
+    found.state = lambda value: client.set_alarm_state(AlarmName=name, StateValue=value, StateReason="a test")
+    found.state("OK")
+    return found
+
+
+def watched(alarm, seconds):
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": routing,
+            "TerminationWaitInSeconds": seconds,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+
+
+def test_an_alarm_that_rings_while_a_new_fleet_is_watched_brings_the_old_one_back(
+    aws, endpoint, model, config, alarm
+):
+    name = endpoint({"main": (model("blue"), 1)})
+    before = aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    wanted = config({"main": (model("green"), 1)})
+    update = {"EndpointName": name, "EndpointConfigName": wanted, "DeploymentConfig": watched(alarm.name, 60)}
+    aws.sagemaker.update_endpoint(**update)
+    wait_for(lambda: ask(aws, name)[0]["colour"] == "green")
+    alarm.state("ALARM")
+    answer = settled(aws, name)
+    assert (answer["EndpointStatus"], answer["EndpointConfigName"]) == ("InService", before)
+    assert answer["FailureReason"] == f"The following CloudWatch alarms are in ALARM state: {alarm.name}."
+    assert ask(aws, name)[0]["colour"] == "blue"
+
+    aws.sagemaker.update_endpoint(**update)  # it rings still
+    assert settled(aws, name)["EndpointConfigName"] == before
+
+    alarm.state("OK")
+    aws.sagemaker.update_endpoint(**update | {"DeploymentConfig": watched(alarm.name, 0)})
+    assert settled(aws, name)["EndpointConfigName"] == wanted
+    assert ask(aws, name)[0]["colour"] == "green"
+
+
+def test_an_alarm_that_is_not_there_ends_an_update(aws, endpoint, model, config):
+    name = endpoint({"main": (model("blue"), 1)})
+    wanted = config({"main": (model("green"), 1)})
+    aws.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=wanted, DeploymentConfig=watched("nobody", 0)
+    )
+    assert settled(aws, name)["FailureReason"] == "The following CloudWatch alarms do not exist: nobody."
 
 
 def test_an_endpoint_that_cannot_start_has_failed_and_can_only_be_deleted(aws, endpoint, model, config):

@@ -14,9 +14,9 @@ NUMERIC = {
 }
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
-    *("PreflightCandidate", "CheckCandidate"),
-    "DescribeApi",
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "FreeTrainingLock"),
+    *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
+    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
+    *("PlanWindow", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),

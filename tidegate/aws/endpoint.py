@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 _CALLERS_FAULT = range(400, 500)
 UNKNOWN_VARIANT = ("ValidationError", "ValidationException")  # of a TargetVariant that is not there
+INCOMPLETE = "IncompleteAnswer"
+TIMED_OUT = ("ReadTimeoutError", "ConnectTimeoutError")
 
 
 class EndpointUnavailableError(Exception):
     """No answer that could be used: no endpoint, no capacity, a failing model, or the deadline passed.
 
-    The text may quote the request. `kind` never does, so it is what may be logged and told.
+    The text may quote the request. `kind` never does, so it is what may be logged and told. `variant` is that
+    which was asked or answered, where it is known.
     """
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, variant: str | None = None) -> None:
         super().__init__(text)
         self.kind = kind
+        self.variant = variant
 
 
 class RequestRefusedError(EndpointUnavailableError):
@@ -82,14 +86,14 @@ def invoke(
     except ClientError as cause:
         said: Any = cause.response.get("OriginalStatusCode", 500)
         kind = RequestRefusedError if said in _CALLERS_FAULT else EndpointUnavailableError
-        raise kind(cause.response["Error"]["Code"], str(cause)) from cause
+        raise kind(cause.response["Error"]["Code"], str(cause), variant) from cause
     except (BotoConnectionError, HTTPClientError, ValueError) as cause:
-        raise EndpointUnavailableError(type(cause).__name__, str(cause)) from cause
+        raise EndpointUnavailableError(type(cause).__name__, str(cause), variant) from cause
     predictions = document.get("predictions") if isinstance(document, dict) else None
     if not isinstance(predictions, list) or len(predictions) != len(instances):
         count = len(predictions) if isinstance(predictions, list) else "no"
         text = f"{count} answers to {len(instances)} rows"
-        raise EndpointUnavailableError("IncompleteAnswer", text)
+        raise EndpointUnavailableError(INCOMPLETE, text, answer.get("InvokedProductionVariant", variant))
     return Answer(
         variant=answer.get("InvokedProductionVariant", ""),
         predictions=predictions,

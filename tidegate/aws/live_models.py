@@ -6,10 +6,10 @@ from typing import Any
 
 from tidegate.assignment import Split
 from tidegate.aws.batch_get import Key
-from tidegate.aws.state import variant_key
+from tidegate.aws.state import State, variant_key
 from tidegate.rollout import VARIANTS
 
-CHAMPION, SPLIT = "champion", "split"
+CHAMPION = "champion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class LiveModels:
 
 def keys(table: str) -> list[tuple[str, Key]]:
     """Of the items that `parsed` reads."""
-    others: list[Key] = [{"id": {"S": name}} for name in (CHAMPION, SPLIT)]
+    others: list[Key] = [{"id": {"S": name}} for name in (CHAMPION, State.SPLIT)]
     return [(table, key) for key in (*(variant_key(name) for name in VARIANTS), *others)]
 
 
@@ -53,7 +53,7 @@ def parsed(items: Sequence[Mapping[str, Any]]) -> LiveModels:
         variants={name: _model(item) for name, item in held.items()},
         runs=_runs(held.values()),
         champion=champion if champion in VARIANTS else None,
-        split=_split(by_id.get(SPLIT)),
+        split=_split(by_id.get(State.SPLIT)),
     )
 
 
