@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, gate, looked_up, metrics
+from tidegate import artefact, estimated, gate, looked_up, metrics
 from tidegate.artefact import Artefact
 from tidegate.instances import from_table
 from tidegate.looked_up import MISSING, VIEWS
@@ -93,6 +93,9 @@ def _evaluate(
             **metrics.summary(training.task, rows.labels, theirs),
         },
         "baseline": {"guess": baseline},
+        "calibration": None
+        if training.task == "regression"
+        else estimated.calibration(training.metric, metric, rows.labels, predicted, seed=training.seed),
         "gate": decision.to_json(),
     }
 

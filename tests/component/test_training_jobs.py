@@ -388,6 +388,9 @@ def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
     )
     interval = found["candidate"]["interval"]
     assert interval["low"] < interval["value"] < interval["high"]
+    calibration = found["calibration"]
+    assert (calibration["rows"], calibration["realised"]) == (300, found["candidate"]["metric"])
+    assert calibration["low"] < calibration["estimate"] < calibration["high"]
 
 
 def test_the_first_model_is_evaluated_alone_and_a_model_never_beats_itself(jobs, final):
