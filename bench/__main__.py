@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("pipeline", "quality", "ingestion", "features", "training", "compiled", "tracking")
+NAMES = ("pipeline", "quality", "ingestion", "features", "training", "compiled")
 
 if __name__ == "__main__":
     missed = False

@@ -4,10 +4,10 @@ The flights pipeline runs on the local cloud with a search of 12 trials, two at 
 machine's overhead is the time of its execution in which no job's container ran, over the time in which one
 did. The same trials run again one after another, as processes with the environment of a training job, beside
 scikit-learn's fits of the same configurations in one process; CPU seconds, and the same scores or no figure.
+Then what recording such a run in MLflow costs.
 """
 
 import contextlib
-import importlib.util
 import json
 import math
 import os
@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import tracking
 from bench.report import Figure, main
-from tidegate_cli import local
+from tidegate_cli import example, local
 from tidegate_cli.assembly import CHECKOUT, synthesize
 from tidegate_cli.commands.drop import CLOCK_SKEW, deliver
 from tidegate_cli.executions import follow, wait_for_start
@@ -67,6 +68,7 @@ def measure() -> list[Figure]:
         Figure("trials beside bare fits", processes / fits, "x"),
         Figure("a trial's process beside its fits", (processes - fits) / TRIALS, "CPU s"),
         Figure("proposing and telling a trial, Optuna alone", _proposing() * 1000, "CPU ms"),
+        *tracking.measure(),
     ]
 
 
@@ -88,11 +90,7 @@ def _pipeline(scratch: Path) -> Iterator[tuple[Place, Path]]:
 
 def _trained(place: Place) -> Run:
     """Deliver the drop; the first features start the training."""
-    spec = importlib.util.spec_from_file_location("example_data", FLIGHTS / "data.py")
-    if spec is None or spec.loader is None:
-        raise SystemExit("the example has no data.py")
-    data = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(data)
+    data = example.data(FLIGHTS)
     narrator, moment = Narrator(), datetime.now(UTC) - CLOCK_SKEW
     deliver(place, "drops/flights/2013-01-and-02.csv", data.to_csv(data.flights(MONTHS)), narrator)
     arn = wait_for_start(place, "training", narrator, moment=moment, seconds=WAIT_SECONDS)

@@ -35,14 +35,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = datetime.now(UTC)
     run = f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(2)}"
     reason = _unwanted(trigger, now)
-    if reason is None and not state.lock_training(run, now.timestamp(), LOCK_SECONDS):
-        reason = "another training run is in progress"
+    if reason is None and not state.lock_training(run, now.timestamp(), LOCK_SECONDS, trigger.execution):
+        reason = _held()
     if reason is None:
         state.record_training(run, now.timestamp())
     logger.info(
         "training lock", extra={"trigger": trigger.trigger, "acquired": reason is None, "reason": reason}
     )
     return TrainingLock(acquired=reason is None, reason=reason or trigger.cause, run=run).to_json()
+
+
+def _held() -> str:
+    """Who holds the lock: a run that is gone without a word is told by the time of its lock's end."""
+    reason = "another training run is in progress"
+    if (lock := state.training_lock()) is None:  # it ended just now
+        return reason
+    run, until = lock
+    return f"{reason}: {run}, whose lock ends at {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _unwanted(trigger: TrainingTrigger, now: datetime) -> str | None:

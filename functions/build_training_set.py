@@ -1,18 +1,21 @@
 """BuildTrainingSet: labels joined to features as they were known, split by time, with their baseline.
 
-Invoked by  state BuildTrainingSet of step_functions/training.asl.json
-Takes       {"run": messages.TrainingLock.run}
-Returns     messages.TrainingSet
+Invoked by  state BuildTrainingSet of step_functions/training.asl.json; `tidegate replay` when rows are gone
+Takes       {"run": messages.TrainingLock.run, "again": messages.TrainingTrigger.again}, or
+            {"run": of an earlier one, "rebuild": {"tag": its tag, "train_sha256": of its rows}}
+Returns     messages.TrainingSet; of a rebuild {"train_sha256": what came of it}: kept only if it is the same
 Raises      InsufficientDataError (the run ends as skipped), DatasetConflictError (retried)
 Needs       glue:GetDatabase, glue:GetTable, glue:UpdateTable on the database and its tables;
             s3:GetObject, s3:PutObject on the lake's warehouse/, s3:DeleteObject on its tables' metadata;
-            s3:PutObject on the lake's training/ and features/sets/;
+            s3:PutObject on the lake's training/, lineage/ and features/sets/; s3:GetObject on its models/;
             dynamodb:GetItem on the state table; sagemaker:DescribeModelPackage on the package group;
             PIPELINE_DIR, LAKE_BUCKET, GLUE_DATABASE, STATE_TABLE
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,12 @@ import pyarrow as pa
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import monitor_files, tuning
+from tidegate import lake_keys, lineage, monitor_files, training_inputs, tuning
 from tidegate.aws import feature_sets, registry
 from tidegate.aws.catalog import Catalog
+from tidegate.aws.earlier_runs import earlier_run
 from tidegate.aws.objects import put_json
-from tidegate.aws.profiles import put_profile, put_table
+from tidegate.aws.profiles import parquet, put_profile, put_table
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
 from tidegate.feature_plan import ViewPlan
@@ -41,20 +45,23 @@ sagemaker = boto3.client("sagemaker")
 lake_bucket = os.environ["LAKE_BUCKET"]
 catalog = Catalog(s3, lake_bucket=lake_bucket, database=os.environ["GLUE_DATABASE"])
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
-plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
+folder = Path(os.environ["PIPELINE_DIR"])
+plan = Plan.load(folder)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run, training = event["run"], plan.config.training
     dataset = plan.features.source.dataset
+    if "rebuild" in event:
+        return _rebuild(run, dataset, **event["rebuild"])
     head = catalog.head(dataset)
     if head is None:
         raise InsufficientDataError(f"dataset `{dataset}` has no rows yet", hint="deliver a drop first")
     parts = _split(dataset, head.snapshot_id)
     prefix = f"training/{run}/"
-    put_table(s3, lake_bucket, f"{prefix}train/part-0.parquet", parts.train)
-    put_table(s3, lake_bucket, f"{prefix}test/part-0.parquet", parts.test)
+    train_sha256 = put_table(s3, lake_bucket, f"{prefix}train/part-0.parquet", parts.train)
+    test_sha256 = put_table(s3, lake_bucket, f"{prefix}test/part-0.parquet", parts.test)
     _write_baseline(f"{prefix}baseline/", parts.train)
     feature_sets.put(s3, lake_bucket, plan.features)  # the model may outlive this features.py
     tag = f"run-{run}"
@@ -63,7 +70,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.info(
         "built training set", extra={"run": run, "rows": parts.train.num_rows, "test": parts.test.num_rows}
     )
-    return TrainingSet(
+    content_id = training_inputs.content_id(
+        training_inputs.of_plan(plan, folder), {"train": train_sha256, "test": test_sha256}
+    )
+    reuse = plan.config.training.reuse and not event.get("again", False)
+    made = TrainingSet(
         run=run,
         train_uri=f"s3://{lake_bucket}/{prefix}train/",
         test_uri=f"s3://{lake_bucket}/{prefix}test/",
@@ -82,7 +93,44 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             parents=state.searches(tuning.kind(training)) if training.tuning.warm_start else (),
             checkpoints_uri=f"s3://{lake_bucket}/checkpoints/{run}/",
         ),
-    ).to_json()
+        content_id=content_id,
+        contract_hash=plan.contract.hash,
+        code_version=plan.code_version,
+        train_sha256=train_sha256,
+        test_sha256=test_sha256,
+        earlier=earlier_run(state, s3, sagemaker, content_id) if reuse else None,
+    )
+    if made.earlier is None or made.earlier.package_arn is None:  # else the run ends here
+        _tell_start(made, context)
+    return made.to_json()
+
+
+def _rebuild(run: str, dataset: str, *, tag: str, train_sha256: str) -> dict[str, Any]:
+    """Make the rows of an earlier run again, of the state of the dataset that its tag keeps."""
+    try:
+        snapshot_id = catalog.resolve(dataset, tag=tag).snapshot_id
+    except LookupError as cause:
+        raise InsufficientDataError(f"`{dataset}` has no state `{tag}`", cause=str(cause)) from cause
+    body = parquet(_split(dataset, int(snapshot_id)).train)
+    found = hashlib.sha256(body).hexdigest()
+    if found == train_sha256:
+        s3.put_object(Bucket=lake_bucket, Key=f"training/{run}/train/part-0.parquet", Body=body)
+    logger.info("rebuilt training rows", extra={"run": run, "same": found == train_sha256})
+    return {"train_sha256": found}
+
+
+def _tell_start(made: TrainingSet, context: LambdaContext) -> None:
+    where = lineage.Catalog(arn=context.invoked_function_arn, database=catalog.database)
+    views = {view.table: view.version for view in plan.features.views}
+    document = lineage.event(
+        "START",
+        pipeline=plan.config.prefix,
+        run=made.run,
+        at=datetime.now(UTC).isoformat(),
+        ids=made.ids(),
+        inputs=lineage.sources(made, where, views),
+    )
+    put_json(s3, lake_bucket, lake_keys.lineage(made.run, "START"), document)
 
 
 def _split(dataset: str, snapshot_id: int) -> Split:

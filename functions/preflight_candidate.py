@@ -6,8 +6,8 @@ Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
             s3:GetObject on the lake's models/ and features/sets/;
-            dynamodb:GetItem, dynamodb:PutItem on the state table;
-            PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET
+            kms:Verify with the signing key; dynamodb:GetItem, dynamodb:PutItem on the state table;
+            PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET, SIGNING_KEY_ARN (empty: not signed)
 """
 
 import os
@@ -21,11 +21,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate import view_readiness
-from tidegate.aws import feature_sets, registry
+from tidegate.aws import feature_sets, model_archive, registry, signatures
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.aws.state import Champion, State
-from tidegate.errors import PreflightFailedError
+from tidegate.errors import ArtefactError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
 from tidegate.rollout import VARIANTS
@@ -38,6 +38,8 @@ endpoint_name = os.environ["ENDPOINT_NAME"]
 prefix = os.environ["PREFIX"]
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
 lake_bucket = os.environ["LAKE_BUCKET"]
+signing_key = os.environ["SIGNING_KEY_ARN"]
+kms = signatures.client(signing_key) if signing_key else None
 
 
 @logger.inject_lambda_context
@@ -46,6 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     champion = state.champion()
     config = _endpoint_config()
     _check(package, champion, config)
+    manifest_sha256 = _check_artefact(package)
     if config is None:
         champion = None  # an endpoint that is gone has no champion to compare with
     candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
@@ -69,6 +72,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         champion_variant=champion.variant if champion else None,
         champion_model_name=champion.model_name if champion else None,
         champion_config_name=config,
+        manifest_sha256=manifest_sha256,
         started=stamp.isoformat(),
         steps=tuple(
             RolloutStep(
@@ -101,7 +105,7 @@ def _endpoint_config() -> str | None:
 
 
 def _check(package: ModelPackage, champion: Champion | None, config: str | None) -> None:
-    what = f"model package {package.version} cannot be served"
+    what = _refusal(package)
     if package.approval != "Approved":
         raise PreflightFailedError(what, cause=f"its approval is {package.approval}")
     if champion is None and config is not None:
@@ -112,12 +116,31 @@ def _check(package: ModelPackage, champion: Champion | None, config: str | None)
         )
     if champion is not None and config is not None and champion.model_package_arn == package.arn:
         raise PreflightFailedError(what, cause="it is the champion already")
+    _check_features(package.metadata.get("feature_set_hash", ""), what)
+
+
+def _check_artefact(package: ModelPackage) -> str:
+    """sha256 of the verified manifest: every file is as it says, and it is as the training job signed it."""
+    what = _refusal(package)
     bucket, key = split_uri(package.model_uri)
     try:
-        s3.head_object(Bucket=bucket, Key=key)
+        archive = model_archive.read(s3.get_object(Bucket=bucket, Key=key)["Body"])
+        if kms:
+            signatures.verify(kms, signing_key, archive.manifest_digest, archive.signature)
     except ClientError as cause:
         raise PreflightFailedError(what, cause=f"{package.model_uri}: {cause}") from cause
-    _check_features(package.metadata.get("feature_set_hash", ""), what)
+    except ArtefactError as error:
+        raise PreflightFailedError(what, cause=f"{error.what}: {error.cause}", hint=error.hint) from error
+    registered = package.metadata.get("feature_set_hash", "")
+    if (found := str(archive.manifest.get("feature_hash"))) != registered:
+        raise PreflightFailedError(
+            what, cause=f"it is registered with features {registered[:16]}, its artefact has {found[:16]}"
+        )
+    return archive.manifest_digest.hex()
+
+
+def _refusal(package: ModelPackage) -> str:
+    return f"model package {package.version} cannot be served"
 
 
 def _check_features(wanted: str, what: str) -> None:

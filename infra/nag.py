@@ -58,6 +58,7 @@ ACCEPTED = (
     Accepted(_below("features/runs"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
+    Accepted(_below("lineage"), "*/Pipeline/Training/*", UNKNOWN_OBJECTS),
     Accepted(_below("checkpoints"), "*/Pipeline/Roles/*", UNKNOWN_OBJECTS),
     Accepted(_below("models"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("evaluations"), "*/Pipeline/*", UNKNOWN_OBJECTS),

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 
-from tidegate import estimators, feature_checks, metrics
+from tidegate import estimators, feature_checks, gate_section, metrics
 from tidegate.config import PipelineConfig, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
@@ -45,6 +45,7 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
         *_instance_mistakes(config),
         *feature_checks.mistakes(features, contract),
         *_split_mistakes(config.training, features),
+        *_gate_mistakes(config, features),
     ]
     if mistakes:
         raise ConfigError(
@@ -108,6 +109,12 @@ def _is_arm(instance_type: str) -> bool:
     """Graviton families carry a g after the generation: ml.c7g, ml.m6gd, ml.r8g."""
     family = instance_type.split(".")[1]
     return "g" in family.lstrip("abcdefghijklmnopqrstuvwxyz").lstrip("0123456789")
+
+
+def _gate_mistakes(config: PipelineConfig, features: FeatureSetPlan) -> Iterator[str]:
+    for key, column in gate_section.columns(config.gate).items():
+        if column not in features.request:
+            yield f"`{key}` is `{column}`, not a column of the feature set's `request`"
 
 
 def _split_mistakes(training: TrainingSection, features: FeatureSetPlan) -> Iterator[str]:

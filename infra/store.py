@@ -39,6 +39,7 @@ class Store:
     state_arn: str
     glue_database: str
     key_arn: str | None  # of the customer's key, when there is one
+    signing_key_arn: str | None  # of the key that signs artefacts, when they are signed
     mlflow_app_arn: str | None = None  # of the pipeline's own, when there is one
 
     def environment(self, *variables: str) -> dict[str, str]:
@@ -50,6 +51,7 @@ class Store:
             "ONLINE_TABLE": self.online_table,
             "STATE_TABLE": self.state_table,
             "GLUE_DATABASE": self.glue_database,
+            "SIGNING_KEY_ARN": self.signing_key_arn or "",
         }
         return {variable: named[variable] for variable in variables}
 
@@ -115,6 +117,10 @@ class Store:
         if self.key_arn is None:
             return []
         return [allow("kms:Decrypt", "kms:GenerateDataKey", on=[self.key_arn])]
+
+    def signing_key(self, action: str) -> list[iam.PolicyStatement]:
+        """One of kms:Sign and kms:Verify; nothing where artefacts are not signed."""
+        return [allow(action, on=[self.signing_key_arn])] if self.signing_key_arn else []
 
     def _objects(self, prefixes: Sequence[str]) -> list[str]:
         return [f"{self.lake_arn}/{prefix}*" for prefix in prefixes]

@@ -5,7 +5,17 @@ from collections.abc import Callable
 
 # Each has `install() -> None`, and `idle() -> bool` where it works in the background.
 # Events come before those that register with its ticker.
-ROOMS = ("s3", "glue", "events", "cloudwatch", "lambda_", "stepfunctions", "sagemaker", "cloudformation")
+ROOMS = (
+    "s3",
+    "glue",
+    "kms",
+    "events",
+    "cloudwatch",
+    "lambda_",
+    "stepfunctions",
+    "sagemaker",
+    "cloudformation",
+)
 
 _idle: dict[str, Callable[[], bool]] = {}
 

@@ -2,12 +2,13 @@
 
     model.skops      the estimator; loaded with a fixed list of types, never by pickle
     compiled.json    the same as numbers, where it compiles with parity; serving then needs no scikit-learn
-    signature.json   task and classes, instance members with types, the encoding of features
+    signature.json   task and classes, instance members with types, encoding of features, calibration
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
     MLmodel          MLflow's description of a model
     manifest.json    run, feature hash, runtime (compiled or sklearn), parity, versions, sha256 of every other
                      file and of its own members
+    manifest.sig.json  the signature of the manifest (tidegate.signing), where `training.sign` is on
 
 The same model gives the same bytes.
 """
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate import mlmodel, skops_file
+from tidegate.calibration import apply
 from tidegate.compiled.matrix import MatrixScorer
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
@@ -34,9 +36,10 @@ from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
 from tidegate.metrics import Predictions
+from tidegate.signing import MANIFEST as _MANIFEST
 from tidegate.task import Task
 
-MANIFEST = "manifest.json"
+MANIFEST = _MANIFEST
 MODEL = "model.skops"
 SIGNATURE = "signature.json"
 FEATURES = "features.json"
@@ -67,6 +70,7 @@ class Artefact(FeatureCode):
     encoding: Encoding
     scorer: MatrixScorer | None
     folder: Path
+    calibration: Mapping[str, Any] | None  # as tidegate.calibration has it; compiled.json holds it too
     manifest: Mapping[str, Any]
 
     @cached_property
@@ -76,14 +80,14 @@ class Artefact(FeatureCode):
         return skops_file.load(self.folder / MODEL)
 
     def predict(self, matrix: NDArray[np.float64]) -> Predictions:
-        """Of a matrix of the encoding; see tidegate.task for the shapes.
+        """Of a matrix of the encoding, calibrated; see tidegate.task for the shapes.
 
         Raises:
             ValueError: the model cannot take a value that is missing, infinite or unknown.
         """
         if self.scorer is not None:
             return self.scorer.many(matrix)
-        return self.task.predict(self.estimator, matrix)
+        return apply(self.calibration, self.task.predict(self.estimator, matrix))
 
 
 def write(
@@ -98,6 +102,7 @@ def write(
     run: str,
     facts: Mapping[str, Any],
     compiled: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Fill `folder` and return the manifest; `facts` are recorded in it as they are.
 
@@ -129,7 +134,12 @@ def write(
         digest=f"{run}:{hashlib.sha256(data).hexdigest()}",
     )
     (folder / MLMODEL).write_text(described, encoding="utf-8")
-    signature = {"types": dict(types), "task": asdict(task), "encoding": encoding.to_json()}
+    signature = {
+        "types": dict(types),
+        "task": asdict(task),
+        "encoding": encoding.to_json(),
+        "calibration": calibration,
+    }
     _write_json(folder / SIGNATURE, signature)
     _write_json(folder / FEATURES, plan.to_json())
     (folder / CODE).write_bytes(code.read_bytes())
@@ -167,6 +177,7 @@ def read(folder: Path) -> Artefact:
         encoding=Encoding.from_json(signature["encoding"]),
         scorer=_load_compiled(folder) if compiled else None,
         folder=folder,
+        calibration=signature.get("calibration"),  # older artefacts have none
         manifest=manifest,
     )
     if not compiled:
@@ -203,7 +214,7 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
         text = (folder / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
         wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
-        if _own_digest(manifest) != manifest["sha256"][MANIFEST] or text != _json_bytes(manifest):
+        if not is_intact(manifest) or text != _json_bytes(manifest):
             wrong.append(MANIFEST)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
         raise ArtefactError(
@@ -213,6 +224,12 @@ def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
     if wrong:
         raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
     return manifest
+
+
+def is_intact(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest's own digest is that of its members."""
+    told: Mapping[str, str] = manifest["sha256"]
+    return _own_digest(manifest) == told.get(MANIFEST)
 
 
 def _own_digest(manifest: Mapping[str, Any]) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tidegate import collect_section, tuning_section
+from tidegate import collect_section, gate_section, tuning_section
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
+from tidegate.gate_section import GateSection
 from tidegate.toml_reader import Lines, Problem, build, merge
 from tidegate.tuning_section import TuningSection
 
@@ -84,20 +85,15 @@ class TrainingSection:
     test_days: float = field(default=7, metadata=_limits(0.01))
     minimum_rows: int = field(default=1000, metadata=_limits(50))
     new_data: Literal["always", "when-no-champion", "never"] = "when-no-champion"
+    sign: bool = True  # by a key of the account; only signed models are rolled out
     cooldown_seconds: int = field(default=3600, metadata=_limits(0))
+    reuse: bool = True  # tune and train nothing whose inputs equal those of an earlier run
     instance_type: str = "ml.m5.large"
     maximum_runtime_seconds: int = field(default=3600, metadata=_limits(1, 2419200))
+    calibration: Literal["none", "auto", "isotonic", "platt"] = "none"
+    calibration_share: float = field(default=0.15, metadata=_limits(0.02, 0.5))  # of the rows, the newest
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tuning: TuningSection = field(default_factory=TuningSection)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateSection:
-    margin: float = field(default=0.005, metadata=_limits(0, 1))
-    minimum_gain: float = field(default=0.0, metadata=_limits(0, 1))
-    minimum_metric: float | None = None
-    bootstrap_replicates: int = field(default=1000, metadata=_limits(100, 100000))
-    approval: Literal["automatic", "manual"] = "manual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +240,10 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         *_metric_problems(training),
     ]
     problems += collect_section.problems(config.collect)
+    is_binary = training.task == "binary"
+    problems += gate_section.problems(config.gate, is_binary=is_binary)
+    if training.calibration != "none" and not is_binary:
+        problems.append(("training.calibration", "`training.calibration` needs task binary"))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):
         problems.append(("pipeline.name", "`pipeline.name` must be 1-20 of a-z, 0-9 and -, a letter first"))
     if not re.fullmatch(r"[\w./-]+\.py:\w+", config.pipeline.features):

@@ -1,125 +1,159 @@
-"""The gate: whether a candidate deserves to be registered, with every reason in a sentence.
+"""The gate: whether a candidate deserves to be registered, with every reason as a figure and in a sentence.
 
-Rows of one day share their weather, so days are resampled, not rows: a row bootstrap of such scores raises
-false alarms more often than not.
+Each question is a check of its own; one that refuses and fails keeps the candidate out, one that warns is
+told. What cannot be computed fails: an unknown figure never lets anything pass.
 """
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from tidegate.evaluation.resampling import Interval
+from tidegate.gate_section import GateSection, Weight
 
-from tidegate.config import GateSection
-from tidegate.metrics import Labels, Metric, Predictions
+BASELINE_WORDS = {
+    "majority": "guessing",
+    "linear": "a linear model",
+    "previous_value": "the last known outcome",
+}
 
-DAY_SECONDS = 86400
-CONFIDENCE = 0.95
 
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question put to the candidate. `value` is held against `limit` as the sentence says."""
 
-@dataclass(frozen=True)
-class Interval:
-    """A point estimate with its 95 % bootstrap percentile interval."""
+    name: str
+    passed: bool
+    sentence: str
+    value: float | None = None  # None where the figure is not known
+    limit: float | None = None
+    refuses: bool = True  # otherwise it warns
 
-    value: float
-    low: float
-    high: float
+    @property
+    def reason(self) -> str:
+        return f"{'pass' if self.passed else 'fail' if self.refuses else 'warn'}: {self.sentence}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "refuses": self.refuses,
+            "value": known(self.value),
+            "limit": known(self.limit),
+            "sentence": self.sentence,
+        }
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Pass or fail, with reasons. `difference` is candidate minus champion, None without a champion."""
+    """Pass or fail, with every check. `difference` is candidate minus champion, None without a champion."""
 
-    passed: bool
-    reasons: tuple[str, ...]
-    difference: Interval | None
+    checks: tuple[Check, ...]
+    difference: Interval | None = None
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks if check.refuses)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(check.reason for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
-        difference = None if self.difference is None else asdict(self.difference)
-        return {"passed": self.passed, "reasons": list(self.reasons), "difference": difference}
+        difference = None if self.difference is None else self.difference.to_json()
+        return {
+            "passed": self.passed,
+            "reasons": list(self.reasons),
+            "difference": difference,
+            "checks": [check.to_json() for check in self.checks],
+        }
 
 
-def decide(
+def metric_checks(
     section: GateSection,
-    metric_name: str,
+    metric: str,
     *,
     candidate: Interval,
-    baseline: float,
+    gains: Mapping[str, Interval],
     champion: Interval | None,
     difference: Interval | None,
-) -> Gate:
-    """Pass only what is good enough, better than guessing, and not worse than the champion; ties keep it.
+    surely: float | None,
+) -> Iterator[Check]:
+    """Good enough, better than every baseline, and better than the champion; ties keep it.
+
+    Of two models that do not differ one is ahead, and with many days within any margin: without asking that
+    luck does not explain it, every second of them would be promoted.
 
     Args:
-        baseline: the metric of always predicting the training rows' positive rate.
-        difference: of `candidate` and `champion` on identical rows; given exactly when there is a champion.
+        gains: of the candidate over each baseline, on identical rows and draws.
+        difference: of candidate and champion, likewise; given exactly when there is a champion.
+        surely: what that difference is at least, at 95 %.
     """
-    checks: list[tuple[bool, str]] = []
     if section.minimum_metric is not None:
-        text = f"{metric_name} {candidate.value:.4f} against a minimum of {section.minimum_metric:.4f}"
-        checks.append((candidate.value >= section.minimum_metric, text))
-    checks += [
-        (candidate.low > baseline, f"{metric_name} {_shown(candidate)} against {baseline:.4f} of guessing"),
-    ]
+        yield Check(
+            name="minimum_metric",
+            passed=candidate.value >= section.minimum_metric,
+            value=candidate.value,
+            limit=section.minimum_metric,
+            sentence=f"{metric} {candidate.value:.4f} against a minimum of {section.minimum_metric:.4f}",
+        )
+    for name, gain in gains.items():
+        yield _against_baseline(section, metric, name, gain)
     if champion is not None and difference is not None:
-        checks += [
-            (
-                difference.low > -section.margin,
-                f"candidate minus champion {_shown(difference)}: low end must be above {-section.margin:.4f}",
-            ),
-            (
-                difference.value > 0 and difference.value >= section.minimum_gain,
-                (
-                    f"gain {difference.value:+.4f} over the champion's {champion.value:.4f}: "
-                    f"must be above {section.minimum_gain:.4f}, ties keep the champion"
-                ),
-            ),
-        ]
-    passed = all(ok for ok, _ in checks)
-    reasons = tuple(f"{'pass' if ok else 'fail'}: {text}" for ok, text in checks)
-    return Gate(passed, reasons, difference)
+        yield Check(
+            name="not_worse_than_champion",
+            passed=difference.low > -section.margin,
+            value=difference.low,
+            limit=-section.margin,
+            sentence=f"candidate minus champion {shown(difference)}: "
+            f"low end must be above {-section.margin:.4f}",
+        )
+        yield Check(
+            name="gain_over_champion",
+            passed=difference.value > 0 and difference.value >= section.minimum_gain,
+            value=difference.value,
+            limit=section.minimum_gain,
+            sentence=f"gain {difference.value:+.4f} over the champion's {champion.value:.4f}: "
+            f"must be above {section.minimum_gain:.4f}, ties keep the champion",
+        )
+        yield Check(
+            name="more_than_luck",
+            passed=surely is not None and surely > 0,
+            refuses=section.promote == "better",
+            value=surely,
+            limit=0.0,
+            sentence=f"gain of at least {math.nan if surely is None else surely:+.4f} in 19 of 20 draws of "
+            "other days: must be above 0",
+        )
 
 
-def bootstrap(
-    metric: Metric,
-    labels: Labels,
-    moments: NDArray[np.float64],
-    candidate: Predictions,
-    champion: Predictions | None,
-    *,
-    replicates: int,
-    seed: int,
-) -> tuple[Interval, Interval | None, Interval | None]:
-    """Intervals of candidate, champion and their paired difference, by resampling whole days.
-
-    Args:
-        moments: shape (n,), seconds since the epoch; rows of one UTC day form a block.
-        replicates: of the day-block bootstrap. Below 30 days the interval is too narrow (simulated false
-            alarms about 10 % at a nominal 5 % with 14 days).
-    """
-    days = np.floor(moments / DAY_SECONDS)
-    blocks = [np.flatnonzero(days == day) for day in np.unique(days)]
-    draw = np.random.default_rng(seed)
-    scores: list[tuple[float, float]] = []
-    for _ in range(replicates):
-        rows = np.concatenate([blocks[i] for i in draw.integers(0, len(blocks), len(blocks))])
-        one = metric(labels[rows], candidate[rows])
-        scores.append((one, one if champion is None else metric(labels[rows], champion[rows])))
-    drawn = np.array(scores)
-    drawn = drawn[np.isfinite(drawn).all(axis=1)]  # a resample may hold a single class
-    mine = _interval(metric(labels, candidate), drawn[:, 0])
-    if champion is None:
-        return mine, None, None
-    theirs = metric(labels, champion)
-    return mine, _interval(theirs, drawn[:, 1]), _interval(mine.value - theirs, drawn[:, 0] - drawn[:, 1])
+def _against_baseline(section: GateSection, metric: str, name: str, gain: Interval) -> Check:
+    """Guessing must be beaten beyond doubt; of the others the point estimate counts."""
+    weight: dict[str, Weight] = {"linear": section.linear, "previous_value": section.previous_value}
+    is_hard = name not in weight
+    measured = gain.low if is_hard else gain.value
+    must = "low end must be above 0" if is_hard else "must be above 0"
+    return Check(
+        name=f"beats_{name}",
+        passed=measured > 0,
+        refuses=weight.get(name, "refuse") == "refuse",
+        value=measured,
+        limit=0.0,
+        sentence=f"gain in {metric} {shown(gain)} over {BASELINE_WORDS[name]}: {must}",
+    )
 
 
-def _interval(value: float, drawn: NDArray[np.float64]) -> Interval:
-    if drawn.size == 0:
-        return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(value, float(low), float(high))
+def decide(checks: Sequence[Check], difference: Interval | None) -> Gate:
+    """Those that refuse and fail first, then warnings, then what passed; within each as they came."""
+    order = sorted(checks, key=lambda check: (check.passed, not check.refuses))
+    return Gate(tuple(order), difference)
 
 
-def _shown(interval: Interval) -> str:
+def shown(interval: Interval) -> str:
     return f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+
+
+def known(value: float | None) -> float | None:
+    """JSON has no NaN."""
+    return None if value is None or not math.isfinite(value) else value

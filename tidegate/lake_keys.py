@@ -73,5 +73,10 @@ def feature_rows(table: str, run: str, file: str) -> str:
     return f"warehouse/{table}/data/{run}/{file}"
 
 
+def lineage(run: str, kind: str) -> str:
+    """The OpenLineage event of a training run's START, COMPLETE or FAIL."""
+    return f"lineage/{run}/{kind.lower()}.json"
+
+
 def _staging(drop: Drop) -> str:
     return f"staging/{drop.dataset}/{drop.drop_id}/"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.artefact import Artefact
+from tidegate.encoding import Matrix
 from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.looked_up import flat
@@ -54,9 +55,18 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
     return _predicted(artefact, from_json(rows, artefact.types))
 
 
-def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
-    features = feature_columns(artefact.feature_set, columns)
-    found = artefact.predict(artefact.encoding.matrix(features))
+def of_matrix(artefact: Artefact, matrix: Matrix) -> Predictions:
+    """The same from encoded features, shape (n, features), calibrated where the artefact is.
+
+    Raises:
+        NotFiniteError: a prediction is not a number.
+    """
+    found = artefact.predict(matrix)
     if not np.isfinite(found).all():
         raise NotFiniteError("the model answered with values that are not finite")
-    return Predicted(found, features)
+    return found
+
+
+def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
+    features = feature_columns(artefact.feature_set, columns)
+    return Predicted(of_matrix(artefact, artefact.encoding.matrix(features)), features)

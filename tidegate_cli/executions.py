@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tidegate_cli.facts import number
+from tidegate_cli.facts import number, skipped
 from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Line, Narrator
 from tidegate_cli.place import Place
@@ -157,6 +157,8 @@ class _History:
         told = number(state, answer)
         if told is not None:
             yield Line(stage, state, told.verdict, seconds, told.text)
+        for name, text in skipped(state, answer).items():
+            yield Line(stage, name, "skipped", 0.0, text)
 
     def _new_events(self) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("get_execution_history").paginate(executionArn=self.arn)

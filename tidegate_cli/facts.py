@@ -27,6 +27,19 @@ def number(state: str, answer: Any) -> Told | None:
     return Told(told) if isinstance(told, str) else told
 
 
+def skipped(state: str, answer: Any) -> dict[str, str]:
+    """States that a run does not come to, because an earlier run had the same inputs, and what to say."""
+    payload = answer.get("Payload") if isinstance(answer, dict) and state == "BuildTrainingSet" else None
+    earlier = payload.get("earlier") if isinstance(payload, dict) else None
+    if not earlier:
+        return {}
+    text = f"same inputs as run {earlier['run']}"
+    if earlier["package_arn"]:
+        text += f", registered as {earlier['package_arn'].partition('model-package/')[2]}"
+    states = ("TuneModel", "TrainModel") if earlier["model_uri"] else ("TuneModel",)
+    return dict.fromkeys(states, text)
+
+
 def _count(amount: float, noun: str, plural: str = "") -> str:
     return f"{amount:,.0f} {noun if amount == 1 else plural or noun + 's'}"
 

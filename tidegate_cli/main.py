@@ -32,6 +32,8 @@ VERBS = {
         "data": "List, compare and read the versions of a dataset",
         "features": "List and compare feature versions, compute the past, check a value",
         "train": "Train a model now and follow it to its endpoint",
+        "models": "List and compare model versions, approve or reject one",
+        "replay": "Train a model again from its record alone and compare the bytes",
         "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
     },
@@ -43,7 +45,7 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "runs")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "models", "runs")  # verbs that take a verb of their own
 
 
 @dataclass(frozen=True)

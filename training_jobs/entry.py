@@ -6,9 +6,11 @@ evaluate, measure, compute_features  processing jobs
 functions.X.handler   a Lambda function of the same image
 """
 
+import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -19,8 +21,10 @@ from tidegate.errors import TidegateError
 from training_jobs.paths import PIPELINE, Paths
 
 JOBS = "train, serve, evaluate, measure, compute_features"
-FAILURE_CHARACTERS = 1024  # what SageMaker takes of the failure file
+FAILURE_CHARACTERS = 1024  # what SageMaker takes of a training job's failure file
+MESSAGE_BYTES = 1024  # and of a processing job's message, which must be UTF-8
 STOPPED_EXIT_CODE = 143
+stopping = threading.Event()
 
 
 def main() -> int:
@@ -36,12 +40,14 @@ def main() -> int:
     try:
         return _run(job, paths)
     except TidegateError as error:
-        return _fail(paths, f"error: {error}")
-    except MemoryError:
-        return _fail(paths, "error: out of memory\n  hint:  choose a larger instance type in pipeline.toml")
+        return _fail(paths, error, str(error))
+    except MemoryError as error:
+        hint = "choose a larger instance type in pipeline.toml"
+        return _fail(paths, error, f"out of memory\n  cause: {error or _where(error)}\n  hint:  {hint}")
     except Exception as error:  # noqa: BLE001  the process edge: the user's own frame and message first, then the trace
-        traceback.print_exc()
-        return _fail(paths, f"error: {type(error).__name__}: {error}\n  cause: {_where(error)}")
+        if not stopping.is_set():
+            traceback.print_exc()
+        return _fail(paths, error, f"{error}\n  cause: {_where(error)}")
 
 
 def _run(job: str, paths: Paths) -> int:
@@ -88,13 +94,23 @@ def _where(error: BaseException) -> str:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    stopping.set()
     sys.exit(STOPPED_EXIT_CODE)
 
 
-def _fail(paths: Paths, text: str) -> int:
-    sys.stderr.write(text + "\n")
-    paths.failure.parent.mkdir(parents=True, exist_ok=True)
-    paths.failure.write_text(text[:FAILURE_CHARACTERS])
+def _fail(paths: Paths, error: BaseException, text: str) -> int:
+    """Say why in the two files that SageMaker reads: after training, and after processing.
+
+    They begin with the error's name, by which the state machine tells one failure from another.
+    """
+    if stopping.is_set():  # an import that is interrupted fails as an import does
+        return STOPPED_EXIT_CODE
+    sys.stderr.write(f"error: {text}\n")
+    said = f"{type(error).__name__}: {text}"
+    with contextlib.suppress(OSError):  # a full disk must not hide what filled it: the log has it all
+        paths.failure.parent.mkdir(parents=True, exist_ok=True)
+        paths.failure.write_text(said[:FAILURE_CHARACTERS], encoding="utf-8")
+        paths.message.write_bytes(said.encode()[:MESSAGE_BYTES].decode(errors="ignore").encode())
     return 1
 
 

@@ -1,31 +1,38 @@
-"""The evaluation job: candidate, champion and a guess on identical rows, and the gate's decision.
+"""The evaluation job: candidate, champion and baselines on identical rows, and the gate's decision.
 
-Writes evaluation.json, golden.json (instances with the candidate's answers, asked again before it gets any
-traffic) and predictions.parquet (the profile of its test predictions, the baseline of prediction drift).
+Writes evaluation.json, its details and page, golden.json (instances with the candidate's answers, asked again
+before it gets any traffic) and predictions.parquet (the profile of its test predictions, the baseline of
+prediction drift).
 """
 
 import json
 import tarfile
-from dataclasses import asdict
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, estimated, gate, looked_up, metrics
+from tidegate import artefact, estimated, metrics
 from tidegate.artefact import Artefact
+from tidegate.evaluation import budgets
+from tidegate.evaluation.documents import small_and_details
+from tidegate.evaluation.evaluation import evaluate
+from tidegate.evaluation.resampled import Scorer
+from tidegate.evaluation.subject import Answers, Subject
 from tidegate.instances import from_table
-from tidegate.looked_up import MISSING, VIEWS
-from tidegate.metrics import Predictions
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
+from tidegate.report.evaluation_page import page
+from training_jobs import opponents
+from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 
-GOLDEN_ROWS = 20
+DETAILS = "evaluation-details.json"
+PAGE = "evaluation.html"
 
 
 def main(paths: Paths) -> None:
@@ -34,15 +41,49 @@ def main(paths: Paths) -> None:
     champion = (
         _model(paths.processing_input("champion")) if paths.processing_input("champion").exists() else None
     )
-    rows = read(paths.processing_input("test"), plan.instance_types, candidate.task)
-    out = paths.processing_output("evaluation")
-    predicted = predictions(candidate, rows.columns)
-    document = _evaluate(plan, rows, candidate, predicted, champion)
-    (out / "evaluation.json").write_text(json.dumps(document, indent=2))
-    (out / "golden.json").write_text(json.dumps({"rows": _golden(candidate, rows)}, indent=2))
-    profile = profile_batches(
-        pa.table(dict(candidate.task.measured(predicted))).to_batches(), ranks=BASELINE_RANKS
+    train, test = (
+        read(paths.processing_input(name), plan.instance_types, candidate.task) for name in ("train", "test")
     )
+    if champion is not None and champion.task != candidate.task:
+        champion = None  # it predicts something else: there is nothing to compare
+    out = paths.processing_output("evaluation")
+    answers = golden(candidate, test)
+    size = (paths.processing_input("candidate") / "model.tar.gz").stat().st_size / budgets.MEBIBYTE
+    subject = _subject(
+        plan,
+        candidate=candidate,
+        champion=champion,
+        train=train,
+        test=test,
+        mebibytes=size,
+        instances=[row["instance"] for row in answers],
+    )
+    found = evaluate(subject, plan.config.gate, plan.config.training.seed)
+    small, details = small_and_details(found)
+    for model, answered, member in (
+        (candidate, subject.candidate, "candidate"),
+        (champion, subject.champion, "champion"),
+    ):
+        if model is not None and answered is not None:
+            small[member] |= metrics.summary(candidate.task.name, test.labels, answered.predictions)
+    sha256 = candidate.manifest["sha256"]
+    # the manifest's own digest is of all files
+    small["candidate"] |= {
+        "model_sha256": sha256[artefact.MODEL],
+        "artefact_sha256": sha256[artefact.MANIFEST],
+    }
+    if candidate.task.name != "regression":  # what decides whether monitoring may estimate without labels
+        training = plan.config.training
+        metric = metrics.named(training.metric, PIPELINE)
+        small["calibration"] = estimated.calibration(
+            training.metric, metric, test.labels, subject.candidate.predictions, seed=training.seed
+        )
+    _write(out / "evaluation.json", small)
+    _write(out / DETAILS, details)
+    (out / PAGE).write_text(page(found), encoding="utf-8")
+    _write(out / "golden.json", {"rows": answers})
+    measured = pa.table(dict(candidate.task.measured(subject.candidate.predictions)))
+    profile = profile_batches(measured.to_batches(), ranks=BASELINE_RANKS)
     pq.write_table(profile.to_table(), out / "predictions.parquet")
 
 
@@ -53,51 +94,50 @@ def _model(folder: Path) -> Artefact:
     return artefact.read(folder / "model")
 
 
-def _evaluate(
-    plan: Plan, rows: Rows, candidate: Artefact, predicted: Predictions, champion: Artefact | None
-) -> dict[str, Any]:
+def _subject(
+    plan: Plan,
+    *,
+    candidate: Artefact,
+    champion: Artefact | None,
+    train: Rows,
+    test: Rows,
+    mebibytes: float,
+    instances: list[dict[str, Any]],
+) -> Subject:
     training, section = plan.config.training, plan.config.gate
-    metric = metrics.named(training.metric, PIPELINE)
-    # a champion of an older feature set takes its own members; those the rows lack count as missing
-    if champion is not None and champion.task != candidate.task:
-        champion = None  # it predicts something else: there is nothing to compare
-    theirs = None if champion is None else predictions(champion, _members(champion, rows))
-    mine, champions, difference = gate.bootstrap(
-        metric,
-        rows.labels,
-        rows.moments,
-        predicted,
-        theirs,
-        replicates=section.bootstrap_replicates,
-        seed=training.seed,
+    scorer = Scorer(training.metric, metrics.named(training.metric, PIPELINE))
+    latency: tuple[float | None, float | None] = (None, None)
+    if (
+        section.maximum_p99_ms is not None
+    ):  # measured on demand: the same evaluation else gives the same bytes
+        latency = budgets.one_row_latencies(
+            lambda i: of_instances(candidate, [instances[i]]), len(instances), time.perf_counter
+        )
+    return Subject(
+        task=training.task,
+        scorer=scorer,
+        labels=test.labels,
+        moments=test.moments,
+        columns=test.columns,
+        candidate=_answers(candidate, test.columns),
+        # a champion of an older feature set takes its own members; those the rows lack count as missing
+        champion=None if champion is None else _answers(champion, _members(champion, test)),
+        baselines=opponents.baseline_answers(plan.config, candidate, train, test),
+        without_aggregates=opponents.without_aggregates(candidate, test.columns),
+        features=opponents.feature_values(plan.config, candidate, train, test, scorer),
+        mebibytes=mebibytes,
+        p50_ms=latency[0],
+        p99_ms=latency[1],
     )
-    baseline = metric(rows.labels, np.array([candidate.manifest["guess"]] * len(rows.labels)))
-    decision = gate.decide(
-        section, training.metric, candidate=mine, baseline=baseline, champion=champions, difference=difference
+
+
+def _answers(model: Artefact, columns: Any) -> Answers:
+    threshold = model.manifest.get("threshold")
+    return Answers(
+        run=model.run,
+        predictions=predictions(model, columns),
+        threshold=None if threshold is None else threshold["value"],
     )
-    return {
-        "metric": training.metric,
-        "rows": len(rows.labels),
-        "candidate": {
-            "run": candidate.run,
-            "metric": mine.value,
-            "interval": asdict(mine),
-            **metrics.summary(training.task, rows.labels, predicted),
-        },
-        "champion": None
-        if champion is None or theirs is None or champions is None
-        else {
-            "run": champion.run,
-            "metric": champions.value,
-            "interval": asdict(champions),
-            **metrics.summary(training.task, rows.labels, theirs),
-        },
-        "baseline": {"guess": baseline},
-        "calibration": None
-        if training.task == "regression"
-        else estimated.calibration(training.metric, metric, rows.labels, predicted, seed=training.seed),
-        "gate": decision.to_json(),
-    }
 
 
 def _members(model: Artefact, rows: Rows) -> dict[str, Any]:
@@ -110,26 +150,5 @@ def _members(model: Artefact, rows: Rows) -> dict[str, Any]:
     return from_table(table, model.types)
 
 
-def _golden(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
-    """Instances spread over the test rows, one of them without its aggregates, with the model's answers."""
-    plan = model.plan
-    step = max(1, rows.table.num_rows // GOLDEN_ROWS)
-    positions = list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS]
-    picked = rows.table.select(list(model.types)).take(positions).to_pylist()
-    instances: list[dict[str, Any]] = [
-        {
-            **{name: _json(row[name]) for name in plan.request},
-            VIEWS: looked_up.fresh(plan, row, int(rows.moments[position])),
-        }
-        for row, position in zip(picked, positions, strict=True)
-    ]
-    if instances:
-        instances.append(instances[0] | {VIEWS: {view.version: MISSING for view in plan.views}})
-    answers = model.task.answers(of_instances(model, instances).predictions)
-    return [
-        {"instance": instance, "answer": answer} for instance, answer in zip(instances, answers, strict=True)
-    ]
-
-
-def _json(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+def _write(file: Path, document: dict[str, Any]) -> None:
+    file.write_text(json.dumps(document, indent=2, allow_nan=False))

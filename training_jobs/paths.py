@@ -28,6 +28,10 @@ class Paths:
         return self.root / "output" / "failure"
 
     @property
+    def message(self) -> Path:
+        return self.root / "output" / "message"
+
+    @property
     def checkpoints(self) -> Path:
         """There when the job has a CheckpointConfig; what lies in it outlives an interruption."""
         return self.root / "checkpoints"

@@ -1,8 +1,8 @@
 """The serving container: /ping and /invocations over the verified artefact, on a bare ASGI app.
 
-A container whose files or feature code do not match the manifest, or whose package was registered with other
-features, never becomes healthy, so a rollout gives it no traffic. The model is compiled, else scikit-learn's;
-one process, one request at a time in the interpreter.
+A container whose manifest is not the verified one, whose files or feature code do not match it, or whose
+package was registered with other features, never becomes healthy, so a rollout gives it no traffic. The model
+is compiled, else scikit-learn's; one process, one request at a time in the interpreter.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ import logging
 import math
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import uvicorn
 
-from tidegate import artefact
+from tidegate import artefact, signing
 from tidegate.artefact import Artefact
 from tidegate.errors import ArtefactError, TidegateError
 from tidegate.prediction import NotFiniteError, of_instances
@@ -114,6 +115,7 @@ def main(paths: Paths) -> None:
     """Serve until SIGTERM; requests in flight are answered first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     try:
+        _refuse_another(paths.model)  # before any of its code runs
         model: Artefact | None = _of_its_package(artefact.read(paths.model))
     except TidegateError as error:
         logger.error("%s", error)  # noqa: TRY400  the three lines say it; /ping stays 503 and the endpoint fails
@@ -135,6 +137,23 @@ def main(paths: Paths) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     asyncio.run(uvicorn.Server(config).serve())
+
+
+def _refuse_another(folder: Path) -> None:
+    """Raises ArtefactError when the artefact is not the one whose signature the rollout verified."""
+    verified = os.environ.get(signing.MANIFEST_SHA256)
+    if not verified:
+        return
+    try:
+        found = signing.digest((folder / signing.MANIFEST).read_bytes()).hex()
+    except OSError as cause:
+        raise ArtefactError("the artefact is incomplete", cause=str(cause)) from cause
+    if found != verified:
+        raise ArtefactError(
+            "the artefact is not the one that was verified",
+            cause=f"sha256 of {signing.MANIFEST} is {found[:16]}, the rollout verified {verified[:16]}",
+            hint="model.tar.gz was replaced since the preflight: find out by whom, then train anew",
+        )
 
 
 def _of_its_package(model: Artefact) -> Artefact:

@@ -31,6 +31,7 @@ class SageMakerRoles(Construct):
                     on=["*"],  # has no resources; the namespace narrows it
                     when={"StringEquals": {"cloudwatch:namespace": list(JOB_METRICS)}},
                 ),
+                *store.signing_key("kms:Sign"),
                 *store.use_key(),
             ],
         )

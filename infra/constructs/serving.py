@@ -76,8 +76,13 @@ class Serving(Construct):
                     allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
                     store.read_lake("models/", "features/sets/"),
                     store.state("GetItem", "PutItem"),
+                    *store.signing_key("kms:Verify"),
                 ],
-                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+                environment={
+                    **endpoint,
+                    **prefix,
+                    **store.environment("LAKE_BUCKET", "STATE_TABLE", "SIGNING_KEY_ARN"),
+                },
             ),
             Function(
                 self,

@@ -1,6 +1,7 @@
 """Training: from a reason to train to a gated candidate in the registry."""
 
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -29,6 +30,7 @@ class Training(Construct):
         job_role_arn: str,
     ) -> None:
         super().__init__(scope, id_)
+        self.shared = shared
         store = shared.store
         packages = f"model-package/{config.prefix}/*"
         functions = [
@@ -45,7 +47,8 @@ class Training(Construct):
                 shared=shared,
                 statements=[
                     *store.change_tables(),  # a tag keeps the snapshot
-                    store.write_lake("training/", "features/sets/"),
+                    store.write_lake("training/", "features/sets/", "lineage/"),
+                    store.read_lake("models/"),  # whether an earlier run's model is there still
                     store.state("GetItem"),
                     allow("sagemaker:DescribeModelPackage", on=[arn("sagemaker", packages)]),
                 ],
@@ -53,6 +56,13 @@ class Training(Construct):
                 data=True,
                 memory_mebibytes=TWO_VCPU_MEBIBYTES,
                 timeout_seconds=900,
+            ),
+            Function(
+                self,
+                "RecordOutcome",
+                shared=shared,
+                statements=[store.state("PutItem"), store.write_lake("lineage/")],
+                environment=store.environment("LAKE_BUCKET", "GLUE_DATABASE", "STATE_TABLE"),
             ),
             Function(
                 self,
@@ -91,6 +101,7 @@ class Training(Construct):
                 "LakeBucket": store.lake_bucket,
                 "MaximumRuntimeSeconds": str(config.training.maximum_runtime_seconds),
                 "ModelPackageGroup": config.prefix,
+                "SigningKey": store.signing_key_arn or "",
                 "SearchSeconds": str(tuning.longest_seconds(config.training) + JOB_OVERHEAD_SECONDS),
                 "ServingInstanceType": config.serving.instance_type,
                 "StateTable": store.state_table,
@@ -102,6 +113,7 @@ class Training(Construct):
                     for kind, arns in jobs.items()
                     for verb in ("Create", "Describe", "Stop")
                 },
+                "sagemaker:ListTrainingJobsForHyperParameterTuningJob": jobs["HyperParameterTuningJob"],
                 "sagemaker:ListTags": [job for arns in jobs.values() for job in arns],
                 "sagemaker:CreateModelPackage": [
                     arn("sagemaker", f"model-package-group/{config.prefix}"),
@@ -112,6 +124,30 @@ class Training(Construct):
                 "dynamodb:DeleteItem": [store.state_arn],
                 "events:PutEvents": [arn("events", "event-bus/default")],
             },
+        )
+
+    def free_lock_of_the_stopped(self, undelivered: sqs.IQueue) -> None:
+        """An execution that was aborted, or timed out as a whole, runs no state that releases its lock."""
+        store = self.shared.store
+        free = Function(
+            self,
+            "FreeTrainingLock",
+            shared=self.shared,
+            statements=[store.state("DeleteItem")],
+            environment=store.environment("STATE_TABLE"),
+        )
+        events.Rule(
+            self,
+            "TrainingStopped",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.machine.arn],
+                    "status": ["ABORTED", "TIMED_OUT", "FAILED"],
+                },
+            ),
+            targets=[targets.LambdaFunction(free.function, dead_letter_queue=undelivered)],
         )
 
     def start_on_features(self, features_arn: str, undelivered: sqs.IQueue) -> None:

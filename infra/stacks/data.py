@@ -45,6 +45,7 @@ class DataStack(Stack):
         self.state = self._table("State", "id")
         self.database = self._database()
         self._package_group()
+        self.signing_key = self._signing_key() if config.training.sign else None
         self.mlflow = self._mlflow()
         self.store = self._store()
         self._outputs()
@@ -137,6 +138,18 @@ class DataStack(Stack):
         )
         group.apply_removal_policy(self.removal)
 
+    def _signing_key(self) -> kms.Key:
+        """Signs the manifests of artefacts; kept like the data: no older model is rolled out without it."""
+        return kms.Key(
+            self,
+            "SigningKey",
+            alias=f"{self.config.prefix}-models",
+            description=f"{self.config.prefix}: signs model artefacts",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+            removal_policy=self.removal,
+        )
+
     def _mlflow(self) -> MlflowApp | None:
         tracking = self.config.tracking
         if not tracking.enabled or tracking.uri:
@@ -165,6 +178,7 @@ class DataStack(Stack):
             state_arn=self.state.table_arn,
             glue_database=self.config.prefix.replace("-", "_"),
             key_arn=self.key.key_arn if self.key else None,
+            signing_key_arn=self.signing_key.key_arn if self.signing_key else None,
             mlflow_app_arn=self.mlflow.arn if self.mlflow else None,
         )
 

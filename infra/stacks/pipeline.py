@@ -99,6 +99,7 @@ class PipelineStack(Stack):
         )
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
         self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
+        self.training.free_lock_of_the_stopped(self.undelivered)
         self.tracking = (
             Tracking(
                 self,

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import signed_archive
 
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
@@ -112,6 +113,8 @@ class Account:
         self.s3, self.dynamodb = aws.client("s3"), aws.client("dynamodb")
         self.sagemaker, self.cloudwatch = aws.client("sagemaker"), aws.client("cloudwatch")
         self.lake, self.online, self.state = aws.name("lake"), aws.name("online"), aws.name("state")
+        self.kms = aws.client("kms")
+        self.key = self.new_key()
         self.prefix = aws.name("p")
         self.endpoint = f"{self.prefix}-endpoint"
         self.s3.create_bucket(Bucket=self.lake)
@@ -126,7 +129,13 @@ class Account:
             "STATE_TABLE": self.state,
             "ENDPOINT_NAME": self.endpoint,
             "PREFIX": self.prefix,
+            "SIGNING_KEY_ARN": self.key,
         }
+
+    def new_key(self):
+        """The ARN of a key that signs."""
+        made = self.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+        return made["KeyMetadata"]["Arn"]
 
     def configure(self, **sections):
         """Write the plan, with changes of some sections of its configuration."""
@@ -185,12 +194,21 @@ class Account:
     def state_item(self, id_):
         return self.dynamodb.get_item(TableName=self.state, Key={"id": {"S": id_}}).get("Item")
 
-    def register(self, *, approval="Approved", model_key="models/model.tar.gz", **metadata):
+    def archive(self, feature_hash, **files):
+        """A signed artefact, with other bytes of some files."""
+        files = {**signed_archive.FILES, **files}
+        manifest = signed_archive.manifest_of(files, feature_hash=feature_hash)
+        signature = signed_archive.sign(self.kms, self.key, manifest)
+        return signed_archive.pack({**files, "manifest.json": manifest, "manifest.sig.json": signature})
+
+    def register(self, *, approval="Approved", model_key="models/model.tar.gz", archive=None, **metadata):
         """The ARN of a new model package of this pipeline, its artefact in the lake."""
         group = f"{self.prefix}-group"
         if not self.sagemaker.list_model_package_groups(NameContains=group)["ModelPackageGroupSummaryList"]:
             self.sagemaker.create_model_package_group(ModelPackageGroupName=group)
-        self.s3.put_object(Bucket=self.lake, Key="models/model.tar.gz", Body=b"artefact")
+        features = metadata.get("feature_set_hash", plan().features.hash) or ""
+        body = self.archive(features) if archive is None else archive
+        self.s3.put_object(Bucket=self.lake, Key="models/model.tar.gz", Body=body)
         container = {"Image": "image", "ModelDataUrl": f"s3://{self.lake}/{model_key}"}
         known = {"run": "run-1", "feature_set_hash": plan().features.hash, "baseline_uri": "s3://b/baseline/"}
         return self.sagemaker.create_model_package(

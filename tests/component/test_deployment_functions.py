@@ -2,12 +2,15 @@
 
 # ruff: noqa: F811  pytest finds fixtures by name, imported ones too
 
+import hashlib
 import json
 import sys
+import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
+from signed_archive import FILES, manifest_of, pack, sign
 
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State
@@ -130,6 +133,105 @@ def test_refuses_a_model_whose_view_was_never_computed_and_says_how_to(preflight
     assert account.state_item("variant#variant-a") is None  # nobody looks up what is not served
 
 
+# --- signatures
+
+
+def forged(account, how):
+    """An artefact of the deployed features, and a forger's work on it."""
+    good = manifest_of(FILES, feature_hash=plan().features.hash)
+    bad = {**FILES, "model.skops": b"other weights"}
+    consistent = manifest_of(bad, feature_hash=plan().features.hash)
+    signature = sign(account.kms, account.key, good)
+    other = account.new_key()
+    link = tarfile.TarInfo("model.skops")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return {
+        "changed file": {**bad, "manifest.json": good, "manifest.sig.json": signature},
+        "consistent manifest": {**bad, "manifest.json": consistent, "manifest.sig.json": signature},
+        "no signature": {**FILES, "manifest.json": good},
+        "another key": {**FILES, "manifest.json": good, "manifest.sig.json": sign(account.kms, other, good)},
+        "another key in our name": {
+            **bad,
+            "manifest.json": consistent,
+            "manifest.sig.json": sign(account.kms, other, consistent, named=account.key),
+        },
+        "unreadable signature": {**FILES, "manifest.json": good, "manifest.sig.json": b"signed, me"},
+        "a file more": {
+            **FILES,
+            "sitecustomize.py": b"x",
+            "manifest.json": good,
+            "manifest.sig.json": signature,
+        },
+        "a file less": {"model.skops": b"weights", "manifest.json": good, "manifest.sig.json": signature},
+        "a file twice": [
+            *FILES.items(),
+            ("model.skops", b"other weights"),
+            ("manifest.json", good),
+            ("manifest.sig.json", signature),
+        ],
+        "a link": [
+            ("model.skops", link),
+            *((name, body) for name, body in FILES.items() if name != "model.skops"),
+            ("manifest.json", good),
+            ("manifest.sig.json", signature),
+        ],
+        "no manifest": FILES,
+    }[how]
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("changed file", "the artefact was changed: other bytes than in its manifest: model.skops"),
+        ("consistent manifest", "the artefact's signature is of another manifest"),
+        ("no signature", "the artefact is not signed: it has no manifest.sig.json"),
+        ("another key", "the artefact was signed with another key"),
+        ("another key in our name", "the artefact's signature is of another manifest"),
+        ("unreadable signature", "the artefact's signature cannot be read"),
+        ("a file more", "other bytes than in its manifest: sitecustomize.py"),
+        ("a file less", "other bytes than in its manifest: features.py, signature.json"),
+        ("a file twice", "not a folder of plain files: its member 'model.skops'"),
+        ("a link", "not a folder of plain files: its member 'model.skops'"),
+        ("no manifest", "the artefact is incomplete: manifest.json"),
+    ],
+)
+def test_refuses_a_forged_artefact_and_says_what_is_wrong_with_it(preflight, account, how, cause):
+    with pytest.raises(PreflightFailedError) as refused:
+        preflight(account.register(archive=pack(forged(account, how))))
+    assert refused.value.what == "model package 1 cannot be served"
+    assert cause in refused.value.cause
+    assert account.state_item("variant#variant-a") is None  # no rollout was planned
+
+
+def test_refuses_an_artefact_that_is_no_archive(preflight, account):
+    for archive in (b"", b"artefact", account.archive(plan().features.hash)[:-200]):
+        with pytest.raises(PreflightFailedError, match="cannot be served") as refused:
+            preflight(account.register(archive=archive))
+        assert "artefact" in refused.value.cause
+
+
+def test_refuses_an_artefact_of_other_features_than_it_is_registered_with(preflight, account):
+    with pytest.raises(PreflightFailedError) as refused:
+        preflight(account.register(archive=account.archive("a" * 64)))
+    assert f"its artefact has {'a' * 16}" in refused.value.cause
+
+
+def test_the_plan_names_the_manifest_that_was_verified(preflight, account):
+    planned = preflight(account.register())
+    manifest = manifest_of(FILES, feature_hash=plan().features.hash)
+    assert planned["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+
+
+def test_a_pipeline_that_does_not_sign_takes_what_is_whole_and_nothing_else(preflight, account):
+    account.environment["SIGNING_KEY_ARN"] = ""
+    assert (
+        len(preflight(account.register(archive=pack(forged(account, "no signature"))))["manifest_sha256"])
+        == 64
+    )
+    with pytest.raises(PreflightFailedError, match="cannot be served"):
+        preflight(account.register(archive=pack(forged(account, "changed file"))))
+
+
 DAY = 86_400
 NEWEST = 1_362_096_000  # of the views as recorded
 
@@ -223,6 +325,7 @@ def rollout(arn="arn", *, champion="variant-a", ago_seconds=90, steps=((0.2, 20)
         champion_variant=champion,
         champion_model_name="m-1",
         champion_config_name="c-1",
+        manifest_sha256="0" * 64,
         started=(datetime.now(UTC) - timedelta(seconds=ago_seconds)).isoformat(),
         steps=tuple(RolloutStep(weight=w, bake_seconds=1, minimum_requests=n) for w, n in steps),
     ).to_json()

@@ -63,7 +63,7 @@ def task(request, tmp_path_factory):
     root, done = jobs.train(rows=rows(ROWS), purpose="final", run="run-1")
     assert done.code == 0, done.err
     test = rows(300, first=1000)
-    out, evaluated = jobs.evaluate(test, candidate=root / "model")
+    out, evaluated = jobs.evaluate(test, train=rows(ROWS), candidate=root / "model")
     assert evaluated.code == 0, evaluated.err
     return SimpleNamespace(
         name=name, jobs=jobs, model=root / "model", trained=done, test=test, out=out, metric=metric
@@ -87,6 +87,8 @@ def test_what_is_served_scores_as_the_evaluation_said_and_beats_a_guess(task):
     assert found["metric"] == task.metric
     assert found["candidate"]["metric"] == pytest.approx(score, rel=1e-9)
     assert found["gate"]["passed"], found["gate"]
+    assert set(found["baselines"]) == {"majority", "linear", "previous_value"}
+    assert found["baselines"]["previous_value"]["gain"]["low"] > 0  # nothing follows from the last outcome
 
 
 def test_the_trained_model_is_compiled_and_its_parity_recorded(task):

@@ -1,5 +1,6 @@
 """The jobs as the container runs them: real processes, a folder, and the environment SageMaker documents."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -103,11 +104,12 @@ class Jobs:
         (config / "hyperparameters.json").write_text(json.dumps(given))
         return root, self.run("train", root)
 
-    def evaluate(self, rows, **models):
+    def evaluate(self, rows, *, train=None, **models):
         root = self.new_root()
         inputs = root / "processing" / "input"
-        (inputs / "test").mkdir(parents=True)
-        pq.write_table(rows, inputs / "test" / "part-0.parquet")
+        for channel, table in (("train", train or labelled(ROWS)), ("test", rows)):
+            (inputs / channel).mkdir(parents=True)
+            pq.write_table(table, inputs / channel / "part-0.parquet")
         for channel, model in models.items():
             (inputs / channel).mkdir()
             with tarfile.open(inputs / channel / "model.tar.gz", "w:gz") as archive:
@@ -300,6 +302,17 @@ def test_the_chosen_configuration_is_packed_with_its_facts(final):
     assert len(scores) == 2
     assert float(SCORE.findall(final.done.out)[0]) == pytest.approx(np.mean(scores), abs=1e-6)
     assert sorted(path.name for path in final.model.iterdir()) == sorted(manifest["sha256"])
+    inputs = manifest["inputs"]
+    channel = final.model.parent / "input" / "data" / "train" / "part-0.parquet"
+    assert inputs["rows"] == {"part-0.parquet": hashlib.sha256(channel.read_bytes()).hexdigest()}
+    assert inputs["hyperparameters"] == {
+        **TUNED,
+        "purpose": "final",
+        "run": "run-1",
+        "snapshot": "flights@7",
+    }
+    assert inputs["contract_hash"] == plan().contract.hash
+    assert inputs["training"]["folds"] == 2
 
 
 def test_the_same_inputs_give_the_same_bytes_in_another_process(jobs, final, weak):
@@ -311,9 +324,13 @@ def test_the_same_inputs_give_the_same_bytes_in_another_process(jobs, final, wea
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        pytest.param(b"PAR1 no more", "error: `part-0.parquet` is not a Parquet file", id="damaged"),
-        pytest.param(labelled(1).slice(0, 0), "error: no rows in the channel `train`", id="empty"),
-        pytest.param(labelled(80, label=1), "error: none of 2 folds can be scored", id="one class"),
+        pytest.param(b"PAR1 no more", "TidegateError: `part-0.parquet` is not a Parquet file", id="damaged"),
+        pytest.param(
+            labelled(1).slice(0, 0), "InsufficientDataError: no rows in the channel `train`", id="empty"
+        ),
+        pytest.param(
+            labelled(80, label=1), "InsufficientDataError: none of 2 folds can be scored", id="one class"
+        ),
     ],
 )
 def test_a_channel_that_cannot_be_trained_on_fails_with_the_jobs_own_words(jobs, rows, what):
@@ -330,7 +347,9 @@ def test_a_leak_fails_the_job_before_anything_is_fitted_and_names_its_column(job
     told = rows["label"].cast(pa.float64())
     root, done = jobs.train(rows=rows.set_column(place, "humid", told), purpose="trial")
     assert done.code == 1
-    assert done.failure.startswith("error: target leak in `humid`\n  cause: `humid` alone is the label")
+    assert done.failure.startswith(
+        "LeakDetectedError: target leak in `humid`\n  cause: `humid` alone is the label"
+    )
     assert not SCORE.search(done.out) and not (root / "model").exists()
 
 
@@ -370,7 +389,7 @@ def test_the_users_own_mistake_is_told_with_the_line_to_change(tmp_path_factory)
     line = text[: text.index("np.percentile")].count("\n") + 1
     _, done = Jobs(folder, tmp_path_factory).train(purpose="trial")
     assert done.code == 1
-    assert done.failure.startswith("error: ValueError: Percentiles must be in the range [0, 100]")
+    assert done.failure.startswith("ValueError: Percentiles must be in the range [0, 100]")
     assert done.failure.endswith(
         f"cause: pipeline/features.py:{line}  return (np.percentile(distance, 200),)"
     )
@@ -380,9 +399,17 @@ def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
     found = json.loads((evaluated / "evaluation.json").read_text())
     assert (found["metric"], found["rows"]) == ("roc_auc", 300)
     assert (found["candidate"]["run"], found["champion"]["run"]) == ("run-1", "run-0")
-    assert found["baseline"] == {"guess": 0.5}
+    assert found["baselines"]["majority"]["metric"]["value"] == 0.5
     gate = found["gate"]
-    assert gate["passed"] is True and len(gate["reasons"]) == 4
+    assert gate["passed"] is True
+    assert [check["name"] for check in gate["checks"] if check["refuses"]] == [
+        "minimum_metric",
+        "beats_majority",
+        "not_worse_than_champion",
+        "gain_over_champion",
+        "more_than_luck",
+        "calibration",
+    ]
     assert gate["difference"]["value"] == pytest.approx(
         found["candidate"]["metric"] - found["champion"]["metric"]
     )
@@ -391,6 +418,39 @@ def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
     calibration = found["calibration"]
     assert (calibration["rows"], calibration["realised"]) == (300, found["candidate"]["metric"])
     assert calibration["low"] < calibration["estimate"] < calibration["high"]
+
+
+def test_baselines_learn_from_the_training_rows_and_answer_the_test_rows(evaluated):
+    found = json.loads((evaluated / "evaluation.json").read_text())
+    gains = {name: each["gain"]["value"] for name, each in found["baselines"].items()}
+    assert set(gains) == {"majority", "linear", "previous_value"}
+    table = labelled(300, first=1000)
+    # the label follows the rate of its row and nothing before it: the line knows the rate, the past nothing
+    rate = table["carrier_delay_rate_7d"].to_numpy()
+    of_rate = roc_auc_score(table["label"].to_numpy(), rate)
+    assert found["baselines"]["linear"]["metric"]["value"] == pytest.approx(of_rate, abs=0.03)
+    assert found["baselines"]["previous_value"]["metric"]["value"] == pytest.approx(0.5, abs=0.08)
+    assert gains["previous_value"] > 0.3
+    assert found["without_aggregates"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_the_details_hold_features_that_tell_nothing_and_the_state_machine_reads_little(evaluated):
+    small = evaluated / "evaluation.json"
+    assert small.stat().st_size < 100_000
+    details = json.loads((evaluated / "evaluation-details.json").read_text())
+    assert sum(each["rows"] for each in details["reliability"]["candidate"]["bins"]) == 300
+    values = {each["feature"]: each["loss"] for each in details["features"]}
+    assert set(values) == set(plan().features.features)
+    assert details["features"][0]["feature"] == "carrier_delay_rate_7d"
+    named = json.loads(small.read_text())["features_no_better_than_shadow"]
+    assert "precip" in named and "carrier_delay_rate_7d" not in named  # precip is 0 in every row
+
+
+@pytest.mark.slow
+def test_an_evaluation_of_the_same_models_has_the_same_bytes(jobs, final, weak, evaluated):
+    again, _ = jobs.evaluate(labelled(300, first=1000), candidate=final.model, champion=weak)
+    for name in ("evaluation-details.json", "golden.json"):
+        assert (again / name).read_bytes() == (evaluated / name).read_bytes()
 
 
 def test_the_first_model_is_evaluated_alone_and_a_model_never_beats_itself(jobs, final):
@@ -411,7 +471,7 @@ def test_a_tampered_candidate_is_not_evaluated(jobs, final, tmp_path):
     (model / "signature.json").write_text((model / "signature.json").read_text().replace("UA", "XX"))
     _, done = jobs.evaluate(labelled(50, first=1000), candidate=model)
     assert done.code == 1
-    assert done.failure == "error: the artefact was changed\n  cause: other bytes in signature.json"
+    assert done.failure == "ArtefactError: the artefact was changed\n  cause: other bytes in signature.json"
 
 
 def test_golden_rows_cover_missing_aggregates(evaluated):
@@ -601,3 +661,60 @@ def test_a_job_that_does_not_exist_is_told_which_do(jobs, arguments, code, said)
     )
     assert done.returncode == code
     assert said in done.stderr and "train, serve, evaluate, measure" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def demanding(tmp_path_factory):
+    """The same pipeline with calibration, costs, slices, fairness and budgets declared."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "pipeline").mkdir()
+    document = plan_document()
+    document["config"]["training"] |= {"calibration": "auto", "calibration_share": 0.3}
+    document["config"]["gate"] |= {
+        "costs": {"false_positive": 1, "false_negative": 4},
+        "fairness": {"sensitive": "origin", "equalized_odds": 0.5, "minimum_rows": 50},
+        "slices": ["carrier"],
+        "slice_rows": 50,
+        "maximum_model_mebibytes": 0.001,
+        "maximum_p99_ms": 5000,
+    }
+    (folder / "pipeline" / "plan.json").write_text(json.dumps(document))
+    shutil.copy(FLIGHTS / "features.py", folder / "pipeline")
+    jobs = Jobs(folder, tmp_path_factory)
+    root, done = jobs.train(purpose="final", run="run-2")
+    assert done.code == 0, done.err
+    return SimpleNamespace(jobs=jobs, model=root / "model")
+
+
+def test_calibration_and_threshold_are_learnt_from_the_newest_training_rows(demanding, final):
+    manifest = json.loads((demanding.model / "manifest.json").read_text())
+    signature = json.loads((demanding.model / "signature.json").read_text())
+    assert signature["calibration"]["kind"] == "platt"  # 180 rows are too few for steps
+    facts = manifest["calibration"]
+    assert (facts["kind"], facts["rows"]) == ("platt", 180)
+    newest = labelled(ROWS).slice(420)
+    assert facts["positives"] == sum(newest["label"].to_pylist())
+    assert facts["from"] == newest["event_ts"][0].as_py().timestamp()
+    # a miss costs four false alarms, so alarms begin near one in five
+    assert 0.05 < manifest["threshold"]["value"] < 0.45
+    assert "threshold" not in json.loads((final.model / "manifest.json").read_text())
+    # the estimator itself is the one of all rows, as without
+    assert digests(demanding.model)["model.skops"] == digests(final.model)["model.skops"]
+
+
+def test_the_calibrated_model_serves_what_was_evaluated(demanding, final):
+    out, done = demanding.jobs.evaluate(
+        labelled(300, first=1000), candidate=demanding.model, champion=final.model
+    )
+    assert done.code == 0, done.err
+    found = json.loads((out / "evaluation.json").read_text())
+    failed = [each["name"] for each in found["gate"]["checks"] if not each["passed"] and each["refuses"]]
+    assert failed == ["gain_over_champion", "more_than_luck", "model_size"]
+    assert found["candidate"]["metric"] == found["champion"]["metric"]  # a sigmoid keeps the order
+    assert found["candidate"]["neg_log_loss"] != found["champion"]["neg_log_loss"]
+    assert found["costs"]["candidate"]["value"] < found["costs"]["one_answer"]
+    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
+    rows = golden(out)
+    with demanding.jobs.serve(demanding.model) as server:
+        _, answer = server.invoke({"instances": [row["instance"] for row in rows]})
+    assert answer["predictions"] == [row["answer"] for row in rows]

@@ -33,6 +33,7 @@ class Pipeline:
         self.load, self.context, self.folder = load, context, folder
         self.dynamodb, self.table = dynamodb, table
         self.state = State(dynamodb, table)
+        self.execution = "arn:aws:states:us-east-1:123456789012:execution:training:one"
 
     def ask(self, trigger="command", **training):
         document = plan().to_json()
@@ -43,7 +44,14 @@ class Pipeline:
         handler = self.load(
             "functions.acquire_training_lock.handler", PIPELINE_DIR=str(self.folder), STATE_TABLE=self.table
         )
-        return handler({"trigger": trigger, "cause": "because"}, self.context)
+        return handler({"trigger": trigger, "cause": "because", "execution": self.execution}, self.context)
+
+    def end(self, execution, status):
+        """What EventBridge says of the end of an execution; whether that freed the lock."""
+        handler = self.load(
+            "functions.free_training_lock.handler", PIPELINE_DIR=str(self.folder), STATE_TABLE=self.table
+        )
+        return handler({"detail": {"executionArn": execution, "status": status}}, self.context)["freed"]
 
     def release(self):
         self.dynamodb.delete_item(TableName=self.table, Key={"id": {"S": "lock#training"}})
@@ -77,7 +85,8 @@ def test_nobody_gets_it_twice(pipeline, trigger):
     held = pipeline.ask()["run"]
     began = pipeline.state.last_training()
     answer = pipeline.ask(trigger, cooldown_seconds=0)
-    assert (answer["acquired"], answer["reason"]) == (False, "another training run is in progress")
+    assert not answer["acquired"]
+    assert answer["reason"].startswith(f"another training run is in progress: {held}, whose lock ends at 2")
     assert pipeline.state.item("lock#training")["run"]["S"] == held
     assert pipeline.state.last_training() == began  # a refusal does not push the cooldown out
 
@@ -85,6 +94,17 @@ def test_nobody_gets_it_twice(pipeline, trigger):
 def test_a_released_lock_is_free_again(pipeline):
     pipeline.ask()
     pipeline.release()
+    assert pipeline.ask()["acquired"]
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
+def test_an_execution_that_was_cut_short_gives_its_lock_back_and_nobody_elses(pipeline, status):
+    run = pipeline.ask()["run"]
+    assert pipeline.end(f"{pipeline.execution}-another", status) is False
+    assert pipeline.state.training_lock()[0] == run
+    assert pipeline.end(pipeline.execution, status) is True
+    assert pipeline.state.training_lock() is None
+    assert pipeline.end(pipeline.execution, status) is False  # events come at least once
     assert pipeline.ask()["acquired"]
 
 

@@ -1,4 +1,4 @@
-"""What the configuration may switch on: a key of the account's own, tokens for signatures, an email."""
+"""What the configuration may switch: a key of the account's own, tokens, an email; no signed artefacts."""
 
 import shutil
 
@@ -8,6 +8,9 @@ from synthesized import FLIGHTS, listed, templates_of
 LOCKED = """
 [environments.locked]
 customer_key = true
+
+[environments.locked.training]
+sign = false
 
 [environments.locked.serving]
 auth = "jwt"
@@ -59,7 +62,7 @@ def test_every_function_machine_and_job_may_use_the_key(locked):
         ]
         in services
     }
-    assert len(roles) == 32  # 22 functions, 6 machines, 3 of SageMaker and that of the MLflow App
+    assert len(roles) == 34  # 24 functions, 6 machines, 3 of SageMaker and that of the MLflow App
     for role in roles:
         assert {"kms:Decrypt", "kms:GenerateDataKey"} <= locked.actions_of(role), role
 
@@ -79,9 +82,22 @@ def test_aws_may_put_messages_into_encrypted_queues_of_this_account_only(locked)
 
 
 def test_without_the_switch_there_is_no_key(any_templates):
-    assert any_templates.of("AWS::KMS::Key") == {}
+    keys = any_templates.of("AWS::KMS::Key").values()
+    assert [key["Properties"].get("KeyUsage") for key in keys] == ["SIGN_VERIFY"]  # of artefacts
     held = {a for id_ in any_templates.of("AWS::IAM::Role") for a in any_templates.actions_of(id_)}
-    assert not [action for action in held if action.startswith("kms:")]
+    assert {a for a in held if a.startswith("kms:")} == {"kms:Sign", "kms:Verify"}
+
+
+def test_a_pipeline_that_does_not_sign_has_no_key_for_it_and_nobody_may_use_one(locked):
+    assert not [k for k in locked.of("AWS::KMS::Key").values() if "KeyUsage" in k["Properties"]]
+    held = {a for id_ in locked.of("AWS::IAM::Role") for a in locked.actions_of(id_)}
+    assert not {"kms:Sign", "kms:Verify"} & held
+    [training] = [
+        machine["Properties"]["DefinitionSubstitutions"]
+        for machine in locked.of("AWS::StepFunctions::StateMachine").values()
+        if "SigningKey" in machine["Properties"]["DefinitionSubstitutions"]
+    ]
+    assert training["SigningKey"] == ""
 
 
 def test_routes_ask_for_tokens_of_the_issuer(locked):

@@ -125,6 +125,12 @@ def test_a_broken_pipeline_is_told_in_three_lines_and_2(edit, tmp_path):
             'metric = "features.py:profit"',
             "`training.metric` features.py:profit cannot be imported",
         ),
+        (
+            "pipeline.toml",
+            "[gate]",
+            '[gate]\nslices = ["tailnum"]',
+            "`gate.slices.0` is `tailnum`, not a column",
+        ),
         ("contract.yaml", "name: humid", "name: humidity", "request column `humid` is not a column"),
         ("contract.yaml", "name: landed_at", "name: landed", "time `landed_at` is not a column"),
         ("contract.yaml", "  - name: flights", "  - name: flites", "describes `flites`"),

@@ -22,6 +22,7 @@ STATEFUL = (
     "AWS::DynamoDB::Table",
     "AWS::Glue::Database",
     "AWS::SageMaker::ModelPackageGroup",
+    "AWS::KMS::Key",
 )
 
 
@@ -78,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 28 and len(set(roles)) == len(roles)
+    assert len(roles) == 30 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -131,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 9 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 10 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -149,7 +150,7 @@ def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_temp
 def test_data_outlives_the_stack_where_the_configuration_says_so(request, environment, policy):
     templates = request.getfixturevalue("templates" if environment == "dev" else "templates_prod")
     kept = [resource for kind in STATEFUL for resource in templates.of(kind).values()]
-    assert len(kept) == 7
+    assert len(kept) == 8
     assert {resource["DeletionPolicy"] for resource in kept} == {policy}
     assert {resource["UpdateReplacePolicy"] for resource in kept} == {policy}
 
@@ -164,9 +165,42 @@ def test_production_data_can_be_restored_and_its_stack_not_deleted(assembly_prod
     assert protected == ["flights-prod-Data"]
 
 
+def test_the_signing_key_signs_for_jobs_and_verifies_for_the_preflight_only(any_templates):
+    [key] = [
+        resource["Properties"]
+        for resource in any_templates.of("AWS::KMS::Key").values()
+        if resource["Properties"].get("KeyUsage") == "SIGN_VERIFY"
+    ]
+    assert key["KeySpec"] == "ECC_NIST_P256"
+    using = {
+        action: (id_, statement)
+        for id_, statement in allowed(any_templates)
+        for action in listed(statement["Action"])
+        if action in ("kms:Sign", "kms:Verify")
+    }
+    assert using["kms:Sign"][0].startswith("RolesJob")
+    assert using["kms:Verify"][0].startswith("ServingPreflightCandidate")
+    for _, statement in using.values():
+        assert len(listed(statement["Action"])) == 1 and "SigningKey" in json.dumps(statement["Resource"])
+
+
+def test_every_early_end_of_training_frees_its_lock(templates):
+    [rule] = [
+        resource["Properties"]
+        for id_, resource in templates.of("AWS::Events::Rule").items()
+        if id_.startswith("TrainingTrainingStopped")
+    ]
+    assert rule["EventPattern"]["source"] == ["aws.states"]
+    detail = rule["EventPattern"]["detail"]
+    assert set(detail["status"]) == {"ABORTED", "TIMED_OUT", "FAILED"}  # what ends without its last states
+    [machine] = detail["stateMachineArn"]
+    assert machine["Ref"].startswith("TrainingMachine") or "Training" in machine["Ref"]
+    assert "FreeTrainingLock" in json.dumps(rule["Targets"][0]["Arn"])
+
+
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 29 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 31 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):
@@ -180,6 +214,7 @@ def test_the_logical_ids_of_what_is_kept_never_change(templates):
         "State1C20CC9A": "AWS::DynamoDB::Table",
         "Catalog": "AWS::Glue::Database",
         "Packages": "AWS::SageMaker::ModelPackageGroup",
+        "SigningKeyEEFC2790": "AWS::KMS::Key",
     }
 
 

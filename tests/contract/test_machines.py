@@ -221,6 +221,40 @@ def test_no_execution_fails_under_a_name_reserved_for_step_functions(machine):
 
 
 @pytest.mark.parametrize(
+    ("earlier", "next_state"),
+    [
+        (None, "DescribeSearch"),
+        ({"run": "r", "model_uri": None, "package_arn": None}, "ReuseTuning"),
+        ({"run": "r", "model_uri": "s3://lake/m", "package_arn": None}, "ReuseModel"),
+        (
+            {"run": "r", "model_uri": "s3://lake/m", "package_arn": "arn:aws:sagemaker:::model-package/f/2"},
+            "ReleaseTrainingLockAfterSkip",
+        ),
+    ],
+    ids=["new inputs", "a model that is gone", "a model", "a registered model"],
+)
+def test_what_is_left_of_an_earlier_run_decides_where_one_of_the_same_inputs_goes_on(earlier, next_state):
+    state = training()["States"]["SameInputsAsBefore?"]
+    taken = [rule for rule in state["Choices"] if answered(rule["Condition"], set={"earlier": earlier})]
+    assert (taken[0]["Next"] if taken else state["Default"]) == next_state
+
+
+def test_a_run_that_ends_early_says_whose_model_it_would_have_made():
+    [rule] = [r for r in training()["States"]["SameInputsAsBefore?"]["Choices"] if "Assign" in r]
+    earlier = {"run": "r-1", "package_arn": "arn:aws:sagemaker:eu-west-1:1:model-package/flights-dev/2"}
+    told = answered(rule["Assign"]["reason"], set={"earlier": earlier})
+    assert told == "same inputs as run r-1, whose model is registered as flights-dev/2"
+
+
+def answered(query, **variables):
+    """The value of `{% ... %}` as Step Functions would find it."""
+    expression = jsonata.Jsonata(query.removeprefix("{%").removesuffix("%}"))
+    for name, value in variables.items():
+        expression.assign(name, value)
+    return expression.evaluate(None)
+
+
+@pytest.mark.parametrize(
     ("state", "member", "value", "fault"),
     [
         ("CreateEndpoint", "Resource", "arn:aws:states:::aws-sdk:sagemaker:createEndPoint", "no operation"),
@@ -261,6 +295,10 @@ def test_a_missing_required_argument_is_found():
     del definition["States"]["CreateEndpoint"]["Arguments"]["EndpointConfigName"]
     [task] = [task for task in asl.tasks(definition) if task.name == "CreateEndpoint"]
     assert any("endpointConfigName" in each for each in misfits(task))
+
+
+def training() -> asl.Definition:
+    return json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())
 
 
 def deployment() -> asl.Definition:

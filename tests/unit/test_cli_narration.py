@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate_cli.facts import FACTS, Told, number
+from tidegate_cli.facts import FACTS, Told, number, skipped
 from tidegate_cli.log_text import Said, read
 from tidegate_cli.narration import Line, Narrator
 
@@ -176,6 +176,33 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
 )
 def test_a_states_answer_becomes_its_one_number(state, answer, told):
     assert number(state, answer) == told
+
+
+@pytest.mark.parametrize(
+    "earlier, told",
+    [
+        (None, {}),
+        (
+            {"run": "r-1", "model_uri": None, "package_arn": None},
+            {"TuneModel": "same inputs as run r-1"},
+        ),
+        (
+            {"run": "r-1", "model_uri": "s3://lake/m", "package_arn": None},
+            dict.fromkeys(("TuneModel", "TrainModel"), "same inputs as run r-1"),
+        ),
+        (
+            {
+                "run": "r-1",
+                "model_uri": "s3://lake/m",
+                "package_arn": "arn:aws:sagemaker:us-east-1:1:model-package/f/2",
+            },
+            dict.fromkeys(("TuneModel", "TrainModel"), "same inputs as run r-1, registered as f/2"),
+        ),
+    ],
+    ids=["new inputs", "a model that is gone", "a model", "a registered model"],
+)
+def test_what_a_run_need_not_pay_for_again_is_told(earlier, told):
+    assert skipped("BuildTrainingSet", {"Payload": {"earlier": earlier}}) == told
 
 
 def test_bookkeeping_states_have_no_line():

@@ -7,9 +7,9 @@ ESTIMATED = {"estimate_status": "kept", "estimate": 0.69}
 
 
 def test_a_measured_quality_stands_beside_its_promise():
+    labelled = "from 400 outcomes, 25% of predictions have one"
     assert quality_lines(MEASURED | ESTIMATED | {"coverage": 0.25}) == [
-        "quality   breach: 0.5000 [0.4500, 0.5500], promised 0.7000, "
-        "from 400 outcomes, 25% of predictions have one",
+        f"quality   breach: 0.5000 [0.4500, 0.5500], promised 0.7000, {labelled}",
         "estimated kept: 0.6900",
     ]
 

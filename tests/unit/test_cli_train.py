@@ -123,3 +123,10 @@ def test_it_starts_as_a_persons_command_which_no_cooldown_refuses(typed):
     assert [json.loads(text) for text in aws.inputs.values()] == [
         {"trigger": "command", "cause": "a new feature"}
     ]
+
+
+def test_again_asks_to_pay_for_the_same_inputs_once_more(typed):
+    aws = Aws(Training=("RUNNING", {}))
+    typed(aws, "--no-follow", "--again")
+    [given] = [json.loads(text) for text in aws.inputs.values()]
+    assert given["again"] is True

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import typing
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def test_all_mistakes_are_told_at_once(edited):
         ('estimator = "sklearn', 'estimators = "sklearn', "`training.estimator` is missing"),
         ('auth = "iam"', 'auth = "jwt"', "give `jwt_issuer` and `jwt_audience`"),
         ('strategy = "Bayesian"', 'strategy = "Grid"', "a Grid search takes choices only"),
+        (
+            "[gate]",
+            "[gate.costs]\nfalse_positive = 1\nfalse_negative = 2\ntrue_positive = 3\n[gate]",
+            "a wrong decision must cost more than the right one in its place",
+        ),
+        (
+            "[gate]",
+            '[gate.fairness]\nsensitive = "origin"\n[gate]',
+            "`gate.fairness` needs `demographic_parity` or `equalized_odds`",
+        ),
+        ("[gate]", '[gate]\nslices = ["dest", "dest"]', "`gate.slices` names `dest` twice"),
+        ("[gate]", '[gate]\nlinear = "hope"', "`gate.linear` is 'hope', must be one of refuse, warn"),
         ('strategy = "Bayesian"', 'strategy = "Genetic"', "must be one of Bayesian, Random, Grid, Hyperband"),
         ('schedule = "rate(1 minute)"', 'schedule = "hourly"', "must be rate(...) or cron(...)"),
         ("folds = 3", 'folds = 3\nsplit = "random"', "must be one of time, group, group-time, stratified"),
@@ -317,3 +330,28 @@ def test_every_key_is_documented_and_no_other():
     table = (CHECKOUT / "docs" / "reference" / "pipeline-toml.md").read_text()
     documented = {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
     assert documented == set(keys(PipelineConfig))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (
+            "[gate.costs]\nfalse_positive = 1\nfalse_negative = 2",
+            "`gate.costs` is about decisions between two",
+        ),
+        (
+            '[gate.fairness]\nsensitive = "origin"\nequalized_odds = 0.1',
+            "`gate.fairness` is about decisions between two",
+        ),
+        (None, "`training.calibration` needs task binary"),
+    ],
+)
+def test_what_is_about_two_classes_needs_the_binary_task(edited, asked, sentence):
+    changes = [
+        ('task = "binary"', 'task = "multiclass"'),
+        ('metric = "roc_auc"', 'metric = "neg_log_loss"' + ("" if asked else '\ncalibration = "auto"')),
+    ]
+    if asked:
+        changes.append(("[gate]", f"{asked}\n[gate]"))
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        PipelineConfig.from_toml(edited(*changes), "dev")

@@ -20,6 +20,7 @@ CONTROL = [
     "receive_drop",
     "quarantine_drop",
     "acquire_training_lock",
+    "free_training_lock",
     "select_trial",
     "preflight_candidate",
     "check_candidate",
@@ -66,6 +67,7 @@ def environment(tmp_path_factory):
     (folder / "plan.json").write_text(json.dumps(plan.to_json()))
     return {
         **{name: name.lower().replace("_", "-") for name in NAMES},
+        "SIGNING_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
         "PATH": os.environ["PATH"],
         "PIPELINE_DIR": str(folder),
         "POWERTOOLS_SERVICE_NAME": "test",

@@ -1,23 +1,80 @@
-"""What a model package holds of its features: the code and plan the model was trained with.
+"""What a model package holds: the code and plan of its features, and the digests of all its files.
 
-Of `model.tar.gz` only these small members are read; the model itself is never unpacked.
+Of `model.tar.gz` only small members are unpacked; the model itself is read past, never loaded.
 """
 
+import hashlib
+import json
 import tarfile
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tidegate import artefact
 from tidegate.artefact import OF_FEATURES, FeatureCode
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.errors import ArtefactError
+from tidegate.signing import SIGNED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_PIECE_BYTES = 1 << 20
 MAX_MEMBER_BYTES = 8 << 20  # of code, a plan, a manifest: kilobytes in practice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """The files of an artefact as they are, and what its manifest says of them."""
+
+    manifest: Mapping[str, Any]
+    sha256: Mapping[str, str]  # of each file but the manifest and its signature, new each time
+    size_bytes: int  # of model.tar.gz
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Files that are not as the manifest says, and it itself when its members are not."""
+        told = self.manifest["sha256"]
+        names = {*told, *self.sha256} - {artefact.MANIFEST}
+        wrong = [name for name in sorted(names) if told.get(name) != self.sha256.get(name)]
+        return (*wrong, *(() if artefact.is_intact(self.manifest) else (artefact.MANIFEST,)))
+
+
+def contents(s3: "S3Client", model_uri: str) -> Contents:
+    """Read through a model.tar.gz.
+
+    Raises:
+        ArtefactError: it is no archive, or holds no manifest of ours.
+    """
+    bucket, key = split_uri(model_uri)
+    found = s3.get_object(Bucket=bucket, Key=key)
+    digests: dict[str, str] = {}
+    manifest: Any = None
+    try:
+        with tarfile.open(fileobj=found["Body"], mode="r|gz") as archive:
+            for member in archive:
+                if (file := archive.extractfile(member)) is None:
+                    continue
+                name = member.name.removeprefix("./")
+                if name == artefact.MANIFEST:
+                    manifest = json.loads(file.read(MAX_MEMBER_BYTES))
+                elif name != SIGNED:
+                    digests[name] = _digest(file)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as cause:
+        raise ArtefactError(f"`{model_uri}` cannot be unpacked", cause=str(cause)) from cause
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
+        raise ArtefactError(f"`{model_uri}` holds no manifest")
+    return Contents(manifest=manifest, sha256=digests, size_bytes=found["ContentLength"])
+
+
+def _digest(file: IO[bytes]) -> str:
+    total = hashlib.sha256()
+    while piece := file.read(_PIECE_BYTES):
+        total.update(piece)
+    return total.hexdigest()
 
 
 def feature_code(s3: "S3Client", package: ModelPackage) -> FeatureCode:

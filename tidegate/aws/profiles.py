@@ -1,5 +1,6 @@
 """Parquet tables and profiles in the lake, whole: they are small."""
 
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def put_table(s3: "S3Client", bucket: str, key: str, table: pa.Table) -> None:
+def put_table(s3: "S3Client", bucket: str, key: str, table: pa.Table) -> str:
+    """Write it and return the sha256 (hex) of the file."""
+    body = parquet(table)
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return hashlib.sha256(body).hexdigest()
+
+
+def parquet(table: pa.Table) -> bytes:
+    """A table as a file: equal rows in equal order are equal bytes."""
     body = io.BytesIO()
-    pq.write_table(table, body, compression="zstd")
-    s3.put_object(Bucket=bucket, Key=key, Body=body.getvalue())
+    # in one piece: where a table was cut would show in the file
+    pq.write_table(table.combine_chunks(), body, compression="zstd")
+    return body.getvalue()
 
 
 def get_table(s3: "S3Client", bucket: str, key: str, columns: list[str] | None = None) -> pa.Table:

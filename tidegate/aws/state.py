@@ -1,10 +1,12 @@
 """The state table: who serves, who holds which lock, what was measured last. One item for each fact."""
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tidegate.messages import EarlierRun
 from tidegate.rollout import VARIANTS
 
 if TYPE_CHECKING:
@@ -64,18 +66,43 @@ class State:
         answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
         return answer.get("Item")
 
-    def lock_training(self, run: str, now: float, seconds: int) -> bool:
-        """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`."""
+    def lock_training(self, run: str, now: float, seconds: int, execution: str = "") -> bool:
+        """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`.
+
+        Args:
+            execution: ARN of the state machine's execution, by whose end the lock can be freed.
+        """
         try:
             self.dynamodb.put_item(
                 TableName=self.table,
                 Item={
                     "id": {"S": "lock#training"},
                     "run": {"S": run},
+                    "execution": {"S": execution},
                     "expires_at": {"N": f"{now + seconds:.0f}"},
                 },
                 ConditionExpression="attribute_not_exists(id) OR expires_at < :now",
                 ExpressionAttributeValues={":now": {"N": f"{now:.0f}"}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def training_lock(self) -> tuple[str, float] | None:
+        """The run that holds the training lock, and when the lock expires, seconds since the epoch."""
+        item = self.item("lock#training")
+        return None if item is None else (item["run"]["S"], float(item["expires_at"]["N"]))
+
+    def free_training_lock(self, execution: str) -> bool:
+        """Take the training lock from an execution that is over; whether it held it."""
+        try:
+            self.dynamodb.delete_item(
+                TableName=self.table,
+                Key={"id": {"S": "lock#training"}},
+                ConditionExpression="execution = :execution",
+                ExpressionAttributeValues={":execution": {"S": execution}},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -92,6 +119,16 @@ class State:
         """When the last run began, seconds since the epoch."""
         item = self.item("last-training")
         return None if item is None else float(item["began"]["N"])
+
+    def trained(self, content_id: str) -> EarlierRun | None:
+        """The newest finished run of those inputs; see tidegate.training_inputs."""
+        item = self.item(f"trained#{content_id}")
+        return None if item is None else EarlierRun.from_json(json.loads(item["earlier"]["S"]))
+
+    def record_trained(self, content_id: str, found: EarlierRun) -> None:
+        """Remember what came of those inputs, so that no later run pays for it again."""
+        item: Any = {"id": {"S": f"trained#{content_id}"}, "earlier": {"S": json.dumps(found.to_json())}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def searches(self, kind: str) -> tuple[str, ...]:
         """Names of the last tuning jobs of that kind, the newest first."""

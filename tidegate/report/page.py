@@ -68,7 +68,7 @@ def page(data: ReportData) -> str:
     title = f"{visible(data.dataset, _TITLE)}: {_VERDICTS[data.status][0].lower()}"
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src {_digest(_STYLE)}; script-src {_digest(_SCRIPT)}"
+        f"style-src {digest(_STYLE)}; script-src {digest(_SCRIPT)}"
     )
     sections = [
         ("why", "Reasons", _reasons(data)),
@@ -93,7 +93,7 @@ def page(data: ReportData) -> str:
     )
 
 
-def _digest(content: str) -> str:
+def digest(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 

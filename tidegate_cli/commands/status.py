@@ -78,15 +78,21 @@ def quality_lines(quality: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print_model(report: dict[str, Any]) -> None:
     live = report["model"]
     champion = live["champion"]
     if champion is None:
-        click.echo("model     none yet: deliver a drop with `tidegate drop FILE`")
+        hint = "" if report["packages"] else ": deliver a drop with `tidegate drop FILE`"
+        click.echo(f"model     none yet{hint}")
     else:
         click.echo(
             f"model     version {champion['version']} since {champion['since']}, endpoint {live['endpoint']}"
         )
+    for package in report["packages"]:
+        if package["approval"] == "PendingManualApproval":
+            click.echo(
+                f"waiting   version {package['version']} for a person: tidegate models approve VERSION"
+            )
     for share in live["traffic"]:
         click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
     if live["monitoring"]:
@@ -96,6 +102,10 @@ def _print(report: dict[str, Any]) -> None:
     if live["quality"]:
         for line in quality_lines(live["quality"]):
             click.echo(line)
+
+
+def _print(report: dict[str, Any]) -> None:
+    _print_model(report)
     counts = report["data"]["drops"]
     click.echo("drops     " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     for drop in report["data"]["latest"]:
