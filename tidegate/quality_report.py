@@ -73,7 +73,11 @@ def report(
         "models": [
             {
                 "model": name,
-                "realised": asdict(measure([e for e in labelled if e.prediction.model == name])),
+                "realised": asdict(
+                    overall
+                    if name == model
+                    else measure([each for each in labelled if each.prediction.model == name])
+                ),
             }
             for name in models
         ],
