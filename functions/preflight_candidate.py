@@ -5,7 +5,7 @@ Takes       {"model_package_arn": "..."}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
-            s3:GetObject on the lake's models/ and features/sets/;
+            s3:GetObject on the lake's models/ and features/sets/; s3:PutObject on its fallbacks/;
             kms:Verify with the signing key; dynamodb:GetItem, dynamodb:PutItem on the state table;
             PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET, SIGNING_KEY_ARN (empty: not signed)
 """
@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate import view_readiness
-from tidegate.aws import feature_sets, model_archive, registry, signatures
+from tidegate.aws import fallbacks, feature_sets, model_archive, registry, signatures
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.aws.state import Champion, State
@@ -60,6 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         arn=package.arn,
         run=package.metadata.get("run", ""),
         feature_set=package.metadata["feature_set_hash"],
+        fallback=_fallback(package, manifest_sha256),
     )
     logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
     return RolloutPlan(
@@ -81,6 +82,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             for step in plan.config.deployment.steps
         ),
     ).to_json()
+
+
+def _fallback(package: ModelPackage, manifest_sha256: str) -> str:
+    """What `predict` answers from when the endpoint does not: its sha256, or nothing.
+
+    Whether a damaged artefact can be served is for the container to say.
+    """
+    try:
+        return fallbacks.keep(s3, lake_bucket, package.model_uri, manifest_sha256)
+    except ArtefactError as error:
+        logger.warning("the model has no fallback", extra={"version": package.version, "cause": str(error)})
+        return ""
 
 
 def _endpoint_config() -> str | None:

@@ -57,6 +57,8 @@ ACCEPTED = (
     Accepted(_below("features/sets"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/runs"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
+    Accepted(_below("fallbacks"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
+    Accepted(_below("fallbacks"), "*/Pipeline/Serving/PreflightCandidate/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("lineage"), "*/Pipeline/Training/*", UNKNOWN_OBJECTS),
     Accepted(_below("checkpoints"), "*/Pipeline/Roles/*", UNKNOWN_OBJECTS),

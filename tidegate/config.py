@@ -5,6 +5,7 @@ the tables above them, so that a laptop bakes for seconds and production for min
 """
 
 import dataclasses
+import math
 import re
 import tomllib
 import typing
@@ -106,6 +107,14 @@ class ServingSection:
     jwt_audience: str | None = None
     timeout_ms: int = field(default=2000, metadata=_limits(50, 25000))
     look_up_timeout_ms: int = field(default=1000, metadata=_limits(50, 5000))
+    sticky: tuple[str, ...] = ()  # request columns that name who always gets the same variant
+    default: float | str | None = None  # the answer when no model has one
+    last_good_seconds: int = field(default=0, metadata=_limits(0, 86400))
+    predict_per_second: int = field(default=200, metadata=_limits(1, 100_000))
+    predict_burst: int = field(default=400, metadata=_limits(1, 100_000))
+    feedback_per_second: int = field(default=200, metadata=_limits(1, 100_000))
+    feedback_burst: int = field(default=400, metadata=_limits(1, 100_000))
+    public_docs: bool = False  # whether GET /docs and /openapi.json need no signature or token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +163,7 @@ class AlarmsSection:
     feature_failed: float = field(default=0.01, metadata=_limits(0, 1))
     feature_null: float = field(default=0.25, metadata=_limits(0, 1))
     feature_coverage: float = field(default=0.9, metadata=_limits(0, 1))
+    degraded_share: float = field(default=0.01, metadata=_limits(0, 1))
     email: str | None = None
 
 
@@ -254,12 +264,25 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     serving = config.serving
     if serving.auth == "jwt" and not (serving.jwt_issuer and serving.jwt_audience):
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
+    if sentence := _default_problem(training.task, serving.default):
+        problems.append(("serving.default", f"`serving.default` is {serving.default!r}, must be {sentence}"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
     uri = config.tracking.uri
     if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
         problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))
     return problems
+
+
+def _default_problem(task: TaskName, default: float | str | None) -> str | None:
+    """What an answer of the task would be, when the declared one is none."""
+    if default is None:
+        return None
+    if task == "multiclass":
+        return None if isinstance(default, str) and default else "the name of a class"
+    if isinstance(default, str) or not math.isfinite(default):
+        return "a number"
+    return None if task == "regression" or 0 <= default <= 1 else "a probability"
 
 
 def _metric_problems(training: TrainingSection) -> Iterator[Problem]:

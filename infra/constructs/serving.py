@@ -75,6 +75,7 @@ class Serving(Construct):
                     describe_package,
                     allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
                     store.read_lake("models/", "features/sets/"),
+                    store.write_lake("fallbacks/"),
                     store.state("GetItem", "PutItem"),
                     *store.signing_key("kms:Verify"),
                 ],

@@ -9,6 +9,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from served_model import archived, write_artefact
 from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
 from signed_archive import FILES, manifest_of, pack, sign
 
@@ -81,6 +82,23 @@ def test_which_model_a_variant_will_hold_is_written_down_for_answers(preflight, 
     assert item["model_package_arn"] == {"S": arn}
     assert item["feature_set_hash"] == {"S": plan().features.hash}
     assert State(account.dynamodb, account.state).live_feature_sets() == (plan().features.hash,)
+
+
+def test_what_predict_can_answer_from_is_kept_under_its_sha256_and_written_down(preflight, account, tmp_path):
+    folder = write_artefact(tmp_path / "artefact")
+    signature = sign(account.kms, account.key, (folder / "manifest.json").read_bytes())
+    (folder / "manifest.sig.json").write_bytes(signature)
+    arn = account.register(archive=archived(folder))
+    item = account.state_item(f"variant#{preflight(arn)['candidate_variant']}")
+    sha256 = item["fallback"]["S"]
+    kept = account.s3.get_object(Bucket=account.lake, Key=f"fallbacks/{sha256}.json")["Body"].read()
+    assert hashlib.sha256(kept).hexdigest() == sha256
+    assert json.loads(kept)["run"] == "run-7"
+
+
+def test_a_model_without_a_fallback_is_rolled_out_all_the_same(preflight, account):
+    item = account.state_item(f"variant#{preflight(account.register())['candidate_variant']}")
+    assert "fallback" not in item
 
 
 def test_live_feature_sets_are_those_of_both_variants_once_each(account):

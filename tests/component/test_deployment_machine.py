@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from sagemaker_cloud import DOCKERFILE, tarred, unique
+import signed_archive
+from sagemaker_cloud import DOCKERFILE, unique
 from serving_account import plan
 
 from localcloud import cloud, images, server
@@ -104,6 +105,15 @@ def image(folder):
     return f"{cloud.ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/images:{tag}"
 
 
+def artefact(aws, behaviour):
+    """Signed by the pipeline's key, as a training job's."""
+    kms, files = aws.client("kms"), {"behaviour": behaviour.encode()}
+    key = kms.describe_key(KeyId="alias/flights-dev-models")["KeyMetadata"]["Arn"]
+    manifest = signed_archive.manifest_of(files, feature_hash=plan().features.hash)
+    signature = signed_archive.sign(kms, key, manifest)
+    return signed_archive.pack({**files, "manifest.json": manifest, "manifest.sig.json": signature})
+
+
 @pytest.fixture
 def deployed(aws):
     """Approve a package of that behaviour and follow the rollout it starts: how it ended."""
@@ -113,7 +123,7 @@ def deployed(aws):
         run = unique("run")
         s3 = aws.client("s3")
         key = f"models/{run}/output/model.tar.gz"
-        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=tarred(behaviour=behaviour))
+        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=artefact(aws, behaviour))
         golden = json.dumps({"rows": GOLDEN}).encode()
         s3.put_object(Bucket=aws.LakeBucket, Key=f"evaluations/{run}/golden.json", Body=golden)
         container = {"Image": aws.image, "ModelDataUrl": f"s3://{aws.LakeBucket}/{key}"}
@@ -194,6 +204,12 @@ def lock(aws):
     return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
 
 
+def split(aws):
+    """How entities are dealt to the variants, as predict reads it."""
+    key = {"id": {"S": "split"}}
+    return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
+
+
 def shares(aws):
     """Weights of the variants in service."""
     described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
@@ -203,7 +219,7 @@ def shares(aws):
 
 def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate(aws, deployed):
     wrong = deployed("wrong")
-    assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError")
+    assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError"), wrong.get("cause")
     assert "3 of 3 answers differ" in wrong["cause"]
     assert champion(aws) is None and lock(aws) is None
     endpoints = aws.client("sagemaker").list_endpoints
@@ -231,6 +247,7 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
         assert champion(aws)["model_package_arn"] == first["package_arn"]
         assert shares(aws) == {"variant-a": 1} and lock(aws) is None
+        assert split(aws) is None  # nobody is dealt to a candidate that was taken back
         assert 0 < users.failed < users.answered / 2
 
         failed = users.failed
@@ -239,6 +256,7 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert champion(aws)["model_package_arn"] == second["package_arn"]
         assert shares(aws) == {"variant-b": 1} and lock(aws) is None
         assert users.failed == failed
+        assert (split(aws)["candidate"]["S"], float(split(aws)["weight"]["N"])) == ("variant-b", 1)
 
 
 def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed):

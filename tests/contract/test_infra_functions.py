@@ -15,6 +15,7 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate"),
+    "DescribeApi",
     *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "FreeTrainingLock"),
 }
 DATA = {

@@ -141,11 +141,14 @@ class State:
         item: Any = {"id": {"S": f"searches#{kind}"}, "names": {"L": [{"S": each} for each in names]}}
         self.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def record_variant(self, variant: str, *, version: int, arn: str, run: str, feature_set: str) -> None:
+    def record_variant(
+        self, variant: str, *, version: int, arn: str, run: str, feature_set: str, fallback: str = ""
+    ) -> None:
         """Which model a variant is about to hold: its answers name the run, and this all else.
 
         Args:
             feature_set: hash of the features that it takes.
+            fallback: sha256 of the document that `predict` can answer from; empty when there is none.
         """
         item: Any = {
             **variant_key(variant),
@@ -153,6 +156,7 @@ class State:
             "model_package_arn": {"S": arn},
             "run": {"S": run},
             "feature_set_hash": {"S": feature_set},
+            **({"fallback": {"S": fallback}} if fallback else {}),
         }
         self.dynamodb.put_item(TableName=self.table, Item=item)
 

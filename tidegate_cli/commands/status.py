@@ -90,9 +90,7 @@ def _print_model(report: dict[str, Any]) -> None:
         )
     for package in report["packages"]:
         if package["approval"] == "PendingManualApproval":
-            click.echo(
-                f"waiting   version {package['version']} for a person: tidegate models approve VERSION"
-            )
+            click.echo(f"waiting   version {package['version']} for a person: tidegate models approve")
     for share in live["traffic"]:
         click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
     if live["monitoring"]:
