@@ -70,6 +70,8 @@ ACCEPTED = (
     Accepted(_below("tracking"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),
+    Accepted(_below("outcomes"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
+    Accepted(_below("outcomes"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:table/*/[*]]",

@@ -152,6 +152,9 @@ class MonitoringSection:
     psi_threshold: float = field(default=0.25, metadata=_limits(0))
     p_value: float = field(default=0.01, metadata=_limits(0, 0.5))
     alarm_period_seconds: int = field(default=3600, metadata=_limits(10, 86400))
+    label_days: float = field(default=30, metadata=_limits(0.01, 400))
+    quality_margin: float = field(default=0.02, metadata=_limits(0))
+    quality_rows: int = field(default=10000, metadata=_limits(100, 100000))
     skew_rows: int = field(default=10000, metadata=_limits(100, 100000))
     propagation_seconds: int = field(default=300, metadata=_limits(0, 86400))
 

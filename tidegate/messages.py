@@ -463,3 +463,20 @@ class SkewMeasured(Message):
     maximum: float | None  # the worst feature's share of differing vectors; None when no row was compared
     feature: str | None  # that feature; None too when all vectors are right
     report_key: str  # everything, in the lake
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityMeasured(Message):
+    """How good the champion's predictions were, by outcomes known so far, and should be where they lack."""
+
+    run: str
+    status: Literal["kept", "breach", "insufficient"]
+    rows: int  # labelled predictions of the champion
+    value: float | None
+    low: float | None  # of a 95 % interval
+    high: float | None
+    promised: float  # by the champion's evaluation
+    coverage: float | None  # share of predictions with an outcome; None without predictions
+    estimate_status: Literal["kept", "breach", "insufficient", "unlicensed"]
+    estimate: float | None
+    report_key: str

@@ -134,6 +134,15 @@ def _skew(skew: dict[str, Any]) -> Told:
     return Told(f"`{skew['feature']}` differs in {skew['maximum']:.1%} of {compared}", "skew")
 
 
+def _quality(quality: dict[str, Any]) -> Told:
+    counted = _count(quality["rows"], "labelled prediction")
+    if quality["status"] == "insufficient":
+        return Told(f"{counted}: too few to tell")
+    told = f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}] of {counted}"
+    told += f", promised {quality['promised']:.4f}"
+    return Told(told, "breach" if quality["status"] == "breach" else "ok")
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -167,6 +176,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "ReturnTraffic": lambda answer: Told("champion has all traffic again", "rolled back"),
     "PlanWindow": _window,
     "MeasureSkew": _skew,
+    "MeasureQuality": _quality,
     "MeasureWindow": lambda job: "",
     "PublishMetrics": lambda answer: "",
 }

@@ -107,7 +107,7 @@ class InferenceApi(Construct):
             self,
             "Feedback",
             shared=self.shared,
-            statements=[store.read_lake("ground-truth/"), store.write_lake("ground-truth/")],
+            statements=[store.read_lake("ground-truth/"), store.write_lake("ground-truth/", "outcomes/")],
             environment=store.environment("LAKE_BUCKET"),
         )
 
