@@ -2,16 +2,15 @@
 
 Invoked by  state CheckCandidate of step_functions/deployment.asl.json
 Takes       {"plan": messages.RolloutPlan}
-Returns     {"rows": n, "counts": [messages.VariantCounts]}, the traffic so far, so that steps count from here
+Returns     {"rows": n}
 Raises      CandidateUnhealthyError (rolled back)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:InvokeEndpoint on the endpoint;
-            s3:GetObject on the lake's evaluations/; cloudwatch:GetMetricData on *;
+            s3:GetObject on the lake's evaluations/;
             PIPELINE_DIR, LAKE_BUCKET, ENDPOINT_NAME
 """
 
 import os
 import uuid
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.answers import distance
-from tidegate.aws import endpoint, registry, traffic
+from tidegate.aws import endpoint, registry
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.objects import get_json
 from tidegate.capture import GOLDEN
@@ -33,7 +32,6 @@ config = Plan.load(Path(os.environ["PIPELINE_DIR"])).config
 runtime = boto3.client("sagemaker-runtime", config=endpoint.deadline(config.serving.timeout_ms * 5))
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
-cloudwatch = boto3.client("cloudwatch")
 lake_bucket = os.environ["LAKE_BUCKET"]
 endpoint_name = os.environ["ENDPOINT_NAME"]
 TOLERANCE = 1e-9  # other processors differ in the last bits
@@ -45,11 +43,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run = registry.describe(sagemaker, plan.model_package_arn).metadata["run"]
     rows = get_json(s3, lake_bucket, f"evaluations/{run}/golden.json")["rows"]
     _compare(plan, rows)
-    variants = tuple(name for name in (plan.candidate_variant, plan.champion_variant) if name is not None)
-    since, until = datetime.fromisoformat(plan.started), datetime.now(UTC) + timedelta(seconds=1)
-    counts = traffic.counts(cloudwatch, endpoint_name, variants, since, until)
     logger.info("golden rows answered", extra={"rows": len(rows), "variant": plan.candidate_variant})
-    return {"rows": len(rows), "counts": [count.to_json() for count in counts]}
+    return {"rows": len(rows)}
 
 
 def _compare(plan: RolloutPlan, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,8 @@ Takes       {"inference_id": "...", "outcome": 0 or 1, the name of a class or a 
 Returns     202 {"inference_id"}, again for the same outcome; 409 when another outcome was told before;
             400 not JSON, 422 wrong fields
 Raises      nothing on purpose
-Needs       s3:PutObject, s3:GetObject on the lake's ground-truth/; PIPELINE_DIR, LAKE_BUCKET
+Needs       s3:PutObject, s3:GetObject on the lake's ground-truth/; s3:PutObject on its outcomes/;
+            PIPELINE_DIR, LAKE_BUCKET
 """
 
 import json
@@ -23,6 +24,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate import outcomes
+from tidegate.aws import tellings
 from tidegate.http_json import NotJsonError, answer, body_of
 from tidegate.moments import seconds
 from tidegate.plan import Plan
@@ -76,7 +78,7 @@ def _keep(inference_id: str, outcome: outcomes.Outcome, observed: datetime) -> b
     """Write the outcome once; False when another one is there.
 
     The first telling decides the object: one key for each inference, however often and late it is told. The
-    hour of the telling is in the record, in SageMaker's ground-truth form.
+    telling itself is kept as well, by its hour, a contradicting one too: quality is measured of those.
     """
     key = f"ground-truth/{inference_id[:2]}/{inference_id}.jsonl"
     record = {
@@ -84,6 +86,7 @@ def _keep(inference_id: str, outcome: outcomes.Outcome, observed: datetime) -> b
         "eventMetadata": {"eventId": inference_id, "observedTime": observed.strftime("%Y-%m-%dT%H:%M:%SZ")},
         "eventVersion": "0",
     }
+    tellings.put(s3, lake_bucket, inference_id, record, datetime.now(UTC))
     try:
         s3.put_object(Bucket=lake_bucket, Key=key, Body=json.dumps(record).encode() + b"\n", IfNoneMatch="*")
     except ClientError as error:

@@ -5,8 +5,9 @@ Takes       {"model_package_arn": "..."}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
-            s3:GetObject on the lake's models/ and features/sets/;
+            s3:GetObject on the lake's models/ and features/sets/; s3:PutObject on its fallbacks/;
             kms:Verify with the signing key; dynamodb:GetItem, dynamodb:PutItem on the state table;
+            cloudwatch:DescribeAlarms on *;
             PIPELINE_DIR, ENDPOINT_NAME, PREFIX, STATE_TABLE, LAKE_BUCKET, SIGNING_KEY_ARN (empty: not signed)
 """
 
@@ -21,7 +22,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate import view_readiness
-from tidegate.aws import feature_sets, model_archive, registry, signatures
+from tidegate.aws import fallbacks, feature_sets, model_archive, registry, signatures, traffic
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.aws.state import Champion, State
@@ -33,6 +34,7 @@ from tidegate.rollout import VARIANTS
 logger = Logger()
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
+cloudwatch = boto3.client("cloudwatch")
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 endpoint_name = os.environ["ENDPOINT_NAME"]
 prefix = os.environ["PREFIX"]
@@ -51,6 +53,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     manifest_sha256 = _check_artefact(package)
     if config is None:
         champion = None  # an endpoint that is gone has no champion to compare with
+    if champion is not None:
+        _check_quiet()
     candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
     stamp = datetime.now(UTC)
     name = f"{prefix}-v{package.version}-{stamp:%Y%m%d%H%M%S}"
@@ -60,6 +64,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         arn=package.arn,
         run=package.metadata.get("run", ""),
         feature_set=package.metadata["feature_set_hash"],
+        fallback=_fallback(package, manifest_sha256),
     )
     logger.info("preflight passed", extra={"version": package.version, "variant": candidate})
     return RolloutPlan(
@@ -76,11 +81,30 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         started=stamp.isoformat(),
         steps=tuple(
             RolloutStep(
-                weight=step.weight, bake_seconds=step.bake_seconds, minimum_requests=step.minimum_requests
+                weight=step.weight,
+                bake_seconds=step.bake_seconds,
+                minimum_requests=step.minimum_requests,
+                hold_hours=step.hold_hours,
+                minimum_outcomes=step.minimum_outcomes,
             )
             for step in plan.config.deployment.steps
         ),
+        champion_package_arn=champion.model_package_arn if champion else None,
+        champion_version=champion.model_version if champion else None,
+        champion_since=champion.since if champion else None,
     ).to_json()
+
+
+def _fallback(package: ModelPackage, manifest_sha256: str) -> str:
+    """What `predict` answers from when the endpoint does not: its sha256, or nothing.
+
+    Whether a damaged artefact can be served is for the container to say.
+    """
+    try:
+        return fallbacks.keep(s3, lake_bucket, package.model_uri, manifest_sha256)
+    except ArtefactError as error:
+        logger.warning("the model has no fallback", extra={"version": package.version, "cause": str(error)})
+        return ""
 
 
 def _endpoint_config() -> str | None:
@@ -102,6 +126,21 @@ def _endpoint_config() -> str | None:
             hint="approve the package again when it is InService",
         )
     return described["EndpointConfigName"]
+
+
+def _check_quiet() -> None:
+    """A rollout that starts under an alarm could not tell whose it is, and SageMaker would roll it back.
+
+    Raises:
+        PreflightFailedError: an alarm of a variant rings.
+    """
+    alarms = [name for variant in VARIANTS for name in traffic.ringing(cloudwatch, f"{prefix}-{variant}-")]
+    if alarms:
+        raise PreflightFailedError(
+            f"endpoint `{endpoint_name}` is not fit for a rollout",
+            cause=f"alarm {', '.join(alarms)} rings",
+            hint="approve the package again when it is quiet; `tidegate status` lists the alarms",
+        )
 
 
 def _check(package: ModelPackage, champion: Champion | None, config: str | None) -> None:

@@ -15,7 +15,7 @@ from botocore.model import OperationModel
 
 HOLE = re.compile(r"\$\{([A-Za-z][A-Za-z0-9]*)\}")
 RESOURCE = re.compile(
-    r"arn:aws:states:::(?P<sdk>aws-sdk:)?(?P<service>[\w-]+):(?P<action>\w+)(?P<sync>\.sync)?"
+    r"arn:aws:states:::(?P<sdk>aws-sdk:)?(?P<service>[\w-]+):(?P<action>\w+)(?P<pattern>\.sync|\.waitForTaskToken)?"
 )
 # where the names of Step Functions are not botocore's
 SERVICES = {
@@ -29,7 +29,7 @@ SERVICES = {
 OPTIMISED = {
     "dynamodb": {"getItem", "putItem", "updateItem", "deleteItem"},
     "events": {"putEvents"},
-    "lambda": {"invoke"},
+    "lambda": {"invoke", "invoke.waitForTaskToken"},
     "sagemaker": {"createTrainingJob.sync", "createProcessingJob.sync", "createHyperParameterTuningJob.sync"},
     "sns": {"publish"},
     "sqs": {"sendMessage"},
@@ -174,12 +174,12 @@ def _operation(state: str, resource: str) -> tuple[OperationModel, bool]:
     parts = RESOURCE.fullmatch(resource)
     if parts is None:
         raise ValueError(f"{state}: {resource} is not a resource of Step Functions")
-    service, action, sync = parts["service"], parts["action"], parts["sync"] or ""
-    if parts["sdk"] and sync:
+    service, action, pattern = parts["service"], parts["action"], parts["pattern"] or ""
+    if parts["sdk"] and pattern == ".sync":
         raise ValueError(f"{state}: an aws-sdk task cannot wait for a job")
-    if not parts["sdk"] and action + sync not in OPTIMISED.get(service, set()):
+    if not parts["sdk"] and action + pattern not in OPTIMISED.get(service, set()):
         raise ValueError(f"{state}: {resource} is not an optimised integration in use here")
     try:
-        return _operation_model(service, action), bool(sync)
+        return _operation_model(service, action), pattern == ".sync"
     except (KeyError, UnknownServiceError) as cause:
         raise ValueError(f"{state}: {resource} names no operation of AWS") from cause

@@ -57,6 +57,9 @@ ACCEPTED = (
     Accepted(_below("features/sets"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/runs"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
+    Accepted(_below("fallbacks"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
+    Accepted(_below("fallbacks"), "*/Pipeline/Serving/PreflightCandidate/*", UNKNOWN_OBJECTS),
+    Accepted(_below("ground-truth"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("lineage"), "*/Pipeline/Training/*", UNKNOWN_OBJECTS),
     Accepted(_below("checkpoints"), "*/Pipeline/Roles/*", UNKNOWN_OBJECTS),
@@ -72,6 +75,8 @@ ACCEPTED = (
         "a scalable target's id is Application Auto Scaling's own, given when it is registered",
     ),
     Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),
+    Accepted(_below("outcomes"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
+    Accepted(_below("outcomes"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:table/*/[*]]",

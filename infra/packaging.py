@@ -31,6 +31,7 @@ PIPELINE_DIR = "pipeline"  # in both: beside the sources, which are the working 
 PYTHON = "3.13"
 PLATFORM = "aarch64-manylinux_2_28"  # of the functions; wheels only, so any machine can package them
 DEPENDENCY_GROUP = "control"
+PREDICT_GROUP = "predict"  # that and numpy: docs/decisions/0010
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,22 @@ class Sources:
     plan: Plan
     origin: Origin
     functions: Path
+    predict: Path  # the functions' once more, with what the fallback needs
     image: Path
 
     def function_code(self) -> "lambda_.AssetCode":
         """A new object for each stack; equal bytes are one asset all the same."""
-        from aws_cdk import aws_lambda as lambda_  # seconds: a broken pipeline is told of before
+        return _asset(self.functions)
 
-        return lambda_.Code.from_asset(str(self.functions))
+    def predict_code(self) -> "lambda_.AssetCode":
+        """Of the one function that answers by itself when the endpoint does not."""
+        return _asset(self.predict)
+
+
+def _asset(folder: Path) -> "lambda_.AssetCode":
+    from aws_cdk import aws_lambda as lambda_  # seconds: a broken pipeline is told of before
+
+    return lambda_.Code.from_asset(str(folder))
 
 
 @contextmanager
@@ -72,8 +82,9 @@ def staged(pipeline: Path, environment: str, *, bundle: bool) -> Iterator[Source
     code_version = digest(CHECKOUT, [*sources, CHECKOUT / "uv.lock"])
     plan = compile_pipeline(pipeline, environment, code_version=code_version)
     with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
-        functions, image = Path(folder) / "functions", Path(folder) / "image"
-        for target, names in ((functions, FUNCTION_SOURCES), (image, IMAGE_SOURCES)):
+        functions, predict, image = (Path(folder) / name for name in ("functions", "predict", "image"))
+        staging = ((functions, FUNCTION_SOURCES), (predict, FUNCTION_SOURCES), (image, IMAGE_SOURCES))
+        for target, names in staging:
             for name in names:
                 _copy(CHECKOUT / name, target / name)
             write_plan(plan, pipeline, target / PIPELINE_DIR)
@@ -81,8 +92,9 @@ def staged(pipeline: Path, environment: str, *, bundle: bool) -> Iterator[Source
             shutil.copyfile(CHECKOUT / name, image / name)
         (image / "training_jobs" / "Dockerfile").rename(image / "Dockerfile")
         if bundle:
-            _install_dependencies(functions)
-        yield Sources(plan, origin_of(pipeline), functions, image)
+            _install_dependencies(functions, DEPENDENCY_GROUP)
+            _install_dependencies(predict, PREDICT_GROUP)
+        yield Sources(plan, origin_of(pipeline), functions, predict, image)
 
 
 def origin_of(pipeline: Path) -> Origin:
@@ -104,11 +116,11 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _install_dependencies(target: Path) -> None:
+def _install_dependencies(target: Path, group: str) -> None:
     """The wheels that the lock names for Lambda's platform, whatever this machine is."""
-    requirements = target.with_name("requirements.txt")
+    requirements = target.with_name(f"{group}.txt")
     _uv(
-        *("export", "--frozen", "--only-group", DEPENDENCY_GROUP, "--no-emit-project"),
+        *("export", "--frozen", "--only-group", group, "--no-emit-project"),
         *("--output-file", str(requirements)),
     )
     _uv(

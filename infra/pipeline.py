@@ -8,8 +8,8 @@ from typing import Any
 
 import botocore.session
 
-from tidegate import estimators, feature_checks, gate_section, metrics
-from tidegate.config import PipelineConfig, TrainingSection
+from tidegate import api_page, estimators, feature_checks, gate_section, metrics, openapi
+from tidegate.config import PipelineConfig, ServingSection, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
 from tidegate.feature_file import compile_feature_set
@@ -45,6 +45,7 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
         *_instance_mistakes(config),
         *feature_checks.mistakes(features, contract),
         *_split_mistakes(config.training, features),
+        *_sticky_mistakes(config.serving, features),
         *_gate_mistakes(config, features),
     ]
     if mistakes:
@@ -57,11 +58,14 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
 
 
 def write_plan(plan: Plan, folder: Path, into: Path) -> None:
-    """Put what functions and jobs read into `into`: the plan, and the code of the features beside it."""
+    """What functions and jobs read, into `into`: the plan, the features' code, what the API says."""
     file = plan.config.pipeline.features.partition(":")[0]
     target = into / file
     target.parent.mkdir(parents=True)
     target.write_bytes((folder / file).read_bytes())
+    described = openapi.document(plan)
+    (into / "openapi.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    (into / "api.html").write_text(api_page.page(described), encoding="utf-8")
     (into / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
 
 
@@ -109,6 +113,12 @@ def _is_arm(instance_type: str) -> bool:
     """Graviton families carry a g after the generation: ml.c7g, ml.m6gd, ml.r8g."""
     family = instance_type.split(".")[1]
     return "g" in family.lstrip("abcdefghijklmnopqrstuvwxyz").lstrip("0123456789")
+
+
+def _sticky_mistakes(serving: ServingSection, features: FeatureSetPlan) -> Iterator[str]:
+    for column in serving.sticky:
+        if column not in features.request:
+            yield f"`serving.sticky` names `{column}`, not a column of the feature set's `request`"
 
 
 def _gate_mistakes(config: PipelineConfig, features: FeatureSetPlan) -> Iterator[str]:

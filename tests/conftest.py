@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tidegate_cli.assembly import synthesize
@@ -15,6 +16,10 @@ def pytest_configure() -> None:
     """As every function and job runs: OpenMP's threads spin while they wait for a core that others use."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    # how fast examples are drawn says how busy the machine is
+    slow = hypothesis.HealthCheck.too_slow
+    hypothesis.settings.register_profile("shared machine", suppress_health_check=[slow], deadline=None)
+    hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,23 @@ Pure standard library: control functions compare answers too.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def of(task: str, classes: Sequence[str], prediction: float | Sequence[float]) -> dict[str, Any]:
+    """The answer that says this prediction: P(label = 1), the probabilities of the classes, or a number."""
+    if isinstance(prediction, float | int):
+        return {"probability" if task == "binary" else "value": prediction}
+    best = max(range(len(classes)), key=prediction.__getitem__)
+    return {"label": classes[best], "probabilities": dict(zip(classes, prediction, strict=True))}
+
+
+def declared(task: str, value: float | str) -> dict[str, Any]:
+    """The answer that a configuration declares for when no model answers."""
+    if isinstance(value, str):
+        return {"label": value, "probabilities": {value: 1.0}}
+    return of(task, (), float(value))
 
 
 def measured(answer: Mapping[str, Any]) -> dict[str, Any]:

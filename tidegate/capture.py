@@ -1,18 +1,19 @@
 """Data capture records as SageMaker writes them, read into instances and predictions.
 
 Pure. A line that cannot be read (a truncated file, another container's format) is counted, never raised. The
-golden rows of a rollout are captured too, and are nobody's traffic.
+golden rows and the copied requests of a rollout are captured too, and are nobody's traffic.
 """
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.answers import measured
 
 GOLDEN = "golden-"  # begins the inference id of golden rows
+MIRROR = "mirror-"  # and that of copied requests
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Captured:
 
     instances: list[Mapping[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)  # as tidegate.answers.measured gives them
-    golden: int = 0  # records of golden rows, left out
+    golden: int = 0  # records of golden rows and copied requests, left out
     unreadable: int = 0
     fallen_short: int = 0  # records with another number of answers than instances
 
@@ -31,7 +32,7 @@ class Captured:
             return
         try:
             record = json.loads(line)
-            golden = str(record.get("eventMetadata", {}).get("inferenceId", "")).startswith(GOLDEN)
+            golden = not is_traffic(str(record.get("eventMetadata", {}).get("inferenceId", "")))
             sides = record["captureData"]
             instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
             answers = [measured(a) for a in payload(sides["endpointOutput"])["predictions"]]
@@ -46,6 +47,35 @@ class Captured:
             return
         self.instances += instances
         self.answers += answers
+
+
+def is_traffic(inference_id: str) -> bool:
+    """Whether somebody asked it, not a rollout."""
+    return not inference_id.startswith((GOLDEN, MIRROR))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One captured request that can be asked again, and its answers."""
+
+    instances: tuple[dict[str, Any], ...]
+    answers: tuple[Mapping[str, Any], ...]  # one for each instance
+
+
+def requests(lines: Iterable[bytes]) -> Iterator[Request]:
+    """Requests that somebody made and that were answered whole; other lines are passed over."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+            if not is_traffic(str(record["eventMetadata"].get("inferenceId", ""))):
+                continue
+            sides = record["captureData"]
+            instances = [dict(_object(i)) for i in payload(sides["endpointInput"])["instances"]]
+            answers = [_object(a) for a in payload(sides["endpointOutput"])["predictions"]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+        if len(instances) == len(answers):
+            yield Request(instances=tuple(instances), answers=tuple(answers))
 
 
 def read(lines: Iterable[bytes]) -> Captured:

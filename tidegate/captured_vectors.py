@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.capture import GOLDEN, payload
+from tidegate.capture import is_traffic, payload
 from tidegate.moments import seconds
 
 NO_VECTORS = "the answer holds no vectors"
@@ -52,7 +52,7 @@ class Sample:
             return
         if rows is None:
             self.left_out[NO_VECTORS] += 1
-        elif rows and rows[0].inference_id.startswith(GOLDEN):
+        elif rows and not is_traffic(rows[0].inference_id):
             self.golden += 1
         else:
             for row in rows:

@@ -5,6 +5,7 @@ the tables above them, so that a laptop bakes for seconds and production for min
 """
 
 import dataclasses
+import math
 import re
 import tomllib
 import typing
@@ -108,6 +109,14 @@ class ServingSection:
     timeout_ms: int = field(default=2000, metadata=_limits(50, 25000))
     look_up_timeout_ms: int = field(default=1000, metadata=_limits(50, 5000))
     scaling: ScalingSection = field(default_factory=ScalingSection)
+    sticky: tuple[str, ...] = ()  # request columns that name who always gets the same variant
+    default: float | str | None = None  # the answer when no model has one
+    last_good_seconds: int = field(default=0, metadata=_limits(0, 86400))
+    predict_per_second: int = field(default=200, metadata=_limits(1, 100_000))
+    predict_burst: int = field(default=400, metadata=_limits(1, 100_000))
+    feedback_per_second: int = field(default=200, metadata=_limits(1, 100_000))
+    feedback_burst: int = field(default=400, metadata=_limits(1, 100_000))
+    public_docs: bool = False  # whether GET /docs and /openapi.json need no signature or token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +124,8 @@ class StepSection:
     weight: float = field(metadata=_limits(0.001, 1))
     bake_seconds: int = field(metadata=_limits(1, 86400))
     minimum_requests: int = field(default=100, metadata=_limits(0))
+    hold_hours: float = field(default=0, metadata=_limits(0, 336))
+    minimum_outcomes: int = field(default=0, metadata=_limits(0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +135,16 @@ class DeploymentSection:
     maximum_waits: int = field(default=12, metadata=_limits(1, 1000))
     alpha: float = field(default=0.01, metadata=_limits(1e-9, 0.5))
     maximum_error_share: float = field(default=0.05, metadata=_limits(0, 1))
+    latency_objective_ms: float | None = field(default=None, metadata=_limits(1))
+    maximum_slow_share: float = field(default=0.05, metadata=_limits(0, 1))
+    outcome_alpha: float = field(default=0.05, metadata=_limits(1e-9, 0.5))
+    outcome_margin: float = field(default=0.02, metadata=_limits(0, 1))
+    mirror_rows: int = field(default=200, metadata=_limits(0, 5000))
+    mirror_minutes: int = field(default=60, metadata=_limits(1, 1440))
+    approval: Literal["none", "manual"] = "none"
+    approval_hours: float = field(default=72, metadata=_limits(0.001, 336))
+    warm_seconds: int = field(default=3600, metadata=_limits(0, 86400))
+    watch_seconds: int = field(default=120, metadata=_limits(0, 3600))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +154,9 @@ class MonitoringSection:
     psi_threshold: float = field(default=0.25, metadata=_limits(0))
     p_value: float = field(default=0.01, metadata=_limits(0, 0.5))
     alarm_period_seconds: int = field(default=3600, metadata=_limits(10, 86400))
+    label_days: float = field(default=30, metadata=_limits(0.01, 400))
+    quality_margin: float = field(default=0.02, metadata=_limits(0))
+    quality_rows: int = field(default=10000, metadata=_limits(100, 100000))
     skew_rows: int = field(default=10000, metadata=_limits(100, 100000))
     propagation_seconds: int = field(default=300, metadata=_limits(0, 86400))
 
@@ -153,6 +177,7 @@ class AlarmsSection:
     feature_failed: float = field(default=0.01, metadata=_limits(0, 1))
     feature_null: float = field(default=0.25, metadata=_limits(0, 1))
     feature_coverage: float = field(default=0.9, metadata=_limits(0, 1))
+    degraded_share: float = field(default=0.01, metadata=_limits(0, 1))
     email: str | None = None
 
 
@@ -179,6 +204,11 @@ class PipelineConfig:
     def prefix(self) -> str:
         """Begins every name that run-time parts share: `<pipeline>-<environment>`."""
         return f"{self.pipeline.name}-{self.environment}"
+
+    @property
+    def latency_objective_ms(self) -> float:
+        """A request that takes longer is slow; the alarm's limit unless the deployment has one of its own."""
+        return self.deployment.latency_objective_ms or self.alarms.p99_latency_ms
 
     @classmethod
     def from_toml(cls, path: Path, environment: str) -> Self:
@@ -250,16 +280,32 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     weights = [step.weight for step in config.deployment.steps]
     if not weights or weights != sorted(set(weights)) or weights[-1] != 1:
         problems.append(("deployment.steps", "`deployment.steps` must have rising weights that end at 1.0"))
+    if config.deployment.approval == "manual" and len(weights) == 1:
+        needs = "`deployment.steps` needs a step to judge by before the last"
+        problems.append(("deployment.approval", f"`deployment.approval` is manual: {needs}"))
     serving = config.serving
     problems += scaling_section.problems(serving.scaling, serving.instances)
     if serving.auth == "jwt" and not (serving.jwt_issuer and serving.jwt_audience):
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
+    if sentence := _default_problem(training.task, serving.default):
+        problems.append(("serving.default", f"`serving.default` is {serving.default!r}, must be {sentence}"))
     if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
         problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
     uri = config.tracking.uri
     if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
         problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))
     return problems
+
+
+def _default_problem(task: TaskName, default: float | str | None) -> str | None:
+    """What an answer of the task would be, when the declared one is none."""
+    if default is None:
+        return None
+    if task == "multiclass":
+        return None if isinstance(default, str) and default else "the name of a class"
+    if isinstance(default, str) or not math.isfinite(default):
+        return "a number"
+    return None if task == "regression" or 0 <= default <= 1 else "a probability"
 
 
 def _metric_problems(training: TrainingSection) -> Iterator[Problem]:

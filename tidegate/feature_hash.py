@@ -11,7 +11,7 @@ import json
 import linecache
 import types
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tidegate.scopes import globals_read
@@ -29,8 +29,14 @@ def digest(document: Any) -> str:
 
 
 def minor_version(library: str) -> str:
-    """Its version as far as the last bits of a value may change with it."""
-    return ".".join(version(library).split(".")[:2])
+    """Its version as far as the last bits of a value may change with it.
+
+    `none` where it is not installed: what only runs transforms has no DuckDB, and compares no hashes.
+    """
+    try:
+        return ".".join(version(library).split(".")[:2])
+    except PackageNotFoundError:
+        return "none"
 
 
 def code_of(function: types.FunctionType) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What lies under `staging/` is of use only while its drop is being judged and exp
 from tidegate.messages import Drop
 
 PROFILES = "profiles/"  # a table in Glue, partitioned by dataset and dt
+FALLBACKS = "fallbacks/"
 PARTITION_KEYS = ("dataset", "dt")
 
 
@@ -57,6 +58,11 @@ def bad_rows(drop: Drop, index: int) -> str:
 def feature_set(hash_: str) -> str:
     """A compiled feature set, content-addressed."""
     return f"features/sets/{hash_}.json"
+
+
+def fallback(sha256: str) -> str:
+    """A model as `predict` loads it when the endpoint does not answer, content-addressed."""
+    return f"{FALLBACKS}{sha256}.json"
 
 
 def feature_run(run: str, what: str) -> str:

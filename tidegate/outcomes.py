@@ -38,3 +38,18 @@ def as_csv(task: TaskName, outcome: Outcome) -> str:
     field = io.StringIO()
     csv.writer(field, lineterminator="").writerow([outcome])
     return field.getvalue()
+
+
+def of_csv(task: TaskName, text: str) -> Outcome:
+    """The outcome that `as_csv` wrote, or another writer of SageMaker's ground truth.
+
+    Raises:
+        ValueError: it is none of this task.
+    """
+    fields = list(csv.reader([text]))
+    if len(fields) != 1 or len(fields[0]) != 1:
+        raise ValueError("an outcome is one CSV field")
+    outcome: Outcome = fields[0][0] if task == "multiclass" else float(fields[0][0])
+    if mistake := problem(task, outcome):
+        raise ValueError(f"an outcome {mistake}")
+    return outcome

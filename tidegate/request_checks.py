@@ -40,7 +40,7 @@ _ORDERS: dict[str, Callable[[Any], Any]] = {
     "date": date.fromisoformat,
     "time": _clock,
 }
-_NULLS = ("required", "null_values", "missing_values")
+NULLS = ("required", "null_values", "missing_values")
 _INT64 = range(-(2**63), 2**63)
 _DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 _MANY = 10**9  # rows of a drop so large that one value alone breaks only rules that tolerate none
@@ -74,7 +74,7 @@ def problems(features: FeatureSetPlan, contract: ContractPlan, row: Any, where: 
         if name not in row:
             found.append(Problem(f"{where}{name}", "is missing"))
             continue
-        if message := _mistake(contract.column(name), _rules(contract, name), row[name]):
+        if message := _mistake(contract.column(name), single_value_rules(contract, name), row[name]):
             found.append(Problem(f"{where}{name}", message))
     if not found and row[features.source.event_ts] is None:
         found.append(
@@ -85,14 +85,20 @@ def problems(features: FeatureSetPlan, contract: ContractPlan, row: Any, where: 
 
 def _mistake(column: Column, rules: tuple[Rule, ...], value: Any) -> str | None:
     if value is None:
-        return "must not be null" if any(rule.kind in _NULLS for rule in rules) else None
+        return "must not be null" if any(rule.kind in NULLS for rule in rules) else None
     if text := _type_mistake(column, value):
         return text
     return next((text for rule in rules if (text := _broken(column, rule, value))), None)
 
 
+def whole(column: Column, value: Any) -> Any:
+    """A value of an integer column as an int: in JSON 211.0 is the integer 211."""
+    integral = column.type == "integer" and isinstance(value, float) and value.is_integer()
+    return int(value) if integral else value
+
+
 def _type_mistake(column: Column, value: Any) -> str | None:
-    type_ = column.type
+    type_, value = column.type, whole(column, value)
     wrong_bool = isinstance(value, bool) and type_ != "boolean"
     if not isinstance(value, _TYPES[type_]) or wrong_bool:
         return f"must be {_article(type_)}, is {value!r:.40}"
@@ -167,7 +173,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 @functools.cache
-def _rules(contract: ContractPlan, name: str) -> tuple[Rule, ...]:
+def single_value_rules(contract: ContractPlan, name: str) -> tuple[Rule, ...]:
     """Rules that one value breaks by itself: no warnings, and none that tolerates some in a drop."""
     return tuple(
         rule

@@ -52,7 +52,8 @@ def _optional(hint: Any) -> bool:
 
 def _value(hint: Any, value: Any, path: str, limits: Mapping[str, Any], problems: list[Problem]) -> Any:
     if _optional(hint):
-        hint = next(option for option in typing.get_args(hint) if option is not type(None))
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        hint = str if isinstance(value, str) and str in options else options[0]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Literal, types.UnionType):
         return _one_of(origin is Literal, arguments, value, path, problems)

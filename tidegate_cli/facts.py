@@ -75,9 +75,22 @@ def _trained(job: dict[str, Any]) -> str:
 
 
 def _judgement(judgement: dict[str, Any]) -> Told:
-    verdict = {"advance": "ok", "wait": "wait", "roll-back": "rejected"}[judgement["decision"]]
+    verdict = {"advance": "ok", "wait": "wait", "hold": "hold", "roll-back": "rejected"}[
+        judgement["decision"]
+    ]
     errors, requests = judgement["candidate_errors"], judgement["candidate_requests"]
-    return Told(f"candidate: {errors:.0f} errors of {_count(requests, 'request')}", verdict)
+    told = f"candidate: {errors:.0f} errors of {_count(requests, 'request')}"
+    needed = judgement.get("needed")
+    return Told(f"{told}, evidence {judgement['evidence']:.2g} of {needed:.0f}" if needed else told, verdict)
+
+
+def _mirrored(answer: dict[str, Any]) -> Told:
+    report = answer["report"]
+    if not report["rows"]:
+        return Told("no captured request to copy", "skipped")
+    apart = report["median_difference"]
+    differ = "" if apart is None else f", half of the answers differ by {apart:.3g} or less"
+    return Told(f"{_count(report['rows'], 'copied row')}{differ}")
 
 
 def _locked(lock: dict[str, Any]) -> Told:
@@ -121,6 +134,15 @@ def _skew(skew: dict[str, Any]) -> Told:
     return Told(f"`{skew['feature']}` differs in {skew['maximum']:.1%} of {compared}", "skew")
 
 
+def _quality(quality: dict[str, Any]) -> Told:
+    counted = _count(quality["rows"], "labelled prediction")
+    if quality["status"] == "insufficient":
+        return Told(f"{counted}: too few to tell")
+    told = f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}] of {counted}"
+    told += f", promised {quality['promised']:.4f}"
+    return Told(told, "breach" if quality["status"] == "breach" else "ok")
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -146,12 +168,15 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PublishRejection": lambda answer: Told("the champion stays", "rejected"),
     "PreflightCandidate": lambda plan: f"version {plan['model_version']} as {plan['candidate_variant']}",
     "CheckCandidate": lambda answer: "golden rows answered",
+    "MirrorTraffic": _mirrored,
+    "AwaitApproval": lambda answer: "approved",
     "ShiftTraffic": lambda answer: "",
     "JudgeRollout": _judgement,
     "RecordChampion": lambda answer: "",
     "ReturnTraffic": lambda answer: Told("champion has all traffic again", "rolled back"),
     "PlanWindow": _window,
     "MeasureSkew": _skew,
+    "MeasureQuality": _quality,
     "MeasureWindow": lambda job: "",
     "PublishMetrics": lambda answer: "",
 }

@@ -39,13 +39,14 @@ VERBS = {
     },
     "Mend": {
         "logs": "Print what a stage said",
+        "rollout": "Show the rollout of a candidate, hold it, approve it or take it back",
         "runs": "Write the training runs that wait to MLflow",
         "rollback": "Return all traffic to the previous model",
         "doctor": "Check this machine, or an account with --aws",
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "models", "runs")  # verbs that take a verb of their own
+GROUPS = ("contract", "drops", "data", "features", "models", "runs", "rollout")  # take a verb of their own
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,12 @@ def measured(place: Place) -> dict[str, Any] | None:
     return None if item is None else {"end": item["end"], "run": item["run"], **json.loads(item["summary"])}
 
 
+def quality(place: Place) -> dict[str, Any] | None:
+    """How good the champion's predictions were, as the last window's look found them."""
+    item = state(place, "quality")
+    return None if item is None else json.loads(item["summary"])
+
+
 def summary(place: Place) -> dict[str, Any]:
     """Everything about the live model as JSON."""
     found = champion(place)
@@ -112,4 +118,5 @@ def summary(place: Place) -> dict[str, Any]:
         "endpoint": None if described is None else described["EndpointStatus"],
         "traffic": [asdict(share) for share in traffic(place)],
         "monitoring": measured(place),
+        "quality": quality(place),
     }

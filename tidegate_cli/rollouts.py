@@ -6,6 +6,8 @@ from tidegate_cli.executions import Ended, follow, wait_for_start
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place
 
+MACHINE_SECONDS = 2_592_000  # of the machine itself: bakes, A/B tests, a person, the warm champion
+
 
 def started(place: Place, package_arn: str, moment: datetime, narrator: Narrator) -> str:
     """The ARN of the execution.
@@ -20,7 +22,7 @@ def started(place: Place, package_arn: str, moment: datetime, narrator: Narrator
 
 def followed(place: Place, execution_arn: str, narrator: Narrator) -> Ended:
     narrator.say("serve", "the rollout waits for requests at each step, once there is a champion")
-    return follow(place, "deployment", execution_arn, narrator)
+    return follow(place, "deployment", execution_arn, narrator, seconds=MACHINE_SECONDS)
 
 
 def cause(ended: Ended) -> str:

@@ -180,7 +180,8 @@ class Story:
         }
         if self.facts.get("champion_version") is None and verdict != "promoted":
             raise StoryError("the first model did not reach its endpoint", cause=reason)
-        self.facts["champion_version"] = trained.output.get("package_arn")
+        if verdict == "promoted":
+            self.facts["champion_version"] = trained.output["package_arn"]
 
     def _overhead(self, trained: Ended, lines: list[Line]) -> None:
         """What the pipeline took beyond the jobs it ran."""

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, metrics
+from tidegate import artefact, estimated, metrics
 from tidegate.artefact import Artefact
 from tidegate.evaluation import budgets
 from tidegate.evaluation.documents import small_and_details
@@ -72,6 +72,12 @@ def main(paths: Paths) -> None:
         "model_sha256": sha256[artefact.MODEL],
         "artefact_sha256": sha256[artefact.MANIFEST],
     }
+    if candidate.task.name != "regression":  # what decides whether monitoring may estimate without labels
+        training = plan.config.training
+        metric = metrics.named(training.metric, PIPELINE)
+        small["calibration"] = estimated.calibration(
+            training.metric, metric, test.labels, subject.candidate.predictions, seed=training.seed
+        )
     _write(out / "evaluation.json", small)
     _write(out / DETAILS, details)
     (out / PAGE).write_text(page(found), encoding="utf-8")

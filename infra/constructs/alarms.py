@@ -167,6 +167,46 @@ def share_of_features(prefix: str, part: str, whole: str) -> cloudwatch.MathExpr
     )
 
 
+def prediction_alarms(scope: Construct, config: PipelineConfig) -> list[cloudwatch.Alarm]:
+    """Answers that are not the endpoint's own, as a share of all; and requests that nobody answered."""
+    share, names = config.alarms.degraded_share, ("DegradedPredictions", "Predictions", "FailedPredictions")
+    degraded, answered, failed = (
+        cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": config.prefix},
+            statistic="Sum",
+            period=MINUTE,
+        )
+        for name in names
+    )
+    return [
+        cloudwatch.Alarm(
+            scope,
+            "PredictionsDegraded",
+            alarm_name=f"{config.prefix}-predictions-degraded",
+            alarm_description=f"More than {share:.1%} of answers are not the endpoint's own",
+            metric=cloudwatch.MathExpression(
+                expression="IF(answered > 0, FILL(degraded, 0) / answered)",
+                using_metrics={"degraded": degraded, "answered": answered},
+                period=MINUTE,
+            ),
+            threshold=share,
+            comparison_operator=ABOVE,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+            treat_missing_data=QUIET,
+        ),
+        _sum_alarm(
+            scope,
+            "PredictionsFailed",
+            [failed],
+            name=f"{config.prefix}-predictions-failed",
+            description="Requests were answered with 503: neither the endpoint nor a fallback had an answer",
+        ),
+    ]
+
+
 def dead_letter_alarm(
     scope: Construct, queues: Sequence[sqs.Queue], config: PipelineConfig
 ) -> cloudwatch.Alarm:

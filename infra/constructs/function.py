@@ -64,7 +64,8 @@ class Shared:
 class Function(Construct):
     """The function of one step: `PlanShards` runs `functions.plan_shards.handler`.
 
-    `data` functions run from the image (numpy, pyarrow, DuckDB), control functions from the zip.
+    `data` functions run from the image (numpy, pyarrow, DuckDB), control functions from the zip, or from
+    `code`, where one has a zip of its own.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Function(Construct):
         statements: Sequence[iam.PolicyStatement],
         environment: Mapping[str, str],
         data: bool = False,
+        code: lambda_.Code | None = None,
         memory_mebibytes: int = 512,
         disk_mebibytes: int = 512,
         timeout_seconds: int = 60,
@@ -98,7 +100,7 @@ class Function(Construct):
             description=f"{step} of {shared.store.prefix}",
             runtime=lambda_.Runtime.FROM_IMAGE if data else lambda_.Runtime.PYTHON_3_13,
             handler=lambda_.Handler.FROM_IMAGE if data else handler,
-            code=_image_code(shared, handler) if data else shared.code,
+            code=_image_code(shared, handler) if data else (code or shared.code),
             architecture=lambda_.Architecture.X86_64 if data else lambda_.Architecture.ARM_64,
             role=self.role,
             environment={**common, **(NUMERIC if data else {}), **environment},

@@ -33,6 +33,11 @@ class Monitoring(Construct):
         describe_package = allow(
             "sagemaker:DescribeModelPackage", on=[arn("sagemaker", f"model-package/{config.prefix}/*")]
         )
+        publish = allow(
+            "cloudwatch:PutMetricData",
+            on=["*"],  # has no resources; the namespace narrows it
+            when={"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
+        )
         plan_window = Function(
             self,
             "PlanWindow",
@@ -55,13 +60,25 @@ class Monitoring(Construct):
                 store.write_lake("monitoring/"),
                 *store.read_tables(),
                 describe_package,
-                allow(
-                    "cloudwatch:PutMetricData",
-                    on=["*"],  # has no resources; the namespace narrows it
-                    when={"StringEquals": {"cloudwatch:namespace": METRICS_NAMESPACE}},
-                ),
+                publish,
             ],
             environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "GLUE_DATABASE")},
+            data=True,
+            memory_mebibytes=TWO_VCPU_MEBIBYTES,
+            timeout_seconds=900,
+        )
+        measure_quality = Function(
+            self,
+            "MeasureQuality",
+            shared=shared,
+            statements=[
+                store.list_lake("captures/", "monitoring/", "outcomes/"),
+                store.read_lake("captures/", "evaluations/", "monitoring/", "outcomes/"),
+                store.write_lake("monitoring/", "outcomes/"),
+                describe_package,
+                publish,
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET")},
             data=True,
             memory_mebibytes=TWO_VCPU_MEBIBYTES,
             timeout_seconds=900,
@@ -72,7 +89,7 @@ class Monitoring(Construct):
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew],
+            functions=[plan_window, measure_skew, measure_quality],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,

@@ -52,6 +52,8 @@ class SageMakerRoles(Construct):
                 store.read_lake("models/"),
                 store.write_lake("captures/"),
                 store.list_lake("models/"),
+                # SageMaker looks at them as this role while it replaces a fleet; the action has no resources
+                allow("cloudwatch:DescribeAlarms", on=["*"]),
                 *store.use_key(),
             ],
         )

@@ -6,14 +6,16 @@ CloudFormation owns the endpoint's name, roles and alarms; the deployment machin
 import dataclasses
 import json
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.alarms import feature_alarms, variant_alarms
 from infra.constructs.events import start_on
-from infra.constructs.function import Function, Shared
+from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
@@ -52,6 +54,7 @@ class Serving(Construct):
         self.packages_arn = arn("sagemaker", f"model-package/{config.prefix}/*")
         self.deployment = self._deployment(serving_role_arn)
         self.teardown = self._teardown()
+        self._restore_after_death(undelivered)
         self.alarms: list[cloudwatch.Alarm] = [
             *(
                 alarm
@@ -89,7 +92,9 @@ class Serving(Construct):
                     describe_package,
                     allow("sagemaker:DescribeEndpoint", on=[self.endpoint_arn]),
                     store.read_lake("models/", "features/sets/"),
+                    store.write_lake("fallbacks/"),
                     store.state("GetItem", "PutItem"),
+                    allow("cloudwatch:DescribeAlarms", on=["*"]),  # has no resources
                     *store.signing_key("kms:Verify"),
                 ],
                 environment={
@@ -105,20 +110,81 @@ class Serving(Construct):
                 statements=[
                     describe_package,
                     allow("sagemaker:InvokeEndpoint", on=[self.endpoint_arn]),
-                    allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
                     store.read_lake("evaluations/"),
                 ],
                 environment={**endpoint, **store.environment("LAKE_BUCKET")},
             ),
             Function(
                 self,
+                "MirrorTraffic",
+                shared=shared,
+                statements=[
+                    allow("sagemaker:InvokeEndpoint", on=[self.endpoint_arn]),
+                    allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
+                    store.read_lake("captures/"),
+                    store.list_lake("captures/"),
+                ],
+                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET")},
+                timeout_seconds=120,
+            ),
+            Function(
+                self,
                 "JudgeRollout",
                 shared=shared,
-                # neither action has resources
-                statements=[allow("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", on=["*"])],
-                environment={**endpoint, **prefix},
+                statements=[
+                    # neither action has resources
+                    allow("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", on=["*"]),
+                    store.state("GetItem"),
+                    store.read_lake("captures/", "ground-truth/"),
+                    store.list_lake("captures/"),
+                ],
+                environment={**endpoint, **prefix, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+                memory_mebibytes=ONE_VCPU_MEBIBYTES,  # thousands of outcomes are read
+                timeout_seconds=120,
+            ),
+            Function(
+                self,
+                "AwaitApproval",
+                shared=shared,
+                statements=[store.state("PutItem")],
+                environment=store.environment("STATE_TABLE"),
             ),
         ]
+
+    def _restore_after_death(self, undelivered: sqs.IQueue) -> None:
+        """A machine that is killed in the middle of a shift catches nothing: its end is an event."""
+        restore = Function(
+            self,
+            "RestoreTraffic",
+            shared=self.shared,
+            statements=[
+                allow(
+                    "sagemaker:DescribeEndpoint",
+                    "sagemaker:UpdateEndpointWeightsAndCapacities",
+                    on=[self.endpoint_arn],
+                ),
+                self.shared.store.state("GetItem", "DeleteItem"),
+            ],
+            environment={"ENDPOINT_NAME": self.endpoint, **self.shared.store.environment("STATE_TABLE")},
+            timeout_seconds=300,
+        )
+        events.Rule(
+            self,
+            "RolloutEnded",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.deployment.arn],
+                    "status": ["ABORTED", "TIMED_OUT", "FAILED"],
+                },
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    restore.function, dead_letter_queue=undelivered, max_event_age=Duration.hours(2)
+                )
+            ],
+        )
 
     def _deployment(self, serving_role_arn: str) -> Machine:
         store, config = self.shared.store, self.config
@@ -133,16 +199,21 @@ class Serving(Construct):
             shared=self.shared,
             functions=self._functions(),
             fills={
+                "Approval": config.deployment.approval,
+                "ApprovalSeconds": str(round(config.deployment.approval_hours * 3600)),
                 "CapturePercent": str(config.serving.capture_percent),
                 "EndpointName": self.endpoint,
                 "LakeBucket": store.lake_bucket,
                 "MaximumWaits": str(config.deployment.maximum_waits),
                 "PollSeconds": str(config.deployment.poll_seconds),
+                "Prefix": config.prefix,
                 **_scaling_fills(config.serving.scaling),
                 "ServingInstanceType": config.serving.instance_type,
                 "ServingInstances": str(config.serving.instances),
                 "ServingRole": serving_role_arn,
                 "StateTable": store.state_table,
+                "WarmSeconds": str(config.deployment.warm_seconds),
+                "WatchSeconds": str(config.deployment.watch_seconds),
             },
             grants={
                 "sagemaker:CreateModel": [models_arn, self.packages_arn],

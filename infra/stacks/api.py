@@ -1,11 +1,11 @@
-"""What the world calls: the HTTPS API and its two functions."""
+"""What the world calls: the HTTPS API and its functions."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.constructs.alarms import function_error_alarm
+from infra.constructs.alarms import function_error_alarm, prediction_alarms
 from infra.constructs.function import Shared
 from infra.constructs.inference_api import InferenceApi
 from infra.packaging import Sources
@@ -31,12 +31,13 @@ class ApiStack(Stack):
             scope, id_, stack_name=stack_name, description=f"{config.prefix}: what the world calls"
         )
         shared = Shared.of(config, store=store, code=sources.function_code())
-        inference = InferenceApi(self, "Inference", shared=shared, config=config)
-        alarm = function_error_alarm(
-            self,
-            [inference.predict.function, inference.feedback.function],
-            config,
-            name="api-function-errors",
+        inference = InferenceApi(
+            self, "Inference", shared=shared, config=config, predict_code=sources.predict_code()
         )
-        alarm.add_alarm_action(actions.SnsAction(alerts))
+        functions = [each.function for each in inference.functions]
+        for alarm in (
+            function_error_alarm(self, functions, config, name="api-function-errors"),
+            *prediction_alarms(self, config),
+        ):
+            alarm.add_alarm_action(actions.SnsAction(alerts))
         CfnOutput(self, "ApiUrl", value=inference.api.api_endpoint)

@@ -134,6 +134,7 @@ class PipelineStack(Stack):
         self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
         self._alert_on_failed_executions()
         self._alert_on_quarantined_drops()
+        self._alert_on_waiting_candidates()
         alarms = self._alarms()
         board = dashboard(self, config=config, endpoint=self.serving.endpoint, alarms=alarms)
         self._outputs(board)
@@ -162,6 +163,25 @@ class PipelineStack(Stack):
             targets=[
                 # a role may publish as this rule only; a topic policy would let every rule in
                 targets.SnsTopic(self.alerts, authorize_using_role=True, dead_letter_queue=self.undelivered)
+            ],
+        )
+
+    def _alert_on_waiting_candidates(self) -> None:
+        events.Rule(
+            self,
+            "CandidateWaits",
+            event_pattern=events.EventPattern(
+                source=["tidegate.serving"],
+                detail_type=["CandidateAwaitsApproval"],
+                resources=[self.serving.deployment.arn],
+            ),
+            targets=[
+                targets.SnsTopic(
+                    self.alerts,
+                    message=events.RuleTargetInput.from_event_path("$.detail"),
+                    authorize_using_role=True,
+                    dead_letter_queue=self.undelivered,
+                )
             ],
         )
 

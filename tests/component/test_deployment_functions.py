@@ -9,13 +9,15 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from served_model import archived, write_artefact
 from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
 from signed_archive import FILES, manifest_of, pack, sign
 
-from tidegate.aws import feature_sets
+from tidegate.aws import feature_sets, outcome_losses
 from tidegate.aws.state import State
 from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
+from tidegate.rollout.weights import returned
 
 GOLDEN = [
     {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "answer": {"probability": hour / 24}}
@@ -48,8 +50,8 @@ def test_the_first_model_comes_into_variant_a_alone(preflight, account):
 def test_the_steps_are_those_of_the_configuration(preflight, account):
     steps = preflight(account.register())["steps"]
     assert steps == [
-        {"weight": 0.2, "bake_seconds": 3, "minimum_requests": 20},
-        {"weight": 1.0, "bake_seconds": 2, "minimum_requests": 20},
+        {"weight": 0.2, "bake_seconds": 3, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
+        {"weight": 1.0, "bake_seconds": 2, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
     ]
 
 
@@ -81,6 +83,23 @@ def test_which_model_a_variant_will_hold_is_written_down_for_answers(preflight, 
     assert item["model_package_arn"] == {"S": arn}
     assert item["feature_set_hash"] == {"S": plan().features.hash}
     assert State(account.dynamodb, account.state).live_feature_sets() == (plan().features.hash,)
+
+
+def test_what_predict_can_answer_from_is_kept_under_its_sha256_and_written_down(preflight, account, tmp_path):
+    folder = write_artefact(tmp_path / "artefact")
+    signature = sign(account.kms, account.key, (folder / "manifest.json").read_bytes())
+    (folder / "manifest.sig.json").write_bytes(signature)
+    arn = account.register(archive=archived(folder))
+    item = account.state_item(f"variant#{preflight(arn)['candidate_variant']}")
+    sha256 = item["fallback"]["S"]
+    kept = account.s3.get_object(Bucket=account.lake, Key=f"fallbacks/{sha256}.json")["Body"].read()
+    assert hashlib.sha256(kept).hexdigest() == sha256
+    assert json.loads(kept)["run"] == "run-7"
+
+
+def test_a_model_without_a_fallback_is_rolled_out_all_the_same(preflight, account):
+    item = account.state_item(f"variant#{preflight(account.register())['candidate_variant']}")
+    assert "fallback" not in item
 
 
 def test_live_feature_sets_are_those_of_both_variants_once_each(account):
@@ -292,6 +311,24 @@ def test_refuses_while_the_endpoint_cannot_be_changed(load, context, account, st
         handler({"model_package_arn": account.register()}, context)
 
 
+def test_refuses_to_start_while_an_alarm_of_a_variant_rings(preflight, account):
+    account.put_champion()
+    account.serve()
+    arn = account.register()
+    ring(account, "variant-a-errors")
+    with pytest.raises(PreflightFailedError, match=f"alarm {account.prefix}-variant-a-errors rings"):
+        preflight(arn)
+    assert account.state_item("variant#variant-b") is None
+
+
+def test_the_plan_knows_the_champion_that_a_rollback_would_restore(preflight, account):
+    account.put_champion(variant="variant-a", model_name="m-1")
+    account.serve()
+    planned = preflight(account.register())
+    assert planned["champion_package_arn"].endswith("model-package/g/1")
+    assert (planned["champion_version"], planned["champion_since"]) == (1, "2026-01-01T00:00:00.000Z")
+
+
 def test_refuses_an_endpoint_that_serves_what_nobody_is_champion_of(preflight, account):
     config = account.serve()
     with pytest.raises(PreflightFailedError, match=f"serves `{config}`"):
@@ -337,22 +374,12 @@ def probabilities(*values):
 
 def test_golden_rows_are_asked_of_the_candidate_alone(check, model, account):
     model.answer = lambda rows: (200, probabilities(*(row["hour"] / 24 for row in rows)))
-    account.count("variant-a", "Invocations", 7)
     found = check()
     [(target, inference_id, instances)] = model.requests
     assert target == "variant-b"
     assert inference_id.startswith("golden-") and len(inference_id) <= 64
     assert instances == [row["instance"] for row in GOLDEN]
-    assert found["rows"] == 4
-    assert found["counts"] == [
-        {"variant": "variant-b", "requests": 0, "errors": 0},
-        {"variant": "variant-a", "requests": 7, "errors": 0},
-    ]
-
-
-def test_without_a_champion_the_candidate_is_counted_alone(check, model):
-    model.answer = lambda rows: (200, probabilities(*(row["hour"] / 24 for row in rows)))
-    assert [each["variant"] for each in check(champion=None)["counts"]] == ["variant-b"]
+    assert found == {"rows": 4}
 
 
 def test_a_last_bit_is_no_difference(check, model):
@@ -394,6 +421,70 @@ def test_a_candidate_that_does_not_answer_is_unhealthy(check, model):
         check()
 
 
+# --- MirrorTraffic
+
+
+@pytest.fixture
+def copy(call, account):
+    """Capture requests of the champion, then ask the candidate them."""
+
+    def copied(*answers, ids=None):
+        lines = [captured(ids or f"id-{i}", {"hour": i}, answer) for i, answer in enumerate(answers)]
+        hour = datetime.now(UTC)
+        key = f"captures/{account.endpoint}/variant-a/{hour:%Y/%m/%d/%H}/00-00.jsonl"
+        account.s3.put_object(Bucket=account.lake, Key=key, Body="\n".join(lines).encode())
+        return call("mirror_traffic", {"plan": rollout()})
+
+    return copied
+
+
+def captured(inference_id, instance, probability):
+    sides = {
+        "endpointInput": {"instances": [instance]},
+        "endpointOutput": {"predictions": [{"probability": probability}]},
+    }
+    data = {name: {"data": json.dumps(document), "encoding": "JSON"} for name, document in sides.items()}
+    return json.dumps({"captureData": data, "eventMetadata": {"inferenceId": inference_id}})
+
+
+def test_the_champions_requests_are_asked_of_the_candidate_and_compared_row_by_row(copy, model, account):
+    # its answers are 0.1 above: the third crosses one half
+    model.answer = lambda rows: (200, probabilities(*(0.1 * row["hour"] + 0.35 for row in rows)))
+    account.count("variant-a", "Invocations", 7)
+    found = copy(0.25, 0.35, 0.45)
+    assert sorted(instances[0]["hour"] for _, _, instances in model.requests) == [0, 1, 2]
+    assert {target for target, _, _ in model.requests} == {"variant-b"}
+    assert all(id_.startswith("mirror-") and len(id_) <= 64 for _, id_, _ in model.requests)
+    report = found["report"]
+    assert (report["requests"], report["rows"], report["failed"], report["invalid"]) == (3, 3, 0, 0)
+    assert report["flipped"] == 1
+    assert report["median_difference"] == pytest.approx(0.1)
+    assert [each["requests"] for each in found["counts"]] == [0, 7]
+
+
+def test_golden_rows_and_copies_are_not_copied_and_no_request_is_no_fault(copy, model):
+    assert copy(0.5, ids="golden-1")["report"]["requests"] == 0
+    assert copy(0.5, ids="mirror-1")["report"]["rows"] == 0
+    assert model.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda rows: (424, {"Message": "broken"}), "of 12 copied requests 12 had no answer"),
+        (lambda rows: (200, probabilities(*[float("nan")] * len(rows))), "of 12 answers 12 were none"),
+        (lambda rows: (200, probabilities(*[1.5] * len(rows))), "of 12 answers 12 were none"),
+        (lambda rows: (200, {"predictions": [{"value": 1.0}] * len(rows)}), "of 12 answers 12 were none"),
+        (lambda rows: (200, probabilities()), "of 12 copied requests 12 had no answer"),
+    ],
+)
+def test_a_candidate_that_answers_copies_badly_gets_no_traffic(copy, model, answer, words):
+    model.answer = answer
+    with pytest.raises(CandidateUnhealthyError, match="failed on copied traffic") as refused:
+        copy(*[0.5] * 12)
+    assert words in refused.value.cause
+
+
 # --- JudgeRollout
 
 
@@ -401,19 +492,21 @@ def test_a_candidate_that_does_not_answer_is_unhealthy(check, model):
 def judge(call, account):
     """Judge a step; counts are (requests, errors) at its start, of the candidate and the champion."""
 
-    def judged(step=0, candidate=(0, 0), champion=(0, 0), **plan):
+    def judged(step=0, candidate=(0, 0), champion=(0, 0), shifted_ago=90, **plan):
         counts = [
             {"variant": "variant-b", "requests": candidate[0], "errors": candidate[1]},
             {"variant": "variant-a", "requests": champion[0], "errors": champion[1]},
         ]
-        return call("judge_rollout", {"plan": rollout(**plan), "step": step, "counts": counts})
+        shifted = datetime.now(UTC) - timedelta(seconds=shifted_ago)
+        event = {"plan": rollout(**plan), "step": step, "counts": counts, "shifted": shifted.isoformat()}
+        return call("judge_rollout", event)
 
     return judged
 
 
 def test_without_any_traffic_it_waits(judge):
     found = judge()
-    assert (found["decision"], found["evidence"]) == ("wait", 1.0)
+    assert (found["decision"], found["evidence"]) == ("wait", pytest.approx(1))
     assert found["reason"] == "0 of 20 requests the candidate needs in this step"
 
 
@@ -424,10 +517,8 @@ def test_enough_good_traffic_advances_and_the_totals_go_on_to_the_next_step(judg
     found = judge()
     assert found["decision"] == "advance"
     assert (found["candidate_requests"], found["champion_requests"], found["champion_errors"]) == (25, 100, 1)
-    assert found["totals"] == [
-        {"variant": "variant-b", "requests": 25, "errors": 0},
-        {"variant": "variant-a", "requests": 100, "errors": 1},
-    ]
+    told = [(each["variant"], each["requests"], each["errors"]) for each in found["totals"]]
+    assert told == [("variant-b", 25, 0), ("variant-a", 100, 1)]
 
 
 def test_only_traffic_since_the_step_began_counts(judge, account):
@@ -449,7 +540,95 @@ def test_minutes_add_up(judge, account):
     now = datetime.now(UTC)
     for minutes in (0, 1, 2):
         account.count("variant-b", "Invocations", 10, now - timedelta(minutes=minutes))
-    assert judge(ago_seconds=150)["candidate_requests"] == 30
+    assert judge(ago_seconds=150, shifted_ago=150)["candidate_requests"] == 30
+
+
+def test_what_cloudwatch_tells_late_of_the_time_before_the_step_is_not_the_steps(judge, account):
+    account.count("variant-b", "Invocations", 200, datetime.now(UTC) - timedelta(minutes=4))  # copies, say
+    account.count("variant-b", "Invocations", 5)
+    assert judge(ago_seconds=300, shifted_ago=0)["candidate_requests"] == 5
+    assert judge(ago_seconds=300, shifted_ago=300)["candidate_requests"] == 205
+
+
+def test_what_predict_saw_of_a_variant_counts_too(judge, account):
+    account.count("variant-b", "Invocations", 40)
+    dimensions = [{"Name": "service", "Value": account.prefix}, {"Name": "variant", "Value": "variant-b"}]
+    for metric in ("VariantTimeouts", "VariantFallbacks", "VariantInvalidAnswers"):
+        datum = {"MetricName": metric, "Value": 3, "Dimensions": dimensions}
+        account.cloudwatch.put_metric_data(Namespace="Tidegate", MetricData=[datum])
+    counts = {each["name"]: each["candidate"] for each in judge()["guardrails"]}
+    assert counts == {"errors": 0, "slow": 0, "timeouts": 3, "fallbacks": 3, "invalid": 3}
+
+
+def test_a_person_holds_a_rollout_by_an_item_of_the_state_table(judge, account):
+    account.count("variant-b", "Invocations", 50)
+    account.put_state("rollout#hold", reason="a sale today")
+    assert judge()["decision"] == "hold"
+    assert judge()["reason"] == "held: a sale today"
+
+
+def test_a_wrong_split_is_found_in_whole_minutes_of_the_step(judge, account):
+    minute = datetime.now(UTC).replace(second=0) - timedelta(minutes=2)
+    account.count("variant-b", "Invocations", 300, minute)
+    account.count("variant-a", "Invocations", 300, minute)
+    found = judge(ago_seconds=600, shifted_ago=500)
+    assert found["decision"] == "wait"
+    assert found["reason"].startswith("the candidate gets 50.0% of the requests instead of 20.0%")
+    recent = judge(ago_seconds=600, shifted_ago=100)  # the minute is not wholly the step's
+    assert recent["decision"] != "roll-back" and "instead of" not in recent["reason"]
+
+
+def test_outcomes_are_joined_with_answers_by_inference_id(account):
+    key = f"captures/{account.endpoint}/variant-b/{datetime.now(UTC):%Y/%m/%d/%H}/00-00.jsonl"
+    lines = [captured(f"id-{i}", {}, 0.25) for i in range(4)] + [captured("golden-1", {}, 0.9), "no json"]
+    account.s3.put_object(Bucket=account.lake, Key=key, Body="\n".join(lines).encode())
+    for i, outcome in enumerate(("1", "0", "not a number")):  # of the fourth nothing is known
+        record = json.dumps({"groundTruthData": {"data": outcome, "encoding": "CSV"}}).encode()
+        account.s3.put_object(Bucket=account.lake, Key=f"ground-truth/id/id-{i}.jsonl", Body=record)
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    found = outcome_losses.of_variant(
+        account.s3, account.lake, f"captures/{account.endpoint}/variant-b/", task="binary", since=since
+    )
+    # (0.25 - 1)^2 and (0.25 - 0)^2: mean of 0.5625 and 0.0625
+    assert (found.count, found.mean) == (2, pytest.approx(0.3125))
+
+
+# --- RestoreTraffic
+
+
+def test_after_a_rollout_that_was_killed_the_recorded_champion_has_all_traffic(call, account):
+    account.put_champion(variant="variant-a")
+    account.serve()
+    account.put_state("lock#deployment", holder="run-1")
+    killed = {"detail": {"name": "run-1", "status": "ABORTED"}}
+    assert call("restore_traffic", {"detail": {"name": "another"}}) == {"returned": False}
+    assert account.state_item("lock#deployment") is not None  # whose holder runs still
+    assert call("restore_traffic", killed) == {"returned": False}  # it is alone already
+    assert account.state_item("lock#deployment") is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "champion", "wanted"),
+    [
+        ({"variant-a": 0.8, "variant-b": 0.2}, "variant-a", {"variant-a": 1.0, "variant-b": 0.0}),
+        ({"variant-a": 0.0, "variant-b": 1.0}, "variant-a", {"variant-a": 1.0, "variant-b": 0.0}),
+        ({"variant-a": 0.0, "variant-b": 1.0}, "variant-b", {}),
+        ({"variant-a": 1.0}, "variant-a", {}),
+        ({"variant-b": 1.0}, "variant-a", {}),  # a champion that is not there cannot be given anything
+        ({"variant-a": 0.8, "variant-b": 0.2}, None, {}),
+        ({}, "variant-a", {}),
+    ],
+)
+def test_weights_that_leave_the_champion_alone(weights, champion, wanted):
+    variants = [{"VariantName": name, "DesiredWeight": weight} for name, weight in weights.items()]
+    found = returned({"ProductionVariants": variants}, champion)
+    assert {each["VariantName"]: each["DesiredWeight"] for each in found} == wanted
+
+
+def test_the_token_of_a_person_is_kept(call, account):
+    call("await_approval", {"token": "t" * 600, "execution": "arn:execution", "model_version": 3})
+    item = account.state_item("rollout#approval")
+    assert item["token"] == {"S": "t" * 600} and item["model_version"] == {"N": "3"}
 
 
 def test_traffic_of_an_earlier_rollout_is_not_this_ones(judge, account):

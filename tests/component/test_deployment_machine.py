@@ -9,15 +9,21 @@ import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import boto3
 import pytest
+import signed_archive
 from sagemaker_cloud import DOCKERFILE, unique
 from serving_account import plan
-from signed_archive import manifest_of, pack, sign
 
 from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
+from tidegate_cli import rollout_history as rollouts
+from tidegate_cli.commands import rollback
+from tidegate_cli.failure import CommandError
+from tidegate_cli.narration import Narrator
+from tidegate_cli.place import DUMMY, Place
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +43,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
-        if behaviour == "failing" and not instances[0].get("golden"):
+        asked_by = self.headers.get("X-Amzn-SageMaker-Inference-Id", "user").partition("-")[0]
+        if behaviour == "failing" and asked_by != "golden":
             return self.answer(500, b"division by zero")
+        if behaviour == "late" and asked_by == "user":
+            return self.answer(500, b"fails those only who are no test")
         predictions = [{"probability": 0.7 if behaviour == "wrong" else 0.5} for _ in instances]
         self.answer(200, json.dumps({"predictions": predictions, "model": behaviour}).encode())
 
@@ -68,7 +77,12 @@ def aws(assembly, tmp_path_factory):
             for output in stack.get("Outputs", [])
         }
         _computed(client, outputs)
-        yield SimpleNamespace(client=client, image=image(tmp_path_factory.mktemp("image")), **outputs)
+        place = Place(
+            name="test", prefix="flights-dev", session=boto3.Session(**DUMMY), url=running.cloud.url
+        )
+        yield SimpleNamespace(
+            place=place, client=client, image=image(tmp_path_factory.mktemp("image")), **outputs
+        )
 
 
 def _computed(client, outputs):
@@ -105,20 +119,28 @@ def image(folder):
     return f"{cloud.ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/images:{tag}"
 
 
-@pytest.fixture
-def deployed(aws):
-    """Approve a package of that behaviour and follow the rollout it starts: how it ended."""
+def artefact(aws, behaviour):
+    """Signed by the pipeline's key, as a training job's."""
+    kms, files = aws.client("kms"), {"behaviour": behaviour.encode()}
+    key = kms.describe_key(KeyId="alias/flights-dev-models")["KeyMetadata"]["Arn"]
+    manifest = signed_archive.manifest_of(files, feature_hash=plan().features.hash)
+    signature = signed_archive.sign(kms, key, manifest)
+    return signed_archive.pack({**files, "manifest.json": manifest, "manifest.sig.json": signature})
 
-    def roll_out(behaviour):
-        began = time.time()
+
+@pytest.fixture
+def approve(aws):
+    """Approve a package of that behaviour, which starts a rollout; its ARN."""
+
+    def register(behaviour):
         run = unique("run")
         s3 = aws.client("s3")
         key = f"models/{run}/output/model.tar.gz"
-        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=packed(aws, behaviour))
+        s3.put_object(Bucket=aws.LakeBucket, Key=key, Body=artefact(aws, behaviour))
         golden = json.dumps({"rows": GOLDEN}).encode()
         s3.put_object(Bucket=aws.LakeBucket, Key=f"evaluations/{run}/golden.json", Body=golden)
         container = {"Image": aws.image, "ModelDataUrl": f"s3://{aws.LakeBucket}/{key}"}
-        arn = aws.client("sagemaker").create_model_package(
+        return aws.client("sagemaker").create_model_package(
             ModelPackageGroupName=aws.ModelPackageGroup,
             ModelApprovalStatus="Approved",
             SkipModelValidation="All",
@@ -129,19 +151,20 @@ def deployed(aws):
             },
             CustomerMetadataProperties={"run": run, "feature_set_hash": plan().features.hash},
         )["ModelPackageArn"]
+
+    return register
+
+
+@pytest.fixture
+def deployed(aws, approve):
+    """Approve a package and follow the rollout it starts: how it ended."""
+
+    def roll_out(behaviour):
+        began = time.time()
+        arn = approve(behaviour)
         return ended(aws, aws.DeploymentMachine, began) | {"package_arn": arn}
 
     return roll_out
-
-
-def packed(aws, behaviour):
-    """A signed model.tar.gz."""
-    kms = aws.client("kms")
-    described = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-    (key,) = (each["Arn"] for each in described if each["KeyUsage"] == "SIGN_VERIFY")
-    files = {"behaviour": behaviour.encode()}
-    manifest = manifest_of(files, feature_hash=plan().features.hash)
-    return pack({**files, "manifest.json": manifest, "manifest.sig.json": sign(kms, key, manifest)})
 
 
 def ended(aws, machine, began, seconds=90):
@@ -205,6 +228,12 @@ def lock(aws):
     return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
 
 
+def split(aws):
+    """How entities are dealt to the variants, as predict reads it."""
+    key = {"id": {"S": "split"}}
+    return aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
+
+
 def shares(aws):
     """Weights of the variants in service."""
     described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
@@ -223,8 +252,10 @@ def scaled(aws):
 
 
 def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate(aws, deployed):
+    if champion(aws) is not None:  # of another test
+        torn_down(aws)
     wrong = deployed("wrong")
-    assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError")
+    assert (wrong["status"], wrong["error"]) == ("FAILED", "CandidateUnhealthyError"), wrong.get("cause")
     assert "3 of 3 answers differ" in wrong["cause"]
     assert champion(aws) is None and lock(aws) is None
     endpoints = aws.client("sagemaker").list_endpoints
@@ -250,10 +281,17 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert users.failed == 0  # no request met a candidate that failed before its first share
 
         failing = deployed("failing")
-        assert (failing["status"], failing["error"]) == ("FAILED", "CandidateUnfit"), failing.get("cause")
+        found = (failing["status"], failing["error"])
+        assert found == ("FAILED", "CandidateUnhealthyError"), failing.get("cause")
+        assert "failed on copied traffic" in failing["cause"]
+        assert users.failed == 0  # copies met it first
+
+        late = deployed("late")
+        assert (late["status"], late["error"]) == ("FAILED", "CandidateUnfit"), late.get("cause")
         assert champion(aws)["model_package_arn"] == first["package_arn"]
         assert shares(aws) == {"variant-a": 1} and lock(aws) is None
         assert scaled(aws) == {"variant-a": (1, 3)}
+        assert split(aws) is None  # nobody is dealt to a candidate that was taken back
         assert 0 < users.failed < users.answered / 2
 
         failed = users.failed
@@ -263,19 +301,95 @@ def test_a_rollout_ends_with_one_champion_and_all_traffic_whatever_the_candidate
         assert shares(aws) == {"variant-b": 1} and lock(aws) is None
         assert scaled(aws) == {"variant-b": (1, 3)}
         assert users.failed == failed
+        assert (split(aws)["candidate"]["S"], float(split(aws)["weight"]["N"])) == ("variant-b", 1)
+
+
+def until(look, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"nothing after {seconds} s"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_machine_that_is_killed_in_the_middle_of_a_shift_is_undone(aws, deployed, approve):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    serving, states = champion(aws)["variant"], aws.client("stepfunctions")
+    with Users(aws) as users:
+        approve("good")
+        until(lambda: lock(aws) and any(0 < weight < 1 for weight in weights(aws).values()))
+        [running] = states.list_executions(stateMachineArn=aws.DeploymentMachine, statusFilter="RUNNING")[
+            "executions"
+        ]
+        assert rollouts.last(aws.place).step == 0
+        states.stop_execution(executionArn=running["executionArn"])
+        until(lambda: lock(aws) is None)
+        until(lambda: status(aws) == "InService")
+        assert {name: weight for name, weight in shares(aws).items() if weight} == {serving: 1}
+        assert users.failed == 0
+    assert champion(aws)["variant"] == serving
+
+
+def test_a_person_holds_a_rollout_approves_it_and_takes_it_back_while_the_old_champion_is_warm(
+    aws, deployed, approve
+):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    states, before = aws.client("stepfunctions"), champion(aws)
+    definition = states.describe_state_machine(stateMachineArn=aws.DeploymentMachine)["definition"]
+    asking = definition.replace("'none' = 'manual'", "'manual' = 'manual'")
+    warm = json.loads(asking)
+    warm["States"]["KeepChampionWarm"]["Seconds"] = 60
+    states.update_state_machine(stateMachineArn=aws.DeploymentMachine, definition=json.dumps(warm))
+    try:
+        with Users(aws) as users:
+            rollouts.put_state(aws.place, {"id": rollouts.HOLD, "reason": "a sale"})
+            approve("good")
+            until(lambda: (rollouts.last(aws.place).reason or "").startswith("held: a sale"))
+            assert rollouts.delete_state(aws.place, rollouts.HOLD)
+            until(lambda: rollouts.last(aws.place).awaits_approval)
+            assert 0 < max(shares(aws).values()) < 1
+            waiting = rollouts.last(aws.place)
+            assert "a person is waited for" in "\n".join(rollouts.told(waiting))
+            until(lambda: approved(aws, waiting))
+            until(lambda: champion(aws)["variant"] != before["variant"])
+            back = rollback._warm(aws.place, Narrator(quiet=True))
+            assert (back["version"], back["how"]) == (int(before["model_version"]), "it was still warm")
+            assert {name for name, weight in shares(aws).items() if weight} == {before["variant"]}
+            assert users.failed == 0
+        assert champion(aws)["model_package_arn"] == before["model_package_arn"]
+        until(lambda: lock(aws) is None)
+    finally:
+        states.update_state_machine(stateMachineArn=aws.DeploymentMachine, definition=definition)
+
+
+def approved(aws, waiting):
+    try:
+        rollouts.approve(aws.place, waiting, by="test")
+    except CommandError:  # the token is not kept yet
+        return False
+    return True
+
+
+def status(aws):
+    return aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)["EndpointStatus"]
+
+
+def weights(aws):
+    described = aws.client("sagemaker").describe_endpoint(EndpointName=aws.EndpointName)
+    return {each["VariantName"]: each["CurrentWeight"] for each in described["ProductionVariants"]}
 
 
 def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed):
     if champion(aws) is None:
         assert deployed("good")["status"] == "SUCCEEDED"
-    sagemaker, states = aws.client("sagemaker"), aws.client("stepfunctions")
+    sagemaker = aws.client("sagemaker")
     role = sagemaker.describe_model(ModelName=champion(aws)["model_name"])["ExecutionRoleArn"]
     sagemaker.create_model(
         ModelName="our-flights-dev-v1", ExecutionRoleArn=role, PrimaryContainer={"Image": aws.image}
     )
-    began = time.time()
-    states.start_execution(stateMachineArn=aws.TeardownMachine, input="{}")
-    found = ended(aws, aws.TeardownMachine, began)
+    found = torn_down(aws)
 
     assert found["status"] == "SUCCEEDED", found.get("cause")
     assert json.loads(found["output"])["models"] >= 1
@@ -285,6 +399,12 @@ def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed
     assert champion(aws) is None
     sagemaker.delete_model(ModelName="our-flights-dev-v1")
 
-    began = time.time()  # with nothing there it is no failure
-    states.start_execution(stateMachineArn=aws.TeardownMachine, input="{}")
-    assert json.loads(ended(aws, aws.TeardownMachine, began)["output"]) == {"configs": 0, "models": 0}
+    # with nothing there it is no failure
+    assert json.loads(torn_down(aws)["output"]) == {"configs": 0, "models": 0}
+
+
+def torn_down(aws):
+    """How the teardown ended."""
+    began = time.time()
+    aws.client("stepfunctions").start_execution(stateMachineArn=aws.TeardownMachine, input="{}")
+    return ended(aws, aws.TeardownMachine, began)

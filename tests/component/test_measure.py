@@ -225,4 +225,4 @@ def test_a_missing_baseline_ends_the_job_with_its_own_message(measure, tmp_path)
     done = measure(lines(count=1), baseline=False)
     assert done.returncode == 1
     failure = (tmp_path / "ml" / "output" / "failure").read_text()
-    assert failure.startswith("error: FileNotFoundError") and "profile.parquet" in failure
+    assert failure.startswith("FileNotFoundError: ") and "profile.parquet" in failure

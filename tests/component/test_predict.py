@@ -87,6 +87,7 @@ def test_one_flight_is_answered_with_its_aggregates_looked_up(predict, model, ac
         "inference_id": inference_id,
         "variant": "variant-a",
         "model_version": 7,
+        "degraded": None,
         "predictions": [{"probability": 0.125}],
         "features": {"stale": [], "missing": [], "failed": []},
     }
@@ -206,7 +207,8 @@ def test_versions_of_champion_and_candidate_are_looked_up_in_one_read(warm, acco
 def test_the_first_request_after_a_candidate_has_come_has_its_values_too(warm, account, model, two_models):
     account.put_online("carrier_delay|UA", two_models, DEPARTURE, carrier_delay_rate_7d=0.75)
     warm.ask(FLIGHT)
-    assert warm.calls == ["BatchGetItem", "GetObject", "BatchGetItem"]
+    # the last is of the circuit, whose state is known for some seconds then
+    assert warm.calls == ["BatchGetItem", "GetObject", "BatchGetItem", "GetItem"]
     assert looked_up(model.requests[-1][2], two_models) == [0.75]
 
 
@@ -269,7 +271,7 @@ def warm(predict, load, context, account):
     handler = load("functions.predict.handler", **account.environment)
     live = sys.modules["functions.predict"].live
     calls = Calls()
-    for client in (live.dynamodb, live.s3):
+    for client in (live.dynamodb, live.s3.client):
         client.meta.events.register("before-parameter-build.*.*", calls.add)
     ask = lambda body: json.loads(handler(request(body), context)["body"])  # noqa: E731
     return SimpleNamespace(ask=ask, calls=calls)
@@ -478,3 +480,69 @@ def test_the_example_of_the_pipeline_is_a_request_it_answers(predict):
     example = json.loads((FLIGHTS / "one.json").read_text())
     assert set(example) == set(plan().features.request)
     assert predict(example)[0] == 200
+
+
+# --- limits, repeats, privacy
+
+
+def test_a_body_of_more_than_four_mebibytes_is_refused_unread(predict, model):
+    status, answer = predict('{"carrier": "' + "U" * (4 << 20) + '"}')
+    assert (status, answer["error"]["what"]) == (413, "the body is too large")
+    assert model.requests == []
+
+
+def test_the_same_key_and_body_are_the_same_prediction(predict, model):
+    keyed = {"headers": {"idempotency-key": "order-17"}}
+    ids = [
+        predict(FLIGHT, **keyed)[1]["inference_id"],
+        predict(FLIGHT, **keyed)[1]["inference_id"],
+        predict(FLIGHT | {"hour": 9}, **keyed)[1]["inference_id"],
+        predict(FLIGHT, headers={"idempotency-key": "order-18"})[1]["inference_id"],
+        predict(FLIGHT)[1]["inference_id"],
+        predict(FLIGHT)[1]["inference_id"],
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 5
+    assert [asked for _, asked, _ in model.requests] == ids
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_that_is_none_is_refused(predict, key):
+    assert predict(FLIGHT, headers={"idempotency-key": key})[0] == 400
+
+
+PERSONAL = 57.318264  # a measured value like no other
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (FLIGHT | {"humid": PERSONAL}, 200),
+        (FLIGHT | {"origin": f"{PERSONAL}"}, 422),
+        (FLIGHT | {"humid": f"{PERSONAL}", "distance": -PERSONAL}, 422),
+        (f'{{"humid": {PERSONAL}', 400),
+        ({"instances": [FLIGHT | {"humid": PERSONAL}] * 1001}, 413),
+    ],
+    ids=["answered", "refused", "twice", "no JSON", "too many"],
+)
+@pytest.mark.parametrize("fault", ["none", "model", "store", "deadline"])
+def test_no_value_of_a_request_is_ever_logged(  # noqa: PLR0917  fixtures
+    account, predict, model, capfd, caplog, body, status, fault
+):
+    if fault == "model":
+        model.answer = lambda rows: (424, {"Message": f"cannot take {rows}", "OriginalStatusCode": 500})
+    if fault == "store":
+        account.dynamodb.delete_table(TableName=account.online)
+    if fault == "deadline":
+        account.configure(serving={"timeout_ms": 50})
+        model.seconds = 0.2
+    found, _ = predict(body, headers={"idempotency-key": f"{PERSONAL}"})
+    assert found == (503 if status == 200 and fault in ("model", "deadline") else status)
+    written = capfd.readouterr()
+    everything = written.out + written.err + caplog.text + "".join(str(vars(r)) for r in caplog.records)
+    assert "_aws" in everything and str(PERSONAL) not in everything
+
+
+def test_an_integer_written_with_a_fraction_of_zero_is_that_integer(predict, model):
+    assert predict(FLIGHT | {"distance": 2565.0})[0] == 200
+    assert repr(model.requests[0][2][0]["distance"]) == "2565"

@@ -415,6 +415,9 @@ def test_evaluation_compares_with_the_champion_on_the_same_rows(evaluated):
     )
     interval = found["candidate"]["interval"]
     assert interval["low"] < interval["value"] < interval["high"]
+    calibration = found["calibration"]
+    assert (calibration["rows"], calibration["realised"]) == (300, found["candidate"]["metric"])
+    assert calibration["low"] < calibration["estimate"] < calibration["high"]
 
 
 def test_baselines_learn_from_the_training_rows_and_answer_the_test_rows(evaluated):

@@ -183,6 +183,21 @@ def test_every_end_of_a_training_run_is_recorded_and_its_start_is_not(started, t
         assert started(ended).get("TrackingRecordRunFunction") == wanted
 
 
+def test_a_rollout_that_is_killed_is_undone(started, templates):
+    detail = {"stateMachineArn": machine_of(templates, "Deployment"), "status": "ABORTED", "name": "x"}
+    ended = event("aws.states", "Step Functions Execution Status Change", detail)
+    assert started(ended) == {"ServingRestoreTrafficFunction": ended}
+    detail["stateMachineArn"] = machine_of(templates, "Training")
+    others = started(event("aws.states", "Step Functions Execution Status Change", detail))
+    assert "ServingRestoreTrafficFunction" not in others
+
+
+def test_a_candidate_that_waits_for_a_person_is_told(started, templates):
+    waits = event("tidegate.serving", "CandidateAwaitsApproval", {"model_version": 3})
+    waits["resources"] = [machine_of(templates, "Deployment")]
+    assert started(waits) == {"AlertsTopic": waits["detail"]}
+
+
 def test_the_schedule_starts_monitoring(templates):
     scheduled = [
         rule["Properties"]

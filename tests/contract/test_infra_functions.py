@@ -14,13 +14,14 @@ NUMERIC = {
 }
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
-    *("PreflightCandidate", "CheckCandidate"),
-    *("JudgeRollout", "PlanWindow", "Predict", "Feedback", "RecordOutcome", "FreeTrainingLock"),
+    *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
+    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
+    *("PlanWindow", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
     *("PlanFeatures", "ComputeFeatures", "RecordFeatures", "RetireFeatures", "BuildTrainingSet"),
-    *("MeasureSkew", "RecordRun"),
+    *("MeasureSkew", "MeasureQuality", "RecordRun"),
 }
 STEPS = sorted(CONTROL | DATA)
 OF_SOURCES = {"Collect"}  # one for each source, and the example has none: test_infra_collection.py

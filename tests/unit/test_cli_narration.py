@@ -159,6 +159,19 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
             {"Payload": {"rows": 0, "maximum": None, "feature": None}},
             Told("no vector could be compared"),
         ),
+        (
+            "MeasureQuality",
+            {"Payload": {"rows": 1, "status": "insufficient", "value": None}},
+            Told("1 labelled prediction: too few to tell"),
+        ),
+        (
+            "MeasureQuality",
+            {
+                "Payload": {"rows": 400, "status": "breach", "value": 0.5, "low": 0.45, "high": 0.55}
+                | {"promised": 0.7}
+            },
+            Told("0.5000 [0.4500, 0.5500] of 400 labelled predictions, promised 0.7000", "breach"),
+        ),
     ],
 )
 def test_a_states_answer_becomes_its_one_number(state, answer, told):

@@ -38,7 +38,7 @@ def test_a_disk_that_takes_no_file_does_not_hide_what_went_wrong(paths, capsys):
 
 
 def test_a_model_is_whole_or_not_there_when_the_job_is_stopped(paths):
-    from training_jobs.train import _whole
+    from training_jobs.final_model import _whole
 
     def stopped():
         with _whole(paths) as folder:

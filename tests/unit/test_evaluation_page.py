@@ -43,7 +43,7 @@ def test_reasons_come_first_and_each_check_is_told():
     found = evaluated()
     told = page(found)
     assert Outline(told).faults == []
-    assert "Candidate new: refused" in told and "1 of 9 checks refuse it." in told
+    assert "Candidate new: refused" in told and "1 of 10 checks refuse it." in told
     assert told.index("tag e'>fail") < told.index("tag g'>pass")
     for check in found.gate.checks:
         assert check.sentence.split("`")[0][:30] in told

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from tidegate.outcomes import as_csv, problem
+from tidegate.outcomes import as_csv, of_csv, problem
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,25 @@ def test_the_same_outcome_is_the_same_text_however_it_was_told():
 def test_a_class_with_commas_and_quotes_is_one_field_of_csv():
     name = 'late, by "fog"'
     assert list(csv.reader([as_csv("multiclass", name)])) == [[name]]
+
+
+@pytest.mark.parametrize(
+    "task, outcome",
+    [
+        ("binary", 1),
+        ("regression", 0.1),
+        ("regression", -1e300),
+        ("multiclass", 'a "b", c'),
+        ("multiclass", " "),
+    ],
+)
+def test_an_outcome_is_read_as_it_was_written(task, outcome):
+    assert of_csv(task, as_csv(task, outcome)) == outcome
+
+
+@pytest.mark.parametrize(
+    "task, text", [("binary", "0.5"), ("regression", "inf"), ("multiclass", ""), ("multiclass", "a,b")]
+)
+def test_what_is_no_outcome_is_not_read(task, text):
+    with pytest.raises(ValueError, match="outcome"):
+        of_csv(task, text)

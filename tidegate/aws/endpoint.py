@@ -12,15 +12,27 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
+_CALLERS_FAULT = range(400, 500)
+UNKNOWN_VARIANT = ("ValidationError", "ValidationException")  # of a TargetVariant that is not there
+INCOMPLETE = "IncompleteAnswer"
+TIMED_OUT = ("ReadTimeoutError", "ConnectTimeoutError")
+
+
 class EndpointUnavailableError(Exception):
     """No answer that could be used: no endpoint, no capacity, a failing model, or the deadline passed.
 
-    The text may quote the request. `kind` never does, so it is what may be logged and told.
+    The text may quote the request. `kind` never does, so it is what may be logged and told. `variant` is that
+    which was asked or answered, where it is known.
     """
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, variant: str | None = None) -> None:
         super().__init__(text)
         self.kind = kind
+        self.variant = variant
+
+
+class RequestRefusedError(EndpointUnavailableError):
+    """The model is there and takes this request for a mistake of the caller's: it says 4xx."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +47,7 @@ class Answer:
 def deadline(milliseconds: int) -> Config:
     """Client configuration that gives up in time instead of retrying past the caller's patience."""
     return Config(
-        connect_timeout=1,
+        connect_timeout=min(1, milliseconds / 1000),
         read_timeout=milliseconds / 1000,
         retries={"mode": "standard", "total_max_attempts": 1},
     )
@@ -57,6 +69,7 @@ def invoke(
 
     Raises:
         EndpointUnavailableError: see there; the cause is chained.
+        RequestRefusedError: the model itself answered 4xx.
     """
     target: Any = {} if variant is None else {"TargetVariant": variant}
     body = {"instances": instances, **({"vectors": True} if vectors else {})}
@@ -71,14 +84,16 @@ def invoke(
         )
         document = json.loads(answer["Body"].read())
     except ClientError as cause:
-        raise EndpointUnavailableError(cause.response["Error"]["Code"], str(cause)) from cause
+        said: Any = cause.response.get("OriginalStatusCode", 500)
+        kind = RequestRefusedError if said in _CALLERS_FAULT else EndpointUnavailableError
+        raise kind(cause.response["Error"]["Code"], str(cause), variant) from cause
     except (BotoConnectionError, HTTPClientError, ValueError) as cause:
-        raise EndpointUnavailableError(type(cause).__name__, str(cause)) from cause
+        raise EndpointUnavailableError(type(cause).__name__, str(cause), variant) from cause
     predictions = document.get("predictions") if isinstance(document, dict) else None
     if not isinstance(predictions, list) or len(predictions) != len(instances):
         count = len(predictions) if isinstance(predictions, list) else "no"
         text = f"{count} answers to {len(instances)} rows"
-        raise EndpointUnavailableError("IncompleteAnswer", text)
+        raise EndpointUnavailableError(INCOMPLETE, text, answer.get("InvokedProductionVariant", variant))
     return Answer(
         variant=answer.get("InvokedProductionVariant", ""),
         predictions=predictions,

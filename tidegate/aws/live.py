@@ -8,19 +8,16 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate.aws import feature_sets, online
+from tidegate.aws import feature_sets, live_models, online
 from tidegate.aws.batch_get import Key
+from tidegate.aws.lazy_client import LazyClient
+from tidegate.aws.live_models import LiveModels
 from tidegate.aws.online import Reading
-from tidegate.aws.state import variant_key
 from tidegate.feature_plan import FeatureSetPlan, ViewPlan
-from tidegate.rollout import VARIANTS
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
 KNOWN_FOR_SECONDS = 1.0
@@ -38,7 +35,7 @@ class Live:
 
     Args:
         dynamodb: a client of `batch_get.deadline`.
-        s3: one that gives up in time, too.
+        s3: one that gives up in time, too; made only when it is needed.
         packaged: the plan for models of whose own nothing is known.
         milliseconds: of a look-up; see `online.read`.
     """
@@ -46,7 +43,7 @@ class Live:
     def __init__(
         self,
         dynamodb: Any,
-        s3: "S3Client",
+        s3: LazyClient,
         *,
         tables: Tables,
         lake_bucket: str,
@@ -61,7 +58,7 @@ class Live:
         self.milliseconds = milliseconds
         self.plans = {packaged.hash: packaged}  # every one that was ever needed
         self.versions: dict[str, int] = {}  # training run -> model version, which never changes
-        self.hashes: dict[str, str] = {}  # variant -> feature set of the model in it
+        self.models = LiveModels()
         self.views: tuple[ViewPlan, ...] = packaged.views  # of all live models, each version once
         self.known_until = 0.0  # by the monotonic clock
 
@@ -69,7 +66,7 @@ class Live:
         """`online.read` of the views of all live models."""
         due = time.monotonic() >= self.known_until
         views = self.views
-        reading = self._read(views, rows, moments, self._variants() if due else ())
+        reading = self._read(views, rows, moments, live_models.keys(self.tables.state) if due else ())
         if due and reading.beside is None and reading.failure in _OF_ONE_TABLE:
             self.known_until = time.monotonic() + KNOWN_FOR_SECONDS
             return self._read(views, rows, moments)  # perhaps only the state table is out of reach
@@ -89,7 +86,8 @@ class Live:
 
     def plan_of(self, variant: str) -> FeatureSetPlan:
         """The features that the variant's model takes."""
-        return self.plans.get(self.hashes.get(variant, ""), self.packaged)
+        model = self.models.variants.get(variant)
+        return self.plans.get(model.feature_set if model else "", self.packaged)
 
     def _read(
         self,
@@ -108,32 +106,23 @@ class Live:
             beside=beside,
         )
 
-    def _variants(self) -> list[tuple[str, Key]]:
-        return [(self.tables.state, variant_key(name)) for name in VARIANTS]
-
     def _learn(self, items: Sequence[Mapping[str, Any]]) -> None:
         self.known_until = time.monotonic() + KNOWN_FOR_SECONDS
-        # of a model that was recorded before this attribute was, nothing is known
-        hashes = {_variant(item): item.get("feature_set_hash", {}).get("S", "") for item in items}
-        runs = [item for item in items if "run" in item and "model_version" in item]
-        self.versions |= {item["run"]["S"]: int(item["model_version"]["N"]) for item in runs}
-        for hash_ in {*hashes.values()} - {"", *self.plans}:
+        self.models = live_models.parsed(items)
+        self.versions |= self.models.runs
+        # of a model that was recorded before its features were, nothing is known
+        hashes = {model.feature_set for model in self.models.variants.values()}
+        for hash_ in hashes - {"", *self.plans}:
             self._fetch(hash_)
-        self.hashes = hashes
-        self.views = _union([self.plan_of(variant) for variant in hashes] or [self.packaged])
+        self.views = _union([self.plan_of(variant) for variant in self.models.variants] or [self.packaged])
 
     def _fetch(self, hash_: str) -> None:
         """A plan that cannot be had now is asked for again when the variants are read again."""
         try:
-            self.plans[hash_] = feature_sets.get(self.s3, self.lake_bucket, hash_)
+            self.plans[hash_] = feature_sets.get(self.s3.client, self.lake_bucket, hash_)
         except (LookupError, ValueError, TypeError, ClientError, BotoCoreError) as error:
             extra = {"feature_set": hash_, "kind": type(error).__name__}
             logger.warning("the features of a live model cannot be looked up", extra=extra)
-
-
-def _variant(item: Mapping[str, Any]) -> str:
-    name: str = item["id"]["S"]
-    return name.partition("#")[2]
 
 
 def _union(plans: Sequence[FeatureSetPlan]) -> tuple[ViewPlan, ...]:

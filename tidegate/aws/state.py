@@ -45,6 +45,10 @@ _COUNTS = ("computed_from", "computed_to", "revision", "entities", "online")
 class State:
     """Reads and writes of the state table."""
 
+    HOLD = "rollout#hold"  # a person holds the rollout that runs, or the next: {"reason", "by", "since"}
+    SPLIT = "split"  # entities are dealt to champion and candidate: see tidegate.assignment
+    APPROVAL = "rollout#approval"  # a rollout waits for a person: {"token", "execution", "since"}
+
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self.dynamodb = dynamodb
         self.table = table
@@ -65,6 +69,38 @@ class State:
         """One item with DynamoDB's own type marks, read consistently; None when it is not there."""
         answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
         return answer.get("Item")
+
+    def deployment_is_locked_by(self, holder: str) -> bool:
+        """Whether that execution holds the lock of rollouts."""
+        item = self.item("lock#deployment")
+        return item is not None and bool(item["holder"]["S"] == holder)
+
+    def unlock_deployment(self, holder: str) -> None:
+        """Release the lock of rollouts, if it is that execution's."""
+        try:
+            self.dynamodb.delete_item(
+                TableName=self.table,
+                Key={"id": {"S": "lock#deployment"}},
+                ConditionExpression="holder = :holder",
+                ExpressionAttributeValues={":holder": {"S": holder}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+    def forget_entities(self) -> None:
+        """Deal no entity to a candidate any more."""
+        self.dynamodb.delete_item(TableName=self.table, Key={"id": {"S": self.SPLIT}})
+
+    def record_approval(self, token: str, execution: str, version: int) -> None:
+        """Remember by which token a person lets a rollout go on."""
+        item: Any = {
+            "id": {"S": self.APPROVAL},
+            "token": {"S": token},
+            "execution": {"S": execution},
+            "model_version": {"N": str(version)},
+        }
+        self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def lock_training(self, run: str, now: float, seconds: int, execution: str = "") -> bool:
         """Take the training lock for `run` unless another run holds it; a lock expires after `seconds`.
@@ -141,11 +177,14 @@ class State:
         item: Any = {"id": {"S": f"searches#{kind}"}, "names": {"L": [{"S": each} for each in names]}}
         self.dynamodb.put_item(TableName=self.table, Item=item)
 
-    def record_variant(self, variant: str, *, version: int, arn: str, run: str, feature_set: str) -> None:
+    def record_variant(
+        self, variant: str, *, version: int, arn: str, run: str, feature_set: str, fallback: str = ""
+    ) -> None:
         """Which model a variant is about to hold: its answers name the run, and this all else.
 
         Args:
             feature_set: hash of the features that it takes.
+            fallback: sha256 of the document that `predict` can answer from; empty when there is none.
         """
         item: Any = {
             **variant_key(variant),
@@ -153,6 +192,7 @@ class State:
             "model_package_arn": {"S": arn},
             "run": {"S": run},
             "feature_set_hash": {"S": feature_set},
+            **({"fallback": {"S": fallback}} if fallback else {}),
         }
         self.dynamodb.put_item(TableName=self.table, Item=item)
 

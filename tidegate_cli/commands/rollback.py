@@ -8,12 +8,13 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from tidegate_cli import model
-from tidegate_cli.executions import POLL_SECONDS, follow, machine
+from tidegate_cli import model, rollouts
+from tidegate_cli.executions import POLL_SECONDS, machine
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Line, Narrator
 from tidegate_cli.place import Place, current
+from tidegate_cli.rollout_history import SPLIT, delete_state
 
 WAIT_SECONDS = 600
 
@@ -24,8 +25,9 @@ WAIT_SECONDS = 600
 def command(options: Options, yes: bool) -> None:
     """Return all traffic to the previous model
 
-    During a rollout the candidate loses its traffic at once. Otherwise the package that was approved
-    before the champion is rolled out again, through the same checks as any other.
+    During a rollout the candidate loses its traffic at once. After it the model before returns at once, as
+    long as it is warm. Otherwise the package that was approved before the champion is rolled out again,
+    through the same checks as any other.
 
     Example: tidegate rollback
     """
@@ -37,12 +39,50 @@ def command(options: Options, yes: bool) -> None:
         raise CommandError("nothing serves yet", hint="tidegate status")
     if options.aws is not None and not yes:
         click.confirm(f"Roll back `{place.prefix}` in {place.name}?", abort=True, err=True)
-    result = _stop_rollout(place, champion, narrator) or _previous(place, champion, narrator)
+    result = (
+        _warm(place, narrator)
+        or _stop_rollout(place, champion, narrator)
+        or _previous(place, champion, narrator)
+    )
     if options.as_json:
         click.echo(json.dumps(result))
     else:
         click.echo(f"version {result['version']} serves, {result['how']}")
     raise SystemExit(0 if result["ok"] else 1)
+
+
+def _warm(place: Place, narrator: Narrator) -> dict[str, Any] | None:
+    """Give the model before all traffic in one call; None when its variant is not there any more."""
+    item = model.state(place, "champion") or {}
+    before = item.get("previous")
+    if not before or before["variant"] not in {share.variant for share in model.traffic(place)}:
+        return None
+    began = time.monotonic()
+    # first the record: whoever undoes a rollout that was killed gives the traffic to whom it names
+    text = {name: before[name] for name in ("model_package_arn", "model_name", "variant")}
+    place.client("dynamodb").put_item(
+        TableName=place.outputs["StateTable"],
+        Item={
+            "id": {"S": "champion"},
+            "model_version": {"N": str(before["model_version"])},
+            "since": {"S": datetime.now(UTC).isoformat()},
+            **{name: {"S": value} for name, value in text.items()},
+        },
+    )
+    _stop_machine(place)
+    delete_state(place, SPLIT)  # nobody is dealt to the variant that loses its traffic
+    _when_in_service(place)
+    others = [share.variant for share in model.traffic(place) if share.variant != before["variant"]]
+    weights = [{"VariantName": before["variant"], "DesiredWeight": 1.0}]
+    weights += [{"VariantName": name, "DesiredWeight": 0.0} for name in others]
+    place.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
+    )
+    _when_in_service(place)
+    version = int(before["model_version"])
+    told = f"version {version} 100%"
+    narrator.tell(Line("serving", "ReturnTraffic", "rolled back", time.monotonic() - began, told))
+    return {"ok": True, "version": version, "how": "it was still warm"}
 
 
 def _stop_rollout(place: Place, champion: model.Champion, narrator: Narrator) -> dict[str, Any] | None:
@@ -55,6 +95,7 @@ def _stop_rollout(place: Place, champion: model.Champion, narrator: Narrator) ->
     weights = [{"VariantName": champion.variant, "DesiredWeight": 1.0}]
     weights += [{"VariantName": name, "DesiredWeight": 0.0} for name in candidates]
     _stop_machine(place)
+    delete_state(place, SPLIT)  # nobody is dealt to the variant that loses its traffic
     _when_in_service(place)
     place.client("sagemaker").update_endpoint_weights_and_capacities(
         EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
@@ -120,7 +161,7 @@ def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dic
         name=f"rollback-{datetime.now(UTC):%Y%m%d%H%M%S}",
         input=json.dumps({"model_package_arn": package["ModelPackageArn"]}),
     )
-    ended = follow(place, "deployment", started["executionArn"], narrator)
+    ended = rollouts.followed(place, started["executionArn"], narrator)
     serving = package["ModelPackageVersion"] if ended.succeeded else champion.version
     how = "rolled out as any candidate" if ended.succeeded else f"the rollout failed: {ended.cause}"
     return {"ok": ended.succeeded, "version": serving, "how": how}

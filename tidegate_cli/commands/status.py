@@ -63,7 +63,22 @@ def _latest(place: Place, stage: str) -> dict[str, Any] | None:
     return None
 
 
-def _print(report: dict[str, Any]) -> None:
+def quality_lines(quality: dict[str, Any]) -> list[str]:
+    """What outcomes say of the champion, and what its probabilities promise where outcomes lack."""
+    share = quality["coverage"] or 0.0
+    told = f"{quality['rows']} outcomes, {share:.0%} of predictions have one"
+    if quality["status"] != "insufficient":
+        interval = f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}]"
+        told = f"{quality['status']}: {interval}, promised {quality['promised']:.4f}, from {told}"
+    lines = [f"quality   {told}"]
+    if quality["estimate"] is None:
+        lines.append(f"estimated {quality['estimate_status']}")
+    else:
+        lines.append(f"estimated {quality['estimate_status']}: {quality['estimate']:.4f}")
+    return lines
+
+
+def _print_model(report: dict[str, Any]) -> None:
     live = report["model"]
     champion = live["champion"]
     if champion is None:
@@ -75,13 +90,20 @@ def _print(report: dict[str, Any]) -> None:
         )
     for package in report["packages"]:
         if package["approval"] == "PendingManualApproval":
-            click.echo(f"waiting   version {package['version']} for a person: tidegate models approve VERSION")
+            click.echo(f"waiting   version {package['version']} for a person: tidegate models approve")
     for share in live["traffic"]:
         click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
     if live["monitoring"]:
         window = live["monitoring"]
         drifted = ", ".join(c["column"] for c in window.get("drifted", [])) or "none"
         click.echo(f"watched   {window.get('rows', 0)} rows until {window['end']}, drifted: {drifted}")
+    if live["quality"]:
+        for line in quality_lines(live["quality"]):
+            click.echo(line)
+
+
+def _print(report: dict[str, Any]) -> None:
+    _print_model(report)
     counts = report["data"]["drops"]
     click.echo("drops     " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     for drop in report["data"]["latest"]:

@@ -1,0 +1,180 @@
+"""MeasureQuality: how good the champion's predictions were, of all windows whose labels may still come.
+
+Invoked by  state MeasureQuality of step_functions/monitoring.asl.json
+Takes       messages.CaptureWindow, ready
+Returns     messages.QualityMeasured
+Raises      nothing on purpose
+Needs       s3:ListBucket on the lake; s3:GetObject on the lake's captures/, evaluations/, monitoring/ and
+            outcomes/; s3:PutObject on its monitoring/ and outcomes/;
+            sagemaker:DescribeModelPackage on the model package group; cloudwatch:PutMetricData;
+            PIPELINE_DIR, LAKE_BUCKET, ENDPOINT_NAME
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tidegate import ground_truth, metrics
+from tidegate.aws import captures, registry, tellings
+from tidegate.aws.objects import get_bytes, get_json, put_json
+from tidegate.captured_predictions import Prediction, Predictions, as_lines, of_lines
+from tidegate.estimated import Estimate, estimate
+from tidegate.messages import CaptureWindow, QualityMeasured
+from tidegate.plan import Plan
+from tidegate.quality import Promise, answered
+from tidegate.quality_report import Quality, Window, report
+from tidegate.task import Task
+
+logger = Logger()
+s3 = boto3.client("s3")
+sagemaker = boto3.client("sagemaker")
+cloudwatch = boto3.client("cloudwatch")
+lake_bucket = os.environ["LAKE_BUCKET"]
+endpoint_name = os.environ["ENDPOINT_NAME"]
+namespace = os.environ["POWERTOOLS_METRICS_NAMESPACE"]  # every function has it
+pipeline_dir = Path(os.environ["PIPELINE_DIR"])
+plan = Plan.load(pipeline_dir)
+monitoring, training = plan.config.monitoring, plan.config.training
+metric = metrics.named(training.metric, pipeline_dir)
+HIGH_RESOLUTION_BELOW_SECONDS = 60
+MAX_WINDOWS = 200  # the newest; some 20 ms each to read
+REPLICATES = 200
+PREDICTIONS = "predictions.jsonl"
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    window = CaptureWindow.from_json(event)
+    found = _predictions(window)
+    s3.put_object(Bucket=lake_bucket, Key=f"monitoring/{window.run}/{PREDICTIONS}", Body=as_lines(found.rows))
+    run = registry.describe(sagemaker, window.model_package_arn).metadata["run"]
+    evaluation = get_json(s3, lake_bucket, f"evaluations/{run}/evaluation.json")
+    own = [each for each in found.rows if each.model == run]
+    promise = Promise(
+        metric=evaluation["candidate"]["metric"],
+        margin=monitoring.quality_margin,
+        minimum_rows=monitoring.minimum_rows,
+        replicates=REPLICATES,
+        seed=training.seed,
+    )
+    quality = report(
+        metric,
+        _task(own),
+        run,
+        windows=_windows(window.run),
+        truths=_truths(window.run),
+        promise=promise,
+    )
+    estimated = _estimated(own, evaluation, promise)
+    report_key = f"monitoring/{window.run}/quality.json"
+    document = {
+        "run": window.run,
+        "model": run,
+        "metric": training.metric,
+        "promised": evaluation["candidate"]["interval"],
+        "margin": promise.margin,
+        **quality.document,
+        "estimate": asdict(estimated),
+        "captured": {n: getattr(found, n) for n in ("seen", "repeated", "batched", "golden", "unreadable")},
+    }
+    put_json(s3, lake_bucket, report_key, document)
+    _publish(quality, estimated)
+    measured = QualityMeasured(
+        run=window.run,
+        status=quality.overall.status,
+        rows=quality.overall.rows,
+        value=quality.overall.value,
+        low=quality.overall.low,
+        high=quality.overall.high,
+        promised=promise.metric,
+        coverage=quality.coverage,
+        estimate_status=estimated.status,
+        estimate=estimated.value,
+        report_key=report_key,
+    )
+    logger.info("measured quality", extra=measured.to_json())
+    return measured.to_json()
+
+
+def _predictions(window: CaptureWindow) -> Predictions:
+    types = plan.instance_types
+    texts = [name for name in plan.features.request if types[name] == "string"]
+    found = Predictions(most=monitoring.quality_rows, columns=texts)
+    for line in captures.lines(s3, window.manifest_uri):
+        found.add(line)
+    return found
+
+
+def _oldest(run: str) -> datetime:
+    """A window's run begins with the moment it was planned."""
+    planned = datetime.strptime(run[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return planned - timedelta(days=monitoring.label_days)
+
+
+def _windows(newest: str) -> Iterator[Window]:
+    """Those kept whose labels may still come, the newest last."""
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=lake_bucket, Prefix="monitoring/", StartAfter=f"monitoring/{_oldest(newest):%Y%m%d%H%M%S}"
+    )
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    runs = sorted(key.split("/")[1] for key in keys if key.endswith(f"/{PREDICTIONS}"))
+    for run in [each for each in runs if each <= newest][-MAX_WINDOWS:]:
+        yield Window(run, of_lines(get_bytes(s3, lake_bucket, f"monitoring/{run}/{PREDICTIONS}")))
+
+
+def _truths(newest: str) -> ground_truth.Truths:
+    truths = ground_truth.Truths(task=training.task)
+    for line in tellings.since(s3, lake_bucket, _oldest(newest)):
+        truths.add(line)
+    return truths
+
+
+def _task(own: list[Prediction]) -> Task:
+    """Classes are those the champion answers with."""
+    first = own[0].answer if own else {}
+    return Task(training.task, tuple(sorted(first.get("probabilities", ()))))
+
+
+def _estimated(own: list[Prediction], evaluation: dict[str, Any], promise: Promise) -> Estimate:
+    if training.task == "regression":
+        return Estimate(status="unlicensed", reason="numbers come without probabilities")
+    return estimate(
+        training.metric,
+        metric,
+        answered(_task(own), [each.answer for each in own]),
+        promised=promise.metric,
+        margin=promise.margin,
+        calibration=evaluation.get("calibration"),
+        minimum_rows=promise.minimum_rows,
+        seed=training.seed,
+    )
+
+
+def _publish(quality: Quality, estimated: Estimate) -> None:
+    """What has no value is not published: nothing measured is no quality of zero."""
+    values = {
+        "RealizedQuality": quality.overall.value,
+        "EstimatedQuality": estimated.value,
+        "LabelCoverage": quality.coverage,
+        "LabelContradictions": quality.contradictions,
+        "QualityBreaches": int(quality.overall.status == "breach"),
+    }
+    high = monitoring.alarm_period_seconds < HIGH_RESOLUTION_BELOW_SECONDS
+    common: dict[str, Any] = {
+        "Unit": "None",
+        "Dimensions": [{"Name": "Endpoint", "Value": endpoint_name}],
+        **({"StorageResolution": 1} if high else {}),
+    }
+    data: list[Any] = [
+        {"MetricName": name, "Value": float(value), **common}
+        for name, value in values.items()
+        if value is not None and (name != "QualityBreaches" or quality.overall.status != "insufficient")
+    ]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)

@@ -1,0 +1,61 @@
+"""What callers told of outcomes: one small object for each telling, one file for each past hour.
+
+Every telling is kept, also the second and the contradicting one: who joins them decides. The hour in a key
+is the hour of the telling, so a past hour never changes; whoever reads it first puts its tellings together.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from tidegate.aws.objects import get_bytes
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+TOLD = "outcomes/told/"
+BY_HOUR = "outcomes/by-hour/"
+_HOUR = "%Y/%m/%d/%H"
+_SETTLED = timedelta(minutes=5)  # after which no function still writes into an hour
+_READERS = 16
+
+
+def put(s3: "S3Client", bucket: str, inference_id: str, record: Mapping[str, Any], now: datetime) -> None:
+    """Keep a record in SageMaker's ground-truth form; the same told twice in an hour is one object."""
+    digest = hashlib.sha256(record["groundTruthData"]["data"].encode()).hexdigest()[:8]
+    key = f"{TOLD}{now:{_HOUR}}/{inference_id}-{digest}.jsonl"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(record).encode() + b"\n")
+
+
+def since(s3: "S3Client", bucket: str, moment: datetime) -> Iterator[bytes]:
+    """Lines told in the hour of `moment` and later, by hour."""
+    first = f"{moment:{_HOUR}}"
+    past = list(_keys(s3, bucket, BY_HOUR, BY_HOUR + first))
+    with ThreadPoolExecutor(_READERS) as readers:
+        for body in readers.map(lambda key: get_bytes(s3, bucket, key), past):
+            yield from body.splitlines()
+        read = {key.removeprefix(BY_HOUR).removesuffix(".jsonl") for key in past}
+        settled = f"{datetime.now(UTC) - _SETTLED:{_HOUR}}"
+        for hour, keys in groupby(_keys(s3, bucket, TOLD, TOLD + first), key=_hour):
+            if hour in read:
+                continue
+            body = b"".join(readers.map(lambda key: get_bytes(s3, bucket, key), keys))
+            if hour < settled:
+                s3.put_object(Bucket=bucket, Key=f"{BY_HOUR}{hour}.jsonl", Body=body)
+            yield from body.splitlines()
+
+
+def _hour(key: str) -> str:
+    return key.removeprefix(TOLD).rpartition("/")[0]
+
+
+def _keys(s3: "S3Client", bucket: str, prefix: str, after: str) -> Iterator[str]:
+    """In order of name."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
+    for page in pages:
+        for item in page.get("Contents", []):
+            yield item["Key"]

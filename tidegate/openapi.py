@@ -1,0 +1,161 @@
+"""The API as an OpenAPI 3.1 document: from contract, features and task, so it says what is checked.
+
+Pure standard library. See https://spec.openapis.org/oas/v3.1.1.
+"""
+
+from typing import Any
+
+from tidegate.config import ServingSection, TaskName
+from tidegate.outcomes import MAX_CLASS_CHARACTERS
+from tidegate.plan import Plan
+from tidegate.predict_request import MAX_BODY_BYTES, MAX_KEY_CHARACTERS
+from tidegate.request_checks import MAX_ROWS
+from tidegate.request_schema import row_schema
+
+Document = dict[str, Any]
+STRING = {"type": "string"}
+NUMBER = {"type": "number"}
+NAMES = {"type": "array", "items": STRING}
+ID = {"type": "string", "pattern": "^[0-9A-Za-z-]{1,64}$"}
+_REFUSALS = {
+    400: "the body is not JSON",
+    409: "another outcome was told before",
+    413: f"more than {MAX_ROWS} rows or {MAX_BODY_BYTES} bytes",
+    422: "fields that break the contract, each named",
+    503: "nobody answers; ask again after `Retry-After` seconds",
+}
+
+
+def document(plan: Plan) -> Document:
+    """The whole document; its server is wherever it was fetched from."""
+    config = plan.config
+    security = _security(config.serving)
+    components: Document = {"schemas": _schemas(plan)}
+    if security:
+        components["securitySchemes"] = security
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": config.pipeline.name,
+            "version": plan.features.hash[:16],
+            "description": f"Predicts `{plan.features.label.name}` ({config.training.task}). "
+            "The version names the features.",
+        },
+        "servers": [{"url": "./"}],
+        **({"security": [{name: [] for name in security}]} if security else {}),
+        "paths": {
+            "/predict": {"post": _predict()},
+            "/feedback": {"post": _feedback()},
+        },
+        "components": components,
+    }
+
+
+def _predict() -> Document:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key and body give the same `inference_id`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": r"^[!-~]+$"},
+    }
+    return {
+        "operationId": "predict",
+        "summary": "Predict one row, or a batch",
+        "parameters": [key],
+        "requestBody": _json_body({"anyOf": [_ref("Row"), _ref("Batch")]}),
+        "responses": {"200": _answer("the predictions, in the order of the rows", "Predictions")}
+        | _refusals(400, 413, 422, 503),
+    }
+
+
+def _feedback() -> Document:
+    return {
+        "operationId": "feedback",
+        "summary": "Tell the outcome of a prediction",
+        "description": "Once or again: the same outcome is kept once, another one is refused.",
+        "requestBody": _json_body(_ref("Outcome")),
+        "responses": {"202": _answer("the outcome is kept", "Kept")} | _refusals(400, 409, 422),
+    }
+
+
+def _schemas(plan: Plan) -> Document:
+    task = plan.config.training.task
+    degraded = {"enum": [None, "fallback", "last-good", "default"]}
+    lacks = dict.fromkeys(("stale", "missing", "failed"), NAMES)
+    field = _object({"field": STRING, "message": STRING})
+    error = _object({"what": STRING}, optional={"cause": STRING, "hint": STRING, "inference_id": ID})
+    error["properties"]["fields"] = {"type": "array", "items": field}
+    outcome = _object(
+        {"inference_id": ID, "outcome": _outcome(task)},
+        optional={
+            "observed_at": {"anyOf": [{**STRING, "format": "date-time", "minLength": 20}, {"type": "null"}]}
+        },
+    )
+    return {
+        "Row": row_schema(plan.features, plan.contract),
+        "Batch": {
+            **_object({"instances": {"type": "array", "items": _ref("Row"), "minItems": 1}}),
+            "additionalProperties": False,
+        },
+        "Predictions": _object(
+            {
+                "inference_id": ID,
+                "variant": {"type": ["string", "null"]},
+                "model_version": {"type": ["integer", "null"]},
+                "degraded": {**degraded, "description": "who answered for the endpoint; null when it did"},
+                "predictions": {"type": "array", "items": _prediction(task), "minItems": 1},
+                "features": {**_object(lacks), "description": "columns without a value in some row"},
+            }
+        ),
+        "Outcome": outcome,
+        "Kept": _object({"inference_id": ID}),
+        "Refusal": _object({"error": error}),
+    }
+
+
+def _prediction(task: TaskName) -> Document:
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    if task == "binary":
+        return _object({"probability": share})
+    if task == "regression":
+        return _object({"value": NUMBER})
+    return _object({"label": STRING, "probabilities": {"type": "object", "additionalProperties": share}})
+
+
+def _outcome(task: TaskName) -> Document:
+    if task == "binary":
+        return {"enum": [0, 1]}
+    return NUMBER if task == "regression" else {**STRING, "minLength": 1, "maxLength": MAX_CLASS_CHARACTERS}
+
+
+def _security(serving: ServingSection) -> Document:
+    if serving.auth == "iam":
+        scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
+        told = {"description": "AWS Signature Version 4", "x-amazon-apigateway-authtype": "awsSigv4"}
+        return {"iam": {**scheme, **told}}
+    if serving.auth == "jwt":
+        url = f"{(serving.jwt_issuer or '').rstrip('/')}/.well-known/openid-configuration"
+        return {"jwt": {"type": "openIdConnect", "openIdConnectUrl": url}}
+    return {}
+
+
+def _refusals(*statuses: int) -> Document:
+    return {str(status): _answer(_REFUSALS[status], "Refusal") for status in statuses}
+
+
+def _answer(what: str, schema: str) -> Document:
+    return {"description": what, "content": {"application/json": {"schema": _ref(schema)}}}
+
+
+def _json_body(schema: Document) -> Document:
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: Document, *, optional: Document | None = None) -> Document:
+    properties = {**required, **(optional or {})}
+    return {"type": "object", "properties": properties, "required": list(required)}

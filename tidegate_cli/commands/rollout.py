@@ -1,0 +1,110 @@
+"""`tidegate rollout`: the rollout that runs, or the last one: shown, held, approved, taken back."""
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from tidegate_cli import rollout_history as rollouts
+from tidegate_cli.commands import rollback
+from tidegate_cli.failure import CommandError
+from tidegate_cli.main import Group, Options
+from tidegate_cli.place import Place, current
+from tidegate_cli.rollout_history import Rollout
+
+
+@click.group("rollout", cls=Group)
+def command() -> None:
+    """Show the rollout of a candidate, hold it, approve it or take it back
+
+    Example: tidegate rollout show
+    """
+
+
+@command.command("show")
+@click.pass_obj
+def show(options: Options) -> None:
+    """Show the evidence so far, and how much more is needed
+
+    Example: tidegate rollout show
+    """
+    found = _last(current(options))
+    if options.as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        click.echo("\n".join(rollouts.told(found)))
+    raise SystemExit(1 if found.status in ("FAILED", "TIMED_OUT", "ABORTED") else 0)
+
+
+@command.command("promote")
+@click.option("--yes", is_flag=True, help="Do not ask, even with --aws")
+@click.pass_obj
+def promote(options: Options, yes: bool) -> None:
+    """Let a candidate that waits for a person have all the traffic
+
+    Example: tidegate rollout promote
+    """
+    place = current(options)
+    found = _running(place)
+    if not found.awaits_approval:
+        raise CommandError(
+            f"version {found.version} does not wait for a person",
+            cause=f"it is in state {found.state}" + (f": {found.reason}" if found.reason else ""),
+            hint="`tidegate rollout show` tells what it waits for",
+        )
+    if options.aws is not None and not yes:
+        click.confirm(f"Let version {found.version} have all the traffic?", abort=True, err=True)
+    rollouts.approve(place, found, by=getpass.getuser())
+    _say(options, {"ok": True, "version": found.version}, f"version {found.version} was approved")
+
+
+@command.command("hold")
+@click.argument("reason")
+@click.pass_obj
+def hold(options: Options, reason: str) -> None:
+    """Keep the candidate at its share until you resume; evidence against it still rolls it back
+
+    Example: tidegate rollout hold "the sale ends on Monday"
+    """
+    place = current(options)
+    found = _running(place)
+    item = {"id": rollouts.HOLD, "reason": reason, "by": getpass.getuser()}
+    rollouts.put_state(place, item | {"since": datetime.now(UTC).isoformat()})
+    _say(options, {"ok": True, "version": found.version}, f"version {found.version} is held: {reason}")
+
+
+@command.command("resume")
+@click.pass_obj
+def resume(options: Options) -> None:
+    """Let a rollout that was held go on
+
+    Example: tidegate rollout resume
+    """
+    place = current(options)
+    was_held = rollouts.delete_state(place, rollouts.HOLD)
+    if not was_held:
+        raise CommandError("no rollout is held", hint="tidegate rollout show")
+    _say(options, {"ok": True}, "the rollout goes on after its next bake")
+
+
+command.add_command(rollback.command, "rollback")
+
+
+def _running(place: Place) -> Rollout:
+    found = _last(place)
+    if found.status != "RUNNING":
+        raise CommandError("no rollout runs", cause=f"the last one {found.status}", hint="tidegate status")
+    return found
+
+
+def _last(place: Place) -> Rollout:
+    found = rollouts.last(place)
+    if found is None:
+        raise CommandError("there was no rollout yet", hint="tidegate train")
+    return found
+
+
+def _say(options: Options, result: dict[str, Any], text: str) -> None:
+    click.echo(json.dumps(result) if options.as_json else text)
