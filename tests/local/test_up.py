@@ -131,6 +131,8 @@ def test_up_again_brings_edited_features_into_what_runs(up, tmp_path):
     ids=["Ctrl-C", "kill -9", "kill", "the terminal closes"],
 )
 def test_however_it_ends_nothing_stays_behind(up, number, code):
+    if number != signal.SIGKILL and signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("this shell started the tests with the signal ignored, as jobs in the background are")
     process, told = up
     tidegate("predict", "examples/flights/one.json")  # so that a function's process runs
     started = descendants(process.pid)
