@@ -55,7 +55,7 @@ def place(tmp_path_factory, flights, some_flights):
 def start(place):
     return place.client("stepfunctions").start_execution(
         stateMachineArn=machine(place, "training"),
-        input=json.dumps({"trigger": "command", "cause": "a fault"}),
+        input=json.dumps({"trigger": "command", "cause": "a fault", "again": True}),
     )["executionArn"]
 
 
