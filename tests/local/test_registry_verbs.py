@@ -20,7 +20,7 @@ from tidegate_cli.place import on_this_machine
 pytestmark = pytest.mark.slow  # it starts a pipeline of its own
 
 FLIGHTS = CHECKOUT / "examples" / "flights"
-SMALL = {"minimum_rows": 50, "folds": 2, "trials": 1, "parallel": 1, "max_iter": 10}
+SMALL = {"minimum_rows": 50, "folds": 2, "trials": 1, "parallel": 1}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def place(tmp_path_factory, flights):
         moment = datetime.now(UTC) - timedelta(seconds=2)
         january = flights.flights([1])
         put(
-            place, "drops/flights/january.csv", flights.to_csv(january.take([*range(0, january.num_rows, 6)]))
+            place, "drops/flights/january.csv", flights.to_csv(january.take([*range(0, january.num_rows, 2)]))
         )
         arn = wait_for_start(place, "training", Narrator(), moment=moment)
         ended = follow(place, "training", arn, Narrator(), seconds=300)
