@@ -35,6 +35,15 @@ def read(stream: Any) -> Archive:
         ArtefactError: it is no archive, has no manifest, members that are no plain files, twice the same,
             or others than the manifest names, or other bytes than it says.
     """
+    return _checked(*hashed(stream))
+
+
+def hashed(stream: Any) -> tuple[dict[str, str], dict[str, bytes]]:
+    """sha256 of each member, in hex, and the bytes of the manifest and its signature, whatever they say.
+
+    Raises:
+        ArtefactError: it is no archive, or has members that are no plain files or twice the same.
+    """
     digests: dict[str, str] = {}
     texts: dict[str, bytes] = {}
     try:
@@ -52,7 +61,7 @@ def read(stream: Any) -> Archive:
                 texts[name] = text
     except (tarfile.TarError, EOFError, OSError, zlib.error) as cause:
         raise ArtefactError("the model's artefact cannot be unpacked", cause=str(cause)) from cause
-    return _checked(digests, texts)
+    return digests, texts
 
 
 def _digest(file: IO[bytes], *, keep: bool) -> tuple[str, bytes]:

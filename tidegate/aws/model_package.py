@@ -3,26 +3,25 @@
 Of `model.tar.gz` only small members are unpacked; the model itself is read past, never loaded.
 """
 
-import hashlib
 import json
 import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from tidegate import artefact
 from tidegate.artefact import OF_FEATURES, FeatureCode
+from tidegate.aws import model_archive
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.errors import ArtefactError
-from tidegate.signing import SIGNED
+from tidegate.signing import MANIFEST, SIGNED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PIECE_BYTES = 1 << 20
 MAX_MEMBER_BYTES = 8 << 20  # of code, a plan, a manifest: kilobytes in practice
 
 
@@ -38,43 +37,28 @@ class Contents:
     def changed(self) -> tuple[str, ...]:
         """Files that are not as the manifest says, and it itself when its members are not."""
         told = self.manifest["sha256"]
-        names = {*told, *self.sha256} - {artefact.MANIFEST}
+        names = {*told, *self.sha256} - {MANIFEST}
         wrong = [name for name in sorted(names) if told.get(name) != self.sha256.get(name)]
-        return (*wrong, *(() if artefact.is_intact(self.manifest) else (artefact.MANIFEST,)))
+        return (*wrong, *(() if artefact.is_intact(self.manifest) else (MANIFEST,)))
 
 
 def contents(s3: "S3Client", model_uri: str) -> Contents:
     """Read through a model.tar.gz.
 
     Raises:
-        ArtefactError: it is no archive, or holds no manifest of ours.
+        ArtefactError: see `model_archive.hashed`; or it holds no manifest of ours.
     """
     bucket, key = split_uri(model_uri)
     found = s3.get_object(Bucket=bucket, Key=key)
-    digests: dict[str, str] = {}
-    manifest: Any = None
+    digests, texts = model_archive.hashed(found["Body"])
     try:
-        with tarfile.open(fileobj=found["Body"], mode="r|gz") as archive:
-            for member in archive:
-                if (file := archive.extractfile(member)) is None:
-                    continue
-                name = member.name.removeprefix("./")
-                if name == artefact.MANIFEST:
-                    manifest = json.loads(file.read(MAX_MEMBER_BYTES))
-                elif name != SIGNED:
-                    digests[name] = _digest(file)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as cause:
-        raise ArtefactError(f"`{model_uri}` cannot be unpacked", cause=str(cause)) from cause
+        manifest: Any = json.loads(texts.get(MANIFEST, b"null"))
+    except ValueError:
+        manifest = None
+    sha256 = {name: digest for name, digest in digests.items() if name not in {MANIFEST, SIGNED}}
     if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
         raise ArtefactError(f"`{model_uri}` holds no manifest")
-    return Contents(manifest=manifest, sha256=digests, size_bytes=found["ContentLength"])
-
-
-def _digest(file: IO[bytes]) -> str:
-    total = hashlib.sha256()
-    while piece := file.read(_PIECE_BYTES):
-        total.update(piece)
-    return total.hexdigest()
+    return Contents(manifest=manifest, sha256=sha256, size_bytes=found["ContentLength"])
 
 
 def feature_code(s3: "S3Client", package: ModelPackage) -> FeatureCode:
