@@ -143,6 +143,13 @@ def test_stopping_a_search_stops_its_children(aws):
     assert job["TrainingJobStatusCounters"]["Stopped"] == len(children(aws, name)) == 2
 
 
+def told_metrics(aws, name):
+    """Children that run and have printed the objective."""
+    running = [child["TrainingJobName"] for child in children(aws, name, StatusEquals="InProgress")]
+    described = [aws.sagemaker.describe_training_job(TrainingJobName=child) for child in running]
+    return [child for child in described if child.get("FinalMetricDataList")]
+
+
 def test_the_time_limit_is_on_the_clouds_clock(aws):
     script = "import time\nprint('loss=1;', flush=True)\ntime.sleep(60)"
     wanted = request(aws, script, jobs=6)
@@ -150,17 +157,7 @@ def test_the_time_limit_is_on_the_clouds_clock(aws):
     wanted["TrainingJobDefinition"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 86400}
     name = wanted["HyperParameterTuningJobName"]
     aws.sagemaker.create_hyper_parameter_tuning_job(**wanted)
-    running = aws.sagemaker.describe_training_job
-    wait_for(
-        lambda: (
-            [
-                running(TrainingJobName=child["TrainingJobName"]).get("FinalMetricDataList")
-                for child in children(aws, name, StatusEquals="InProgress")
-            ].count(None)
-            == 0
-            and children(aws, name)
-        )
-    )
+    wait_for(lambda: len(told_metrics(aws, name)) == 2)
     aws.cloud.clock.advance(7201)
     job = aws.ended("tuning", name)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
