@@ -47,7 +47,7 @@ def _nodes(root: dict[str, Any]) -> list[Leaf | Split]:
         if "split_feature" not in node:
             if "leaf_coeff" in node:
                 raise NotCompilableError("LightGBM with linear trees is not compiled")
-            found.append(Leaf(float(node["leaf_value"])))
+            found.append(Leaf(float(node["leaf_value"]), int(node.get("leaf_count", 1))))
             continue
         if node["decision_type"] != "<=" or node["missing_type"] == "Zero":
             raise NotCompilableError(
@@ -56,7 +56,8 @@ def _nodes(root: dict[str, Any]) -> list[Leaf | Split]:
         threshold = _threshold(float(node["threshold"]))
         # with no missing values in training, NaN is taken for 0
         missing_left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0
-        found.append(Split(node["split_feature"], threshold, len(waiting), len(waiting) + 1, missing_left))
+        at, cover = len(waiting), int(node["internal_count"])
+        found.append(Split(node["split_feature"], threshold, at, at + 1, missing_left, cover))
         waiting += [node["left_child"], node["right_child"]]
     return found
 

@@ -30,6 +30,7 @@ class Forest:
     features: list[int] = field(default_factory=list)
     thresholds: list[float | int | str] = field(default_factory=list)
     rights: list[int] = field(default_factory=list)
+    covers: list[float] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
 
     def add(self, nodes: "Sequence[Leaf | Split]") -> None:
@@ -57,6 +58,7 @@ class Forest:
             self.features.append(feature)
             self.thresholds.append(threshold)
             self.rights.append(0)
+            self.covers.append(node.cover)
             if left is not None:
                 waiting += [(right, here), (left, -1)]
 
@@ -97,6 +99,7 @@ class Forest:
             "features": [f if f >= 0 else behind - 1 - f for f in self.features],
             "thresholds": self.thresholds,
             "rights": self.rights,
+            "covers": self.covers,
             "base": base,
             "divisor": divisor,
             "leaves": leaves,
@@ -107,6 +110,7 @@ class Forest:
 @dataclass(frozen=True)
 class Leaf:
     value: float | int
+    cover: float
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class Split:
     left: int
     right: int
     missing_left: bool
+    cover: float  # training rows that came here, as the library weighs them
     codes: frozenset[int] | None = None
 
 
@@ -161,16 +166,17 @@ def _codes(words: Any) -> set[int]:
 
 
 def _hist_node(node: Any, predictor: Any, order: list[int], known: list[set[int]]) -> Leaf | Split:
+    cover = int(node["count"])
     if node["is_leaf"]:
-        return Leaf(float(node["value"]))
+        return Leaf(float(node["value"]), cover)
     feature, left, right = int(node["feature_idx"]), int(node["left"]), int(node["right"])
     missing_left = bool(node["missing_go_to_left"])
     if node["is_categorical"]:
         # categorical columns come first in what trees see, so theirs is the number of the set
         codes = _codes(predictor.raw_left_cat_bitsets[node["bitset_idx"]])
         unknown = ALL_CODES - known[feature] if missing_left else frozenset()
-        return Split(feature, 0.0, left, right, missing_left, frozenset(codes | unknown))
-    return Split(order[feature], float(node["num_threshold"]), left, right, missing_left)
+        return Split(feature, 0.0, left, right, missing_left, cover, frozenset(codes | unknown))
+    return Split(order[feature], float(node["num_threshold"]), left, right, missing_left, cover)
 
 
 def tree(model: Any, link: str, value: str) -> dict[str, Any]:
@@ -226,13 +232,18 @@ def _nodes(tree_: Any, leaf_values: Sequence[float | int]) -> list[Leaf | Split]
     nodes = tree_.__getstate__()["nodes"]
     columns = [
         nodes[name].tolist()
-        for name in ("left_child", "right_child", "feature", "threshold", "missing_go_to_left")
+        for name in (
+            *("left_child", "right_child", "feature", "threshold", "missing_go_to_left"),
+            "weighted_n_node_samples",
+        )
     ]
     return [
-        Leaf(value)
+        Leaf(value, cover)
         if left < 0
-        else Split(feature, cast_threshold(threshold), left, right, bool(missing_left))
-        for value, left, right, feature, threshold, missing_left in zip(leaf_values, *columns, strict=True)
+        else Split(feature, cast_threshold(threshold), left, right, bool(missing_left), cover)
+        for value, left, right, feature, threshold, missing_left, cover in zip(
+            leaf_values, *columns, strict=True
+        )
     ]
 
 

@@ -9,6 +9,9 @@ when it is compiled, by more columns behind the row's own:
     sets        a native categorical feature; its nodes' thresholds are positions in `members`, and a row goes
                 left when the code of its category is among them. -1 is the code of missing and unknown.
 
+`covers` has the training rows that came to each node; only tidegate.origins.contributions reads it, and older
+documents lack it.
+
 scikit-learn's float32 comparisons are kept too: a threshold is moved to the largest float64 that its cast
 would send left.
 """
