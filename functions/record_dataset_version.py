@@ -191,4 +191,6 @@ def _finish(drop: Drop, verdict: Verdict, version: DatasetVersion) -> None:
         verdict=verdict.status,
         report_key=verdict.report_key,
         version=version.version,
+        first_event=version.first_event,  # whose values the rows may be behind is told without reading them
+        last_event=version.last_event,
     )

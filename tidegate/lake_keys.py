@@ -7,6 +7,7 @@ from tidegate.messages import Drop
 
 PROFILES = "profiles/"  # a table in Glue, partitioned by dataset and dt
 FALLBACKS = "fallbacks/"
+FEATURE_SETS = "features/sets/"
 PARTITION_KEYS = ("dataset", "dt")
 
 
@@ -57,7 +58,7 @@ def bad_rows(drop: Drop, index: int) -> str:
 
 def feature_set(hash_: str) -> str:
     """A compiled feature set, content-addressed."""
-    return f"features/sets/{hash_}.json"
+    return f"{FEATURE_SETS}{hash_}.json"
 
 
 def fallback(sha256: str) -> str:

@@ -1,6 +1,7 @@
 """The ledger of drops, read: what became of every object version that arrived."""
 
 import time
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from tidegate_cli.place import Place
 
 FINAL = ("recorded", "quarantined", "ignored", "failed")
 WAIT_SECONDS = 60
+BATCH = 100  # of one BatchGetItem
 _DESERIALIZE = TypeDeserializer().deserialize
 
 
@@ -30,6 +32,36 @@ def entry(place: Place, drop_id: str) -> dict[str, Any]:
     if "Item" not in answer:
         raise CommandError(f"no drop `{drop_id}`", hint="tidegate status lists the drops")
     return _plain(answer["Item"])
+
+
+def some(place: Place, drop_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Rows of these drops by id, without what only the pipeline reads; one that is not there is left out."""
+    client, table = place.client("dynamodb"), place.outputs["LedgerTable"]
+    names = (
+        "drop_id",
+        "dataset",
+        "key",
+        "state",
+        "rows",
+        "verdict",
+        "arrived_at",
+        "first_event",
+        "last_event",
+    )
+    projection = {
+        "ProjectionExpression": ", ".join(f"#{name}" for name in names),
+        "ExpressionAttributeNames": {f"#{name}": name for name in names},
+    }
+    found: dict[str, dict[str, Any]] = {}
+    wanted = [{"drop_id": {"S": drop_id}} for drop_id in dict.fromkeys(drop_ids)]
+    while wanted:
+        asked, wanted = wanted[:BATCH], wanted[BATCH:]
+        answer = client.batch_get_item(RequestItems={table: {"Keys": asked, **projection}})
+        for item in answer["Responses"].get(table, []):
+            row = _plain(item)
+            found[row["drop_id"]] = row
+        wanted += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    return found
 
 
 def wait_for(place: Place, bucket: str, key: str, version_id: str, narrator: Narrator) -> dict[str, Any]:

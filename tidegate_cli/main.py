@@ -34,6 +34,9 @@ VERBS = {
         "train": "Train a model now and follow it to its endpoint",
         "models": "List and compare model versions, approve or reject one",
         "replay": "Train a model again from its record alone and compare the bytes",
+        "monitor": "List the windows of watched traffic, show what one found",
+        "why": "Show what made a prediction, back to its rows",
+        "impact": "Show what the rows of a drop or an entity became",
         "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
     },
@@ -46,7 +49,16 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "models", "runs", "rollout")  # take a verb of their own
+GROUPS = (
+    "contract",
+    "drops",
+    "data",
+    "features",
+    "models",
+    "monitor",
+    "runs",
+    "rollout",
+)  # take a verb of their own
 
 
 @dataclass(frozen=True)

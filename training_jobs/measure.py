@@ -50,6 +50,8 @@ def main(paths: Paths) -> None:
         "columns": [asdict(column) for column in [*columns, *answers]],
     }
     _write(out / "measurement.json", document)
+    pq.write_table(current.to_table(), out / "requests.parquet")  # profiles: the page draws them
+    pq.write_table(predicted.to_table(), out / "answers.parquet")
     constraints = monitor_files.constraints(baseline)
     _write(out / "statistics.json", monitor_files.statistics(current))
     _write(out / "constraints.json", constraints)

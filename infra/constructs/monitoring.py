@@ -7,7 +7,13 @@ from constructs import Construct
 
 from infra.constructs.alarms import drift_alarm, skew_alarm
 from infra.constructs.events import start_on
-from infra.constructs.function import METRICS_NAMESPACE, TWO_VCPU_MEBIBYTES, Function, Shared
+from infra.constructs.function import (
+    METRICS_NAMESPACE,
+    ONE_VCPU_MEBIBYTES,
+    TWO_VCPU_MEBIBYTES,
+    Function,
+    Shared,
+)
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
@@ -83,13 +89,44 @@ class Monitoring(Construct):
             memory_mebibytes=TWO_VCPU_MEBIBYTES,
             timeout_seconds=900,
         )
+        index_captures = Function(
+            self,
+            "IndexCaptures",
+            shared=shared,
+            statements=[
+                store.list_lake("captures/", "features/sets/", "origins/"),
+                store.read_lake("captures/", "features/sets/"),
+                store.write_lake("origins/"),
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET")},
+            data=True,
+            memory_mebibytes=TWO_VCPU_MEBIBYTES,
+            timeout_seconds=900,
+        )
+        report_window = Function(
+            self,
+            "ReportWindow",
+            shared=shared,
+            statements=[
+                store.list_lake("evaluations/", "monitoring/", "training/"),
+                store.read_lake("evaluations/", "monitoring/", "training/"),
+                store.write_lake("monitoring/"),
+                describe_package,
+                # DescribeAlarms of a prefix and the history of all have no narrower resource
+                allow("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", on=["*"]),
+            ],
+            environment=store.environment("LAKE_BUCKET"),
+            data=True,
+            memory_mebibytes=ONE_VCPU_MEBIBYTES,
+            timeout_seconds=300,
+        )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
             self,
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew, measure_quality],
+            functions=[plan_window, measure_skew, measure_quality, index_captures, report_window],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,

@@ -14,7 +14,13 @@ from infra.store import LEDGER_INDEX, Store
 from tidegate.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
-EXPIRE_AFTER_DAYS = {"staging/": 7, "features/": 7, "checkpoints/": 7, "captures/": 90}
+EXPIRE_AFTER_DAYS = {
+    "staging/": 7,
+    "features/runs/": 7,
+    "checkpoints/": 7,
+    "captures/": 90,
+    "origins/captures/": 90,  # an index lives as long as what it leads to
+}
 SUPERSEDED_AFTER_DAYS = 30  # older versions of an object of the lake; Iceberg never overwrites its own
 
 
@@ -90,7 +96,9 @@ class DataStack(Stack):
 
     def _expire(self, lake: s3.Bucket) -> None:
         for prefix, days in EXPIRE_AFTER_DAYS.items():
-            lake.add_lifecycle_rule(id=prefix.rstrip("/"), prefix=prefix, expiration=Duration.days(days))
+            lake.add_lifecycle_rule(
+                id=prefix.rstrip("/").replace("/", "-"), prefix=prefix, expiration=Duration.days(days)
+            )
         lake.add_lifecycle_rule(
             id="superseded", noncurrent_version_expiration=Duration.days(SUPERSEDED_AFTER_DAYS)
         )

@@ -21,7 +21,7 @@ CONTROL = {
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
     *("PlanFeatures", "ComputeFeatures", "RecordFeatures", "RetireFeatures", "BuildTrainingSet"),
-    *("MeasureSkew", "MeasureQuality", "RecordRun"),
+    *("MeasureSkew", "MeasureQuality", "IndexCaptures", "ReportWindow", "RecordRun"),
 }
 STEPS = sorted(CONTROL | DATA)
 OF_SOURCES = {"Collect"}  # one for each source, and the example has none: test_infra_collection.py

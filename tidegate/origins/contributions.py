@@ -75,7 +75,7 @@ def of_row(document: Mapping[str, Any], row: Mapping[str, Any]) -> Contributions
 
 @dataclass(frozen=True)
 class _Told:
-    """Which output of the model is explained. Of two classes only the second has a score: flipped, the first."""
+    """Which output is explained. Of two classes only the second has a score: flipped, it is the first's."""
 
     output: int = 0
     name: str | None = None

@@ -1,0 +1,1 @@
+"""What `tidegate why` and `tidegate impact` gather of a place."""
