@@ -128,10 +128,13 @@ def _earlier(run: str) -> Iterator[Earlier]:
     runs = {item["Key"].split("/")[1] for each in pages for item in each.get("Contents", [])}
     for before in sorted(each for each in runs if each < run)[-EARLIER:]:
         measurement, quality = _document(before, "measurement.json"), _document(before, "quality.json")
+        summary = (measurement or {}).get("summary", {})
         metrics = {m["MetricName"]: m["Value"] for m in (measurement or {}).get("metrics", ())}
         yield Earlier(
             run=before,
             worst_psi=metrics.get("DriftScoreMax"),
             prediction_psi=metrics.get("PredictionDriftScore"),
+            drifted=bool(summary.get("drifted")),
+            prediction_drifted=(summary.get("prediction") or {}).get("status") == "alarm",
             estimate=((quality or {}).get("estimate") or {}).get("value"),
         )

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from tidegate_cli import ledger, model
+from tidegate_cli import ledger, model, windows
 from tidegate_cli.executions import machine
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
@@ -38,9 +39,11 @@ def command(options: Options, shown: int) -> None:
 
 def _report(place: Place, shown: int) -> dict[str, Any]:
     drops = ledger.entries(place)
+    live = model.summary(place)
     return {
         "data": {"drops": dict(Counter(drop["state"] for drop in drops)), "latest": drops[:shown]},
-        "model": model.summary(place),
+        "model": live,
+        "window": _window(place, live),
         "packages": [
             {
                 "version": p["ModelPackageVersion"],
@@ -52,6 +55,17 @@ def _report(place: Place, shown: int) -> dict[str, Any]:
         "stages": {stage: _latest(place, stage) for stage in STAGES},
         "alarms": model.alarms(place),
     }
+
+
+def _window(place: Place, live: dict[str, Any]) -> dict[str, Any] | None:
+    """What the newest look found, as its page has it; of quality, what a later look found of late labels."""
+    if not live["monitoring"]:
+        return None
+    from tidegate.monitoring.page.findings import findings  # numpy: only where a window was measured
+
+    run = live["monitoring"]["run"]
+    found = windows.documents(place, run, quality_run=(live["quality"] or {}).get("run"))
+    return {"run": run, "findings": [asdict(each) for each in findings(found) if each.word != "alarms"]}
 
 
 def _latest(place: Place, stage: str) -> dict[str, Any] | None:
@@ -97,7 +111,11 @@ def _print_model(report: dict[str, Any]) -> None:
         window = live["monitoring"]
         drifted = ", ".join(c["column"] for c in window.get("drifted", [])) or "none"
         click.echo(f"watched   {window.get('rows', 0)} rows until {window['end']}, drifted: {drifted}")
-    if live["quality"]:
+    if report["window"] is not None:
+        for each in report["window"]["findings"]:
+            click.echo(f"  {each['word']:<9} {each['sentence']}")
+        click.echo(f"  {'page':<9} tidegate monitor show {report['window']['run']} --html")
+    elif live["quality"]:
         for line in quality_lines(live["quality"]):
             click.echo(line)
 

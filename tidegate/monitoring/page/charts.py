@@ -49,6 +49,13 @@ def over_windows(
     for line, kind in ((promised, "m"), (limit, "s")):
         if line is not None:
             parts.append(f'<path class={kind} d="M{_LEFT} {y(line)}H{WIDE - _RIGHT}"/>')
+    course = [
+        f"{round(_LEFT + (number + 0.5) * step)} {y(point.value)}"
+        for number, point in enumerate(shown)
+        if point.value is not None
+    ]
+    if len(course) > 1:
+        parts.append(f'<path class=course d="M{"L".join(course)}"/>')
     for number, point in enumerate(shown):
         parts += _drawn(point, round(_LEFT + (number + 0.5) * step), y)
     parts.append(f"<text x={_LEFT} y={HIGH - 6}>{text(shown[0].label)}</text>")

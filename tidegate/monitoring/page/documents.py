@@ -29,6 +29,8 @@ class Earlier:
     run: str
     worst_psi: float | None
     prediction_psi: float | None
+    drifted: bool  # a column of the requests
+    prediction_drifted: bool
     estimate: float | None
 
 

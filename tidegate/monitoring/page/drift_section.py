@@ -47,7 +47,11 @@ def answers(documents: Documents) -> str:
     if not columns:
         return "<p>No answers were compared.</p>"
     points = [
-        charts.Point(label=moment(each.run), value=each.prediction_psi)
+        charts.Point(
+            label=moment(each.run),
+            value=each.prediction_psi,
+            status="certain" if each.prediction_drifted else "usual",
+        )
         for each in documents.earlier
         if each.prediction_psi is not None
     ]
@@ -67,7 +71,11 @@ def _answer_names(documents: Documents) -> set[str]:
 
 def _over_time(documents: Documents) -> str:
     points = [
-        charts.Point(label=moment(each.run), value=each.worst_psi)
+        charts.Point(
+            label=moment(each.run),
+            value=each.worst_psi,
+            status="certain" if each.drifted else "usual",
+        )
         for each in documents.earlier
         if each.worst_psi is not None
     ]

@@ -19,8 +19,10 @@ from tidegate.report.pieces import facts, sentence, table, text
 
 _FOLDER = Path(tidegate.report.__file__).parent
 _STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8").strip() + (
-    "svg[role=img].t{width:100%;min-width:40rem;height:auto}.box.t{padding:.4rem;max-height:none}"
+    "svg[role=img].t{width:100%;min-width:40rem;height:auto}"
+    ".box.t{padding:.4rem;max-height:none;margin:0 0 .8rem}"
     ".frame{fill:none;stroke:var(--line)}text{fill:var(--soft);font-size:11px}"
+    ".course{fill:none;stroke:var(--soft);opacity:.5}.a td small{display:block}"
     "circle.now{fill:var(--blue)}circle.guess{fill:none;stroke:var(--blue);stroke-width:1.5}"
 )
 _SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8").strip()
@@ -62,7 +64,8 @@ def page(documents: Documents) -> str:
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f'<meta http-equiv=Content-Security-Policy content="{policy}"><title>{text(title)}</title>'
-        f'<link rel=icon href="data:,"><style>{_STYLE}</style></head><body><header class="banner {banner[0]}">'
+        f'<link rel=icon href="data:,"><style>{_STYLE}</style></head><body>'
+        f'<header class="banner {banner[0]}">'
         f'<svg viewBox="0 0 32 32" aria-hidden=true><path d="{banner[2]}"/></svg><div>'
         f"<h1>{text(title)}</h1><p>{text(_span(documents))}</p></div></header>"
         f"<nav aria-label=Sections>{links}</nav><main>{facts(_facts(documents))}"
