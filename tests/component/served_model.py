@@ -17,7 +17,7 @@ from tidegate.task import Task
 CATEGORIES = {"carrier": ("AA", "B6", "UA"), "origin": ("EWR", "JFK", "LGA"), "dest": ("LAX", "SFO")}
 
 
-def write_artefact(folder, *, run="run-7"):
+def write_artefact(folder, *, run="run-7", rounds=100, compiled=True):
     """The folder of an artefact whose model was fitted on random vectors."""
     features = plan().features
     encoding = Encoding(features.features, CATEGORIES)
@@ -28,7 +28,7 @@ def write_artefact(folder, *, run="run-7"):
     ]
     matrix = np.column_stack(columns)
     labels = (matrix[:, -1] + matrix[:, 0] + draw.normal(size=2000) > 1).astype(np.int8)
-    estimator = HistGradientBoostingClassifier(max_iter=100, random_state=1).fit(matrix, labels)
+    estimator = HistGradientBoostingClassifier(max_iter=rounds, random_state=1).fit(matrix, labels)
     artefact.write(
         folder,
         estimator=estimator,
@@ -39,7 +39,7 @@ def write_artefact(folder, *, run="run-7"):
         code=FLIGHTS / "features.py",
         run=run,
         facts={},
-        compiled=compile_model(estimator, encoding, task="binary"),
+        compiled=compile_model(estimator, encoding, task="binary") if compiled else None,
     )
     return folder
 

@@ -7,13 +7,13 @@ its imports. A data file lies under the id of the drop that it is of.
 import gzip
 import io
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tidegate.aws import captures, objects
@@ -131,24 +131,29 @@ def unindexed(s3: "S3Client", bucket: str, endpoint: str, since: datetime) -> li
     return sorted(found, key=lambda file: (file.written, file.key))
 
 
-def find(s3: "S3Client", bucket: str, parts: Sequence[ObjectVersion], inference_id: str) -> pa.Table:
+def find(
+    s3: "S3Client", bucket: str, parts: Sequence[ObjectVersion], inference_id: str
+) -> list[dict[str, Any]]:
     """Rows of the index with that id, as many as there are records of it in the newest part that has one."""
     with ThreadPoolExecutor(READERS) as pool:
         for start in range(0, len(parts), READERS):
             some = parts[start : start + READERS]
             for rows in pool.map(lambda part: _find(s3, bucket, part, inference_id), some):
-                if rows.num_rows:
+                if rows:
                     return rows
-    return captured.SCHEMA.empty_table()
+    return []
 
 
-def _find(s3: "S3Client", bucket: str, part: ObjectVersion, inference_id: str) -> pa.Table:
+def _find(s3: "S3Client", bucket: str, part: ObjectVersion, inference_id: str) -> list[dict[str, Any]]:
     file = _opened(s3, bucket, part)
     groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), inference_id)]
     if not groups:
-        return captured.SCHEMA.empty_table()
+        return []
     rows = file.read_row_groups(groups, use_threads=False)
-    return rows.filter(pc.equal(rows["inference_id"], inference_id))
+    ids = rows["inference_id"].to_pylist()  # in order
+    first, stop = bisect_left(ids, inference_id), bisect_right(ids, inference_id)
+    found: list[dict[str, Any]] = rows.slice(first, stop - first).to_pylist()
+    return found
 
 
 def _may_hold(group: Any, inference_id: str) -> bool:

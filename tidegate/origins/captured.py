@@ -5,7 +5,7 @@ one is found by reading one row group. `looked_up` are the values that were ther
 that any serving model needed; which of them a model took, its own feature set says.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,10 @@ class Index:
         for line in body.splitlines(keepends=True):
             self._add(key, offset, line)
             offset += len(line)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows as `SCHEMA` names their members, as they came."""
+        return (dict(zip(SCHEMA.names, row, strict=True)) for row in self._rows)
 
     def table(self) -> pa.Table:
         """`SCHEMA`, in order of inference id."""

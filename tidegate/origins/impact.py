@@ -77,12 +77,16 @@ class Impact:
         self.touches = tuple(touches)
         self._history = history
         self._drops = frozenset(touch.drop_id for touch in self.touches if touch.rows)
-        self._values: dict[Value, bool] = {}  # thousands of predictions share a value
+        # thousands of predictions share a value, and more of them a model
+        self._values: dict[Value, bool] = {}
+        self._runs: dict[Run, frozenset[str]] = {}
 
     def of_run(self, run: Run) -> frozenset[str]:
         """Drops of the rows that the run learned from."""
-        held = self._history.held(run.snapshot_id)
-        return frozenset(state.drop_id for state in held) & self._drops
+        if run not in self._runs:
+            held = self._history.held(run.snapshot_id)
+            self._runs[run] = frozenset(state.drop_id for state in held) & self._drops
+        return self._runs[run]
 
     def of_value(self, value: Value) -> bool:
         if value not in self._values:

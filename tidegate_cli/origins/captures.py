@@ -65,7 +65,7 @@ def find(place: Place, inference_id: str) -> Captured:
 def _lines(place: Place, inference_id: str) -> Iterator[tuple[str, bytes]]:
     s3, bucket = place.client("s3"), place.outputs["LakeBucket"]
     parts = origins.indexes(s3, bucket)
-    rows = origins.find(s3, bucket, parts, inference_id).to_pylist()
+    rows = origins.find(s3, bucket, parts, inference_id)
     for row in rows:
         try:
             line = origins.record(s3, bucket, row["file"], row["offset"], row["length"])

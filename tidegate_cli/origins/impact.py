@@ -1,5 +1,6 @@
 """What rows became, gathered from AWS: values of features, training runs, models, predictions."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,14 +88,14 @@ def _touches(place: Place, asked: Asked, history: History, plans: Mapping[str, V
     s3, bucket = place.client("s3"), place.outputs["LakeBucket"]
     tables: dict[str, list[pa.Table]] = {}
     for drop_id, rows in origins.rows_of_drops(s3, bucket, asked.dataset, ids, names):
-        mine = rows if asked.entity is None else rows.filter(source_rows.equal(rows, asked.entity))
-        tables.setdefault(drop_id, []).append(mine)
+        tables.setdefault(drop_id, []).append(rows)
     for drop_id, parts in tables.items():
         rows = pa.concat_tables(parts, promote_options="permissive")
+        mine = source_rows.equal(rows, asked.entity or {})
         span = history.span(drop_id)
-        if span is not None and rows.num_rows:
-            spans = {version: source_rows.spans(view, rows) for version, view in plans.items()}
-            yield Touch(drop_id=drop_id, rows=rows.num_rows, first=span[0], gone=span[1], views=spans)
+        if span is not None and mine.any():
+            spans = {version: source_rows.spans(view, rows, mine) for version, view in plans.items()}
+            yield Touch(drop_id=drop_id, rows=int(mine.sum()), first=span[0], gone=span[1], views=spans)
 
 
 def _drop(touch: Touch, drops: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -180,14 +181,13 @@ def _captured(place: Place, plans: Mapping[str, ViewPlan]) -> Iterator[tuple[int
     for file in origins.unindexed(s3, bucket, place.outputs["EndpointName"], origins.watermark(parts)):
         rest.add_file(file.key, get_bytes(s3, bucket, file.key))
     seen: set[str] = set()
-    for table in (*origins.all_rows(s3, bucket, parts), rest.table()):
-        columns = (table[name].to_pylist() for name in ("inference_id", "at", "model", "looked_up"))
-        for inference_id, at, model, looked_up in zip(*columns, strict=True):
-            if inference_id in seen:
-                continue
-            seen.add(inference_id)
-            values = frozenset(
-                Value(view=each["view"], entity=each["entity"], tick=each["et"], revision=each["rev"])
-                for each in looked_up
-            )
-            yield at, Prediction(inference_id=inference_id, model=model, values=values)
+    indexed = (row for table in origins.all_rows(s3, bucket, parts) for row in table.to_pylist())
+    for row in itertools.chain(indexed, rest.rows()):
+        if row["inference_id"] in seen:
+            continue
+        seen.add(row["inference_id"])
+        values = frozenset(
+            Value(view=each["view"], entity=each["entity"], tick=each["et"], revision=each["rev"])
+            for each in row["looked_up"]
+        )
+        yield row["at"], Prediction(inference_id=row["inference_id"], model=row["model"], values=values)
