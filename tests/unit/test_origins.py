@@ -144,7 +144,7 @@ def by_hand(recorded, drops, run, prediction):
     return behind
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(world=worlds())
 def test_why_and_impact_are_inverse_of_each_other(world):
     recorded, drops, runs, predictions = world
@@ -163,7 +163,7 @@ def test_why_and_impact_are_inverse_of_each_other(world):
         assert touched == by_hand(recorded, drops, run, prediction)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(world=worlds(), carrier=st.sampled_from(["UA", "AA"]))
 def test_an_entitys_impact_is_that_of_its_rows_in_all_drops(world, carrier):
     recorded, drops, runs, predictions = world

@@ -58,7 +58,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(rows=ROWS, cut=st.integers(0, 25))
 def test_ticks_and_counts_are_those_of_the_computation(rows, cut):
     whole = table(rows)
