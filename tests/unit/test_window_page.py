@@ -70,6 +70,9 @@ def quality(realised=REALISED, **more):
     }
 
 
+OPERATED = {"variant": "variant-a", "errors": 0, "latency": {"p99": 12.5, "slowest_at": 1_772_359_200}}
+
+
 def whole(**changes):
     """A window of which everything is there."""
     rows = pa.table({"carrier": ["UA", "AA", "UA"], "hour": [1, 2, 3]})
@@ -81,7 +84,7 @@ def whole(**changes):
         "measurement": measurement(column("carrier"), column("hour", "alarm", 0.9)),
         "quality": quality(),
         "skew": skew,
-        "operations": {"run": RUN, "variants": {"variant-a": {"p99_ms": 12.5, "errors": 0}}, "age_days": 3},
+        "operations": {"run": RUN, "variants": [OPERATED], "age_days": 3},
         "decision": {"run": RUN, "action": "retrain", "reason": "quality breach", "evidence": [{"a": 1}]},
         "violations": {
             "violations": [
@@ -146,7 +149,9 @@ def test_each_section_has_what_its_document_says():
         "too few outcomes (9)",
         "3 days",
         "variant-a",
+        "Latency p99",
         "12.5",
+        "2026-03-01 10:00:00 UTC",
         "retrain",
         "drift",
         "OK to ALARM",

@@ -31,6 +31,11 @@ _BANNERS = {
     "w": ("warn", "worth a look", "M16 4L30 29H2zM16 13v8M16 25v.1"),
     "g": ("accept", "as expected", "M6 17l7 7L27 9"),
 }
+_FIGURES = {
+    "OutOfContractShare": "Requests that break the contract, share",
+    "DomainAuc": "Told apart from training, AUC",
+    "AttributionDrift": "Attribution drift, 1 - NDCG",
+}
 _VIOLATIONS, _CHANGES = 200, 50
 _ALARM_TAGS = {"ALARM": "e", "OK": "g", "INSUFFICIENT_DATA": ""}
 
@@ -91,6 +96,10 @@ def _facts(documents: Documents) -> list[tuple[str, str]]:
     ]
     if rows is not None:
         told_.append(("Rows measured", f"{rows:,.0f}"))
+    for name, what in _FIGURES.items():
+        value = documents.metric(name)
+        if value is not None:
+            told_.append((what, words.number(value)))
     return [*told_, ("Window", window.run)]
 
 

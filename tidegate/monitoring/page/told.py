@@ -1,12 +1,14 @@
 """A document of any shape as facts and tables: what is added to it one day is shown without being known."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.report import words
 from tidegate.report.pieces import facts, table, text
 
 _DEPTH = 3  # objects within objects that are followed
+_EPOCH_SECONDS = (1e9, 1e10)  # from 2001 on: smaller numbers are none
 _LINES = 200  # of one table
 
 
@@ -17,7 +19,7 @@ def told(document: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
 
 
 def _parts(members: Mapping[str, Any], depth: int) -> Iterator[str]:
-    plain = [(title(name), shown(value)) for name, value in members.items() if _is_plain(value)]
+    plain = [(title(name), shown(value, name)) for name, value in members.items() if _is_plain(value)]
     if plain:
         yield facts(plain)
     for name, value in members.items():
@@ -37,18 +39,28 @@ def _rows_of(value: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    rows = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     numeric = {column for column in columns if _is_numeric([row.get(column) for row in rows])}
     heads = [f"#{title(column)}" if column in numeric else title(column) for column in columns]
     lines = (
         "<tr>"
         + "".join(
-            f"<td{' class=n' if column in numeric else ''}>{text(shown(row.get(column)))}"
+            f"<td{' class=n' if column in numeric else ''}>{text(shown(row.get(column), column))}"
             for column in columns
         )
         for row in rows[:_LINES]
     )
     return table(title(name), heads, lines)
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Members of an object within a row stand beside the row's own."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        within = value if isinstance(value, Mapping) else None
+        found |= {name: value} if within is None else {f"{name} {each}": within[each] for each in within}
+    return found
 
 
 def _is_plain(value: Any) -> bool:
@@ -68,14 +80,17 @@ def title(name: str) -> str:
     return spaced[:1].upper() + spaced[1:]
 
 
-def shown(value: Any) -> str:
-    """One value as a person reads it."""
+def shown(value: Any, name: str = "") -> str:
+    """One value as a person reads it; seconds since the epoch are a time where the name says so."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return words.number(value)
+        is_time = name.endswith("_at") and _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]
+        return (
+            words.moment(datetime.fromtimestamp(value, UTC).isoformat()) if is_time else words.number(value)
+        )
     if isinstance(value, list):
         return ", ".join(shown(each) for each in value) or "-"
     if isinstance(value, Mapping):
