@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from serving_account import plan
 
-from tidegate.profile import BASELINE_RANKS, profile_batches
+from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINED, WINDOW = 2000, 600
@@ -101,7 +101,8 @@ def measured(measure, tmp_path):
         assert done.returncode == 0, done.stderr
         folder = tmp_path / "ml" / "processing" / "output" / "report"
         return {
-            file.stem: json.loads(file.read_text(), parse_constant=no_number) for file in folder.iterdir()
+            file.stem: json.loads(file.read_text(), parse_constant=no_number)
+            for file in folder.glob("*.json")
         }
 
     return report
@@ -226,3 +227,14 @@ def test_a_missing_baseline_ends_the_job_with_its_own_message(measure, tmp_path)
     assert done.returncode == 1
     failure = (tmp_path / "ml" / "output" / "failure").read_text()
     assert failure.startswith("FileNotFoundError: ") and "profile.parquet" in failure
+
+
+def test_the_profiles_that_the_page_draws_lie_beside_the_report(measure, tmp_path):
+    measure([record(row, 0.1 * (i % 10)) for i, row in enumerate(rows(WINDOW))])
+    folder = tmp_path / "ml" / "processing" / "output" / "report"
+    requests, answers = (
+        Profile.from_table(pq.read_table(folder / f"{name}.parquet")) for name in ("requests", "answers")
+    )
+    assert requests.rows == answers.rows == WINDOW
+    assert requests.columns["hour"].counts[0] == WINDOW // 24  # hours come in turn
+    assert list(answers.columns) == ["probability"]
