@@ -6,7 +6,7 @@ Returns     {"key": of report.html in the lake}
 Raises      nothing on purpose
 Needs       s3:ListBucket on the lake; s3:GetObject on the lake's monitoring/, training/ and evaluations/;
             s3:PutObject on its monitoring/;
-            cloudwatch:DescribeAlarms and cloudwatch:DescribeAlarmHistory;
+            cloudwatch:DescribeAlarms; cloudwatch:DescribeAlarmHistory on the pipeline's alarms;
             sagemaker:DescribeModelPackage on the model package group;
             PIPELINE_DIR, LAKE_BUCKET
 """
@@ -55,6 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _documents(window: CaptureWindow) -> Documents:
     now = datetime.now(UTC)
+    alarms = tuple(alarm_states.states(cloudwatch, f"{config.prefix}-"))
     return Documents(
         window=_window(window),
         measurement=_document(window.run, "measurement.json"),
@@ -68,14 +69,10 @@ def _documents(window: CaptureWindow) -> Documents:
         baseline=_profile(window.baseline_uri and f"{window.baseline_uri}profile.parquet"),
         expected=_profile(window.predictions_uri),
         earlier=tuple(_earlier(window.run)),
-        alarms=tuple(alarm_states.states(cloudwatch, f"{config.prefix}-")),
+        alarms=alarms,
         changes=tuple(
             alarm_states.changes(
-                cloudwatch,
-                f"{config.prefix}-",
-                since=now - timedelta(days=DAYS),
-                until=now,
-                most=CHANGES,
+                cloudwatch, alarms, since=now - timedelta(days=DAYS), until=now, most=CHANGES
             )
         ),
     )

@@ -67,6 +67,12 @@ ACCEPTED = (
     Accepted(_below("evaluations"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("captures"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("monitoring"), "*/Pipeline/*", UNKNOWN_OBJECTS),
+    Accepted(_below("origins"), "*/Pipeline/Monitoring/IndexCaptures/*", UNKNOWN_OBJECTS),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:cloudwatch:*:alarm:*-[*]]",
+        "*/Pipeline/Monitoring/ReportWindow/*",
+        "the pipeline's own alarms, by their prefix",
+    ),
     Accepted(_below("tracking"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(

@@ -112,8 +112,8 @@ class Monitoring(Construct):
                 store.read_lake("evaluations/", "monitoring/", "training/"),
                 store.write_lake("monitoring/"),
                 describe_package,
-                # DescribeAlarms of a prefix and the history of all have no narrower resource
-                allow("cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory", on=["*"]),
+                allow("cloudwatch:DescribeAlarms", on=["*"]),  # has no resources
+                allow("cloudwatch:DescribeAlarmHistory", on=[arn("cloudwatch", f"alarm:{config.prefix}-*")]),
             ],
             environment=store.environment("LAKE_BUCKET"),
             data=True,

@@ -1,6 +1,6 @@
 """Alarms as CloudWatch has them now, and what became of them before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -29,28 +29,32 @@ def states(cloudwatch: "CloudWatchClient", prefix: str) -> list[Alarm]:
 
 
 def changes(
-    cloudwatch: "CloudWatchClient", prefix: str, *, since: datetime, until: datetime, most: int
+    cloudwatch: "CloudWatchClient", alarms: Iterable[Alarm], *, since: datetime, until: datetime, most: int
 ) -> list[AlarmChange]:
-    """Changes of state, the newest first; AWS keeps them for 30 days."""
+    """Changes of state of these alarms, the newest first; AWS keeps them for 30 days.
+
+    One call for each alarm that changed since: without a name the history is that of the whole account.
+    """
     found: list[AlarmChange] = []
-    for change in _all_changes(cloudwatch, since, until):
-        if change.name.startswith(prefix):
-            found.append(change)
-            if len(found) == most:
-                break
-    return found
-
-
-def _all_changes(cloudwatch: "CloudWatchClient", since: datetime, until: datetime) -> Iterator[AlarmChange]:
-    """Of every alarm of the account: DescribeAlarmHistory knows no prefix."""
-    pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
-        HistoryItemType="StateUpdate", StartDate=since, EndDate=until, ScanBy="TimestampDescending"
-    )
-    for page in pages:
-        for each in page["AlarmHistoryItems"]:
-            yield AlarmChange(
+    for alarm in alarms:
+        if alarm.since and datetime.fromisoformat(alarm.since) < since:
+            continue
+        answer = cloudwatch.describe_alarm_history(
+            AlarmName=alarm.name,
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            HistoryItemType="StateUpdate",
+            StartDate=since,
+            EndDate=until,
+            ScanBy="TimestampDescending",
+            MaxRecords=most,
+        )
+        found += [
+            AlarmChange(
                 name=each["AlarmName"], at=_iso(each.get("Timestamp")), summary=each.get("HistorySummary", "")
             )
+            for each in answer["AlarmHistoryItems"]
+        ]
+    return sorted(found, key=lambda change: change.at, reverse=True)[:most]
 
 
 def _iso(moment: datetime | None) -> str:

@@ -113,7 +113,7 @@ def _alarms(documents: Documents) -> Iterator[Finding]:
     if ringing:
         named = ", ".join(f"`{name}`" for name in ringing[:_NAMED])
         more = f" and {len(ringing) - _NAMED} more" if len(ringing) > _NAMED else ""
-        yield Finding(kind="e", word="alarms", sentence=f"Ringing as the page was made: {named}{more}.")
+        yield Finding(kind="e", word="alarms", sentence=f"Ringing: {named}{more}.")
 
 
 def _decision(documents: Documents) -> Iterator[Finding]:
