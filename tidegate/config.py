@@ -178,7 +178,17 @@ class AlarmsSection:
     feature_null: float = field(default=0.25, metadata=_limits(0, 1))
     feature_coverage: float = field(default=0.9, metadata=_limits(0, 1))
     degraded_share: float = field(default=0.01, metadata=_limits(0, 1))
+    out_of_contract_share: float = field(default=0.01, metadata=_limits(0, 1))
+    domain_auc: float = field(default=0.6, metadata=_limits(0.5, 1))
+    attribution_drift: float = field(default=0.1, metadata=_limits(0, 1))
+    label_contradictions: int = field(default=10, metadata=_limits(0))
+    model_age_days: float = field(default=90, metadata=_limits(0.01))
+    feature_age_hours: float = field(default=48, metadata=_limits(0.01))
+    traffic_stop_minutes: int = field(default=60, metadata=_limits(1, 1440))
+    traffic_band: float = field(default=3, metadata=_limits(1, 100))  # standard deviations
     email: str | None = None
+    page_email: str | None = None  # of whoever is woken
+    runbooks: str = "docs/guides/runbooks.md"  # where the links of alarms lead
 
 
 @dataclass(frozen=True, kw_only=True)

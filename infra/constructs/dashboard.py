@@ -6,7 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from infra.constructs.alarms import share_of_features
+from infra.constructs.alarms.look_ups import share_of_features
 from infra.constructs.function import METRICS_NAMESPACE
 from tidegate import feature_tally
 from tidegate.config import PipelineConfig
