@@ -43,6 +43,23 @@ def evaluate(alarm: MetricAlarm, store: MetricStore, now: float) -> Finding:
     return Finding(_judge(alarm, points, now), until)
 
 
+def missed(alarm: MetricAlarm, store: MetricStore, now: float) -> list[int]:
+    """Moments before `now` at which the alarm would have been judged, had the clock not jumped over them.
+
+    Only those that can tell something: from the end of its last datapoint on a period each, until that has
+    left the evaluation range.
+    """
+    until = int(now) // alarm.step * alarm.step
+    if not alarm.evaluated_until or until - alarm.evaluated_until <= alarm.step:
+        return []
+    known = [newest for metric in alarm.metrics if (newest := store.newest(metric)) is not None]
+    if not known:
+        return []
+    first = (max(known) // alarm.step + 1) * alarm.step
+    ends = range(first, first + alarm.rule.range * alarm.period, alarm.period)
+    return [end for end in ends if alarm.evaluated_until < end < until]
+
+
 def _judge(alarm: MetricAlarm, points: Sequence[Point], now: float) -> State:
     sides = [breaches(point, alarm.settings) for point in points]
     verdict = judge(sides, alarm.rule, alarm.state.value)

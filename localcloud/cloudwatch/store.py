@@ -97,6 +97,12 @@ class MetricStore:
                 for metric, units in self._series.items()
             }
 
+    def newest(self, metric: Metric) -> int | None:
+        """The second of its last datapoint, of those kept by the second."""
+        with self._lock:
+            units = self._series.get(metric, {}).values()
+            return max((max(series.seconds) for series in units if series.seconds), default=None)
+
     def units(self, metric: Metric) -> list[str]:
         with self._lock:
             return sorted(self._series.get(metric, {}))
