@@ -18,6 +18,7 @@ from tidegate import collect_section, gate_section, scaling_section, tuning_sect
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.gate_section import GateSection
+from tidegate.monitoring import schedules
 from tidegate.scaling_section import ScalingSection
 from tidegate.toml_reader import Lines, Problem, build, merge
 from tidegate.tuning_section import TuningSection
@@ -299,8 +300,10 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if sentence := _default_problem(training.task, serving.default):
         problems.append(("serving.default", f"`serving.default` is {serving.default!r}, must be {sentence}"))
-    if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
-        problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
+    try:
+        schedules.shortest_interval_seconds(config.monitoring.schedule)
+    except ValueError as cause:
+        problems.append(("monitoring.schedule", f"`monitoring.schedule`: {cause}"))
     uri = config.tracking.uri
     if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
         problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))

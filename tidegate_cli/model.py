@@ -109,6 +109,12 @@ def quality(place: Place) -> dict[str, Any] | None:
     return None if item is None else json.loads(item["summary"])
 
 
+def operations(place: Place) -> dict[str, Any] | None:
+    """How the endpoint did, and how old what it serves is, as the last look found it."""
+    item = state(place, "operations")
+    return None if item is None else json.loads(item["summary"])
+
+
 def summary(place: Place) -> dict[str, Any]:
     """Everything about the live model as JSON."""
     found = champion(place)
@@ -119,4 +125,5 @@ def summary(place: Place) -> dict[str, Any]:
         "traffic": [asdict(share) for share in traffic(place)],
         "monitoring": measured(place),
         "quality": quality(place),
+        "operations": operations(place),
     }

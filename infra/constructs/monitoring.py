@@ -83,13 +83,28 @@ class Monitoring(Construct):
             memory_mebibytes=TWO_VCPU_MEBIBYTES,
             timeout_seconds=900,
         )
+        measure_operations = Function(
+            self,
+            "MeasureOperations",
+            shared=shared,
+            statements=[
+                allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
+                publish,
+                store.list_lake("features/sets/"),
+                store.read_lake("features/sets/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem", "PutItem"),
+                describe_package,
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+        )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
             self,
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew, measure_quality],
+            functions=[plan_window, measure_skew, measure_quality, measure_operations],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from infra.constructs.alarms.make import alarm, own_metric
 from tidegate.config import PipelineConfig
+from tidegate.monitoring.schedules import shortest_interval_seconds
 
 SECONDS_PER_HOUR = 3600
 
@@ -35,7 +36,10 @@ def monitor_prefix(prefix: str) -> str:
 
 def look_alarms(scope: Construct, *, endpoint: str, config: PipelineConfig) -> list[cloudwatch.Alarm]:
     """One for each question that a look answers: the worst of many columns, never one alarm a column."""
-    period = Duration.seconds(config.monitoring.alarm_period_seconds)
+    monitoring = config.monitoring
+    # a period that holds two looks would tell the worse of them
+    interval = shortest_interval_seconds(monitoring.schedule)
+    period = Duration.seconds(min(monitoring.alarm_period_seconds, interval))
     return [
         alarm(
             scope,

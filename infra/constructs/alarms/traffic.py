@@ -13,8 +13,11 @@ from constructs import Construct
 from infra.constructs.alarms.make import QUIET, alarm, described, own_metric
 from infra.constructs.alarms.page import STOPPED, UNUSUAL
 from tidegate.config import PipelineConfig
+from tidegate.monitoring.schedules import shortest_interval_seconds
 
 HALVES = 2
+SECONDS_PER_MINUTE = 60
+MOST_MINUTES = 24 * 60
 BAND_PERIOD = Duration.minutes(5)
 REQUESTS = "FILL(answered, 0) + FILL(unanswered, 0)"
 
@@ -33,7 +36,8 @@ def _stopped(scope: Construct, endpoint: str, config: PipelineConfig) -> cloudwa
     without it there is no datapoint, so an account without a model is quiet, and a model that came just now
     has half of the time to be asked.
     """
-    minutes = config.alarms.traffic_stop_minutes
+    interval = shortest_interval_seconds(config.monitoring.schedule) // SECONDS_PER_MINUTE
+    minutes = min(max(config.alarms.traffic_stop_minutes, interval), MOST_MINUTES)
     period = Duration.minutes(math.ceil(minutes / HALVES))
     serving = own_metric("ModelAgeDays", {"Endpoint": endpoint}, "Maximum", period)
     return alarm(
