@@ -334,6 +334,21 @@ def test_a_person_is_paged_on_a_topic_of_its_own_by_names_of_alarms_that_are_the
     assert "Pages" in json.dumps(topic)
 
 
+def test_what_looks_publish_is_on_the_dashboard(templates):
+    [board] = templates.of("AWS::CloudWatch::Dashboard").values()
+    drawn = json.dumps(board["Properties"]["DashboardBody"])
+    watched = {
+        a["Properties"]["MetricName"]
+        for a in templates.of("AWS::CloudWatch::Alarm").values()
+        if a["Properties"]["TreatMissingData"] == "ignore"
+    }
+    # what is 0 or 1, or a count of mishaps, is seen in the state of its alarm
+    mishaps = {"QualityBreaches", "EstimateBreaches", "UnreadableRecords", "LabelContradictions"}
+    assert [name for name in watched - mishaps if name not in drawn] == []
+    assert "alarm:flights-dev-page" in drawn
+    assert {"RealizedQuality", "LabelCoverage", "FallbackShare"} <= set(re.findall(r"\w+", drawn))
+
+
 def test_traffic_stops_only_while_a_look_told_that_a_model_serves(templates):
     alarms = {
         a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()

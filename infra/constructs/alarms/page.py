@@ -6,6 +6,7 @@ from constructs import Construct
 from infra.constructs.alarms.make import described
 from tidegate.config import PipelineConfig
 
+PAGE = "page"
 NOW = ("predictions-failed", "endpoint-errors", "dead-letters", "machine-failures")
 STOPPED, UNUSUAL = "traffic-stopped", "traffic-unusual"
 
@@ -22,8 +23,8 @@ def page_alarm(scope: Construct, config: PipelineConfig) -> cloudwatch.Composite
     return cloudwatch.CompositeAlarm(
         scope,
         "Page",
-        composite_alarm_name=f"{config.prefix}-page",
-        alarm_description=described("page", "Something needs a person now", config),
+        composite_alarm_name=f"{config.prefix}-{PAGE}",
+        alarm_description=described(PAGE, "Something needs a person now", config),
         alarm_rule=cloudwatch.AlarmRule.any_of(
             *map(rings, NOW), cloudwatch.AlarmRule.all_of(rings(STOPPED), rings(UNUSUAL))
         ),
