@@ -84,14 +84,19 @@ def packages(place: Place) -> list[dict[str, Any]]:
 
 
 def alarms(place: Place) -> list[dict[str, Any]]:
-    """The pipeline's alarms: name, state and reason."""
+    """The pipeline's alarms, composites too: name, state, reason, and where the runbook is."""
     pages = (
         place.client("cloudwatch")
         .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{place.prefix}-")
+        .paginate(AlarmNamePrefix=f"{place.prefix}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     )
     return [
-        {"name": a["AlarmName"], "state": a["StateValue"], "reason": a.get("StateReason", "")}
+        {
+            "name": a["AlarmName"],
+            "state": a["StateValue"],
+            "reason": a.get("StateReason", ""),
+            "runbook": a.get("AlarmDescription", "").partition("Runbook: ")[2],
+        }
         for page in pages
         for a in page["MetricAlarms"] + page.get("CompositeAlarms", [])
     ]

@@ -13,7 +13,7 @@ from infra.constructs.alarms.failures import (
     function_error_alarm,
     machine_failure_alarm,
 )
-from infra.constructs.alarms.looks import monitor_prefix
+from infra.constructs.alarms.looks import drift_alarm_name
 from infra.constructs.alarms.traffic import traffic_alarms
 from infra.constructs.collection import Collection
 from infra.constructs.dashboard import dashboard
@@ -99,7 +99,7 @@ class PipelineStack(Stack):
             job_role_arn=roles.job.role_arn,
         )
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
-        self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
+        self.training.start_on_drift(drift_alarm_name(config.prefix), self.undelivered)
         self.training.free_lock_of_the_stopped(self.undelivered)
         self.tracking = (
             Tracking(

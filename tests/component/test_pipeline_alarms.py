@@ -2,11 +2,13 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from cloudwatch_account import Account, settle
 
 from localcloud import server
+from tidegate_cli import model
 
 PREFIX = "flights-dev"
 ENDPOINT = {"Endpoint": f"{PREFIX}-endpoint"}
@@ -123,6 +125,17 @@ def test_before_the_first_model_nothing_rings_however_long(pipeline):
         pipeline.after(DAY)
     assert pipeline.ringing() == set()
     assert pipeline.state_of("model-monitor-drift") == "INSUFFICIENT_DATA"
+
+
+def test_status_tells_the_page_too_and_where_each_runbook_is(pipeline):
+    pipeline.publish("FailedPredictions", 1, SERVICE)
+    settle()
+    place = SimpleNamespace(client=pipeline.cloud.client, prefix=PREFIX)
+    told = {alarm["name"]: alarm for alarm in model.alarms(place)}
+    assert told.keys() == {f"{PREFIX}-{what}" for what in pipeline.names}
+    page = told[f"{PREFIX}-page"]
+    assert (page["state"], page["runbook"]) == ("ALARM", "docs/guides/runbooks.md#page")
+    assert f"{PREFIX}-predictions-failed transitioned to ALARM" in page["reason"]
 
 
 def test_drift_that_stays_rings_once_and_ends_with_the_look_that_finds_none(pipeline):

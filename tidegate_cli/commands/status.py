@@ -122,3 +122,5 @@ def _print(report: dict[str, Any]) -> None:
     click.echo(f"alarms    {len(ringing)} of {len(report['alarms'])} ringing")
     for alarm in ringing:
         click.echo(f"  ALARM     {alarm['name']}: {alarm['reason']}")
+        if alarm["runbook"]:
+            click.echo(f"            {alarm['runbook']}")

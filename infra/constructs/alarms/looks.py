@@ -17,6 +17,7 @@ from tidegate.config import PipelineConfig
 from tidegate.monitoring.schedules import shortest_interval_seconds
 
 SECONDS_PER_HOUR = 3600
+DRIFT = "model-monitor-drift"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,9 @@ class Watched:
     text: str
 
 
-def monitor_prefix(prefix: str) -> str:
-    """Alarms whose names begin so tell that the model may no longer fit the world."""
-    return f"{prefix}-model-monitor-"
+def drift_alarm_name(prefix: str) -> str:
+    """The one of them that starts a training run; others ring beside it, and one run is enough."""
+    return f"{prefix}-{DRIFT}"
 
 
 def look_alarms(scope: Construct, *, endpoint: str, config: PipelineConfig) -> list[cloudwatch.Alarm]:
@@ -58,7 +59,7 @@ def look_alarms(scope: Construct, *, endpoint: str, config: PipelineConfig) -> l
 def _of_the_model(config: PipelineConfig) -> Iterator[Watched]:
     alarms, monitoring = config.alarms, config.monitoring
     yield Watched(
-        what="model-monitor-drift",
+        what=DRIFT,
         metric="DriftedFeatureCount",
         above=0,
         text="Requests differ from the champion's training data: see monitoring/ in the lake",
