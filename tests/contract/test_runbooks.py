@@ -1,5 +1,6 @@
 """Every alarm's text leads to what a person does about it, and no template is made without."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -90,3 +91,9 @@ def test_an_alarm_made_past_the_one_way_fails_synth_too(config):
     )
     with pytest.raises(ConfigError, match="alarm `flights-dev-dead-letters` does not link its runbook"):
         runbooks.require(stack, config)
+
+
+def test_links_lead_wherever_the_runbooks_are_read(config):
+    alarms = dataclasses.replace(config.alarms, runbooks="https://wiki.example.com/runbooks")
+    elsewhere = dataclasses.replace(config, alarms=alarms)
+    assert runbooks.link("page", elsewhere) == "https://wiki.example.com/runbooks#page"

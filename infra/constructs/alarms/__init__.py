@@ -1,6 +1,7 @@
 """What wakes a person, or rolls a candidate back: alarms by name, each on few metrics, each with a runbook.
 
 make       the one way an alarm is made
+periods    how long theirs are, as often as monitoring looks
 runbooks   the page every alarm's text links to; without its heading there is no template
 endpoint   errors and latency as SageMaker counts them
 answers    what callers got

@@ -12,9 +12,9 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from infra.constructs.alarms import periods
 from infra.constructs.alarms.make import alarm, own_metric
 from tidegate.config import PipelineConfig
-from tidegate.monitoring.schedules import shortest_interval_seconds
 
 SECONDS_PER_HOUR = 3600
 DRIFT = "model-monitor-drift"
@@ -37,10 +37,7 @@ def drift_alarm_name(prefix: str) -> str:
 
 def look_alarms(scope: Construct, *, endpoint: str, config: PipelineConfig) -> list[cloudwatch.Alarm]:
     """One for each question that a look answers: the worst of many columns, never one alarm a column."""
-    monitoring = config.monitoring
-    # a period that holds two looks would tell the worse of them
-    interval = shortest_interval_seconds(monitoring.schedule)
-    period = Duration.seconds(min(monitoring.alarm_period_seconds, interval))
+    period = Duration.seconds(periods.of_looks(config))
     return [
         alarm(
             scope,

@@ -4,20 +4,15 @@ Counted is what callers ask of the API, answered or not: SageMaker's own count a
 candidate, and stops when a circuit breaker opens.
 """
 
-import math
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from infra.constructs.alarms import periods
 from infra.constructs.alarms.make import QUIET, alarm, described, own_metric
 from infra.constructs.alarms.page import STOPPED, UNUSUAL
 from tidegate.config import PipelineConfig
-from tidegate.monitoring.schedules import shortest_interval_seconds
 
-HALVES = 2
-SECONDS_PER_MINUTE = 60
-MOST_MINUTES = 24 * 60
 BAND_PERIOD = Duration.minutes(5)
 REQUESTS = "FILL(answered, 0) + FILL(unanswered, 0)"
 
@@ -36,9 +31,8 @@ def _stopped(scope: Construct, endpoint: str, config: PipelineConfig) -> cloudwa
     without it there is no datapoint, so an account without a model is quiet, and a model that came just now
     has half of the time to be asked.
     """
-    interval = shortest_interval_seconds(config.monitoring.schedule) // SECONDS_PER_MINUTE
-    minutes = min(max(config.alarms.traffic_stop_minutes, interval), MOST_MINUTES)
-    period = Duration.minutes(math.ceil(minutes / HALVES))
+    minutes = periods.of_stopped_traffic(config)
+    period = Duration.minutes(periods.half_of(minutes))
     serving = own_metric("ModelAgeDays", {"Endpoint": endpoint}, "Maximum", period)
     return alarm(
         scope,
@@ -52,7 +46,7 @@ def _stopped(scope: Construct, endpoint: str, config: PipelineConfig) -> cloudwa
             using_metrics={"serving": serving, **_asked(config, period)},
             period=period,
         ),
-        datapoints=(HALVES, HALVES),
+        datapoints=(periods.HALVES, periods.HALVES),
     )
 
 
