@@ -17,7 +17,7 @@ def of_looks(config: PipelineConfig) -> int:
 
 
 def of_stopped_traffic(config: PipelineConfig) -> int:
-    """Minutes without a request; not less than from one look to the next: only it tells that a model serves."""
+    """Minutes without a request; at least the time between two looks, for they tell that a model serves."""
     interval = shortest_interval_seconds(config.monitoring.schedule) // SECONDS_PER_MINUTE
     return min(max(config.alarms.traffic_stop_minutes, interval), MOST_MINUTES)
 
