@@ -2,17 +2,21 @@
 
 # ruff: noqa: F811  pytest finds fixtures by name, imported ones too
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from serving_account import account, request  # noqa: F401
 
 from tidegate import metrics
 from tidegate.aws import tellings
 from tidegate.messages import QualityMeasured
+from tidegate.monitoring import label_trust, reference
 from tidegate.monitoring.estimated import calibration
+from tidegate.task import Task
 
 ROWS = 60
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -60,7 +64,7 @@ def measure(account, load, context, champion):
     """Measure a window of these capture lines; the answer and the report."""
     handler = load("functions.measure_quality.handler", **account.environment)
 
-    def run(name, lines):
+    def run(name, lines, *, ready=True, others=()):
         prefix = f"captures/{account.endpoint}/variant-a/"
         manifest = [{"prefix": f"s3://{account.lake}/{prefix}"}, f"{name}.jsonl"]
         account.s3.put_object(Bucket=account.lake, Key=f"{prefix}{name}.jsonl", Body="".join(lines).encode())
@@ -68,7 +72,16 @@ def measure(account, load, context, champion):
         account.s3.put_object(Bucket=account.lake, Key=key, Body=json.dumps(manifest).encode())
         window = {"ready": True, "reason": "", "run": name, "start": "", "end": "", "records": len(lines)}
         window |= {"manifest_uri": f"s3://{account.lake}/{key}", "baseline_uri": "", "predictions_uri": ""}
-        answer = handler(window | {"model_package_arn": champion}, context)
+        if others:
+            prefix = f"captures/{account.endpoint}/"
+            account.s3.put_object(
+                Bucket=account.lake, Key=f"{prefix}variant-b/{name}.jsonl", Body="".join(others).encode()
+            )
+            key = f"monitoring/{name}/others.manifest"
+            manifest = [{"prefix": f"s3://{account.lake}/{prefix}"}, f"variant-b/{name}.jsonl"]
+            account.s3.put_object(Bucket=account.lake, Key=key, Body=json.dumps(manifest).encode())
+            window["others_uri"] = f"s3://{account.lake}/{key}"
+        answer = handler(window | {"model_package_arn": champion, "ready": ready}, context)
         measured = QualityMeasured.from_json(answer)
         body = account.s3.get_object(Bucket=account.lake, Key=measured.report_key)["Body"].read()
         return measured, json.loads(body)
@@ -126,7 +139,7 @@ def test_inverted_labels_are_a_breach(measure, tell, account):
     )
     assert {metric["MetricName"] for metric in found["Metrics"]} == {
         *("RealizedQuality", "EstimatedQuality", "LabelCoverage"),
-        *("LabelContradictions", "QualityBreaches"),
+        *("LabelContradictions", "QualityBreaches", "EstimateBreaches"),
     }
 
 
@@ -137,6 +150,94 @@ def test_a_contradicted_label_is_left_out_and_counted_though_the_caller_was_refu
     assert measured.rows == 39
     labels = report["labels"]
     assert (labels["contradicted"], labels["unknown"], labels["labelled"]) == (1, 1, 39)
+
+
+def metric_of(account, name):
+    """The newest value of a metric of the endpoint; None when it was not published."""
+    found = account.cloudwatch.get_metric_statistics(
+        Namespace="Tidegate",
+        MetricName=name,
+        Dimensions=[{"Name": "Endpoint", "Value": account.endpoint}],
+        StartTime=NOW - timedelta(hours=1),
+        EndTime=NOW + timedelta(hours=1),
+        Period=7200,
+        Statistics=["Maximum"],
+    )["Datapoints"]
+    return found[0]["Maximum"] if found else None
+
+
+def keep_labels(account, outcomes):
+    """What the champion's evaluation keeps of the labels it was trained on."""
+    file = io.BytesIO()
+    pq.write_table(label_trust.profile(Task("binary"), outcomes).to_table(), file)
+    key = f"evaluations/run-1/reference/{reference.LABELS}"
+    account.s3.put_object(Bucket=account.lake, Key=key, Body=file.getvalue())
+
+
+def rare(number):
+    """Answers of one in ten: 0.82 and 0.02, so 0.1 on average."""
+    return 0.82 if number % 10 == 0 else 0.02
+
+
+def test_a_poisoned_feed_is_suspicious_and_no_breach(measure, tell, account):
+    keep_labels(account, [1] * 200 + [0] * 1800)
+    captured = [record(f"i-{i}", rare(i)) for i in range(100)]
+    tell({f"i-{i}": int(i % 10 == 0) for i in range(100)})
+    honest, report = measure(run_of(60), captured)
+    assert (honest.status, report["labels"]["trust"]["status"]) == ("kept", "trusted")
+    assert metric_of(account, "SuspiciousLabels") == 0
+
+    tell({f"p-{i}": 1 for i in range(100)})
+    poisoned, report = measure(run_of(1), [record(f"p-{i}", rare(i)) for i in range(100)])
+    assert poisoned.status == "suspicious"
+    trust = report["labels"]["trust"]
+    assert trust["windows"][run_of(1)]["status"] == "suspicious"
+    assert trust["windows"][run_of(60)]["status"] == "trusted"
+    assert any(run_of(1) in reason for reason in trust["reasons"])
+    assert metric_of(account, "SuspiciousLabels") == 1
+    assert metric_of(account, "QualityBreaches") == 0  # of the honest window alone
+
+
+def test_a_look_without_rows_enough_measures_late_labels_and_keeps_its_rows_for_the_next(measure, tell):
+    measure(run_of(60), lines())
+    tell({f"i-{i}": i % 2 for i in range(40)} | {f"i-{ROWS}": 0})
+    looked, report = measure(run_of(30), lines(first=ROWS, count=5), ready=False)
+    assert (looked.rows, looked.status) == (41, "kept")
+    assert [(w["run"], w["predictions"]) for w in report["windows"]] == [(run_of(60), ROWS), (run_of(30), 5)]
+    _, report = measure(run_of(1), lines(first=ROWS, count=40))
+    assert [(w["run"], w["predictions"]) for w in report["windows"]] == [(run_of(60), ROWS), (run_of(1), 40)]
+
+
+def test_a_look_without_any_row_measures_late_labels(measure, tell):
+    measure(run_of(60), lines())
+    tell({f"i-{i}": i % 2 for i in range(40)})
+    looked, _ = measure(run_of(1), [], ready=False)
+    assert (looked.rows, looked.value, looked.estimate_status) == (40, 1.0, "insufficient")
+
+
+def test_a_candidates_answers_are_measured_beside_the_champions(measure, tell):
+    tell({f"i-{i}": i % 2 for i in range(40)} | {f"c-{i}": i % 2 for i in range(30)})
+    wrong = [record(f"c-{i}", 1 - chance(i), model="run-2") for i in range(35)]
+    copied = [record(f"mirror-{i}", 0.5, model="run-2") for i in range(5)]
+    measured, report = measure(run_of(1), lines(count=40), others=[*wrong, *copied])
+    assert (measured.rows, measured.value, measured.coverage) == (40, 1.0, 1.0)
+    told = [
+        (v["variant"], v["model"], v["champion"], v["predictions"], v["labelled"], v["realised"]["value"])
+        for v in report["variants"]
+    ]
+    assert told == [
+        ("variant-a", "run-1", True, 40, 40, 1.0),
+        ("variant-b", "run-2", False, 35, 30, 0.0),
+    ]
+    assert [(w["predictions"], w["labelled"]) for w in report["windows"]] == [(40, 40)]
+
+
+def test_an_estimate_below_the_promise_is_a_breach_of_its_own(measure, account):
+    sure, _ = measure(run_of(60), lines())
+    assert (sure.estimate_status, metric_of(account, "EstimateBreaches")) == ("kept", 0)
+    # half and half: no area can be expected of them, whatever the labels will be
+    unsure, _ = measure(run_of(1), [record(f"u-{i}", (0.49, 0.51)[i % 2]) for i in range(400)])
+    assert (unsure.estimate_status, metric_of(account, "EstimateBreaches")) == ("breach", 1)
 
 
 def test_slices_and_models_are_told_apart(measure, tell):
