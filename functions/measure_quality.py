@@ -27,13 +27,14 @@ from tidegate import metrics
 from tidegate.aws import captures, registry, tellings
 from tidegate.aws.objects import get_bytes, get_json, newest_version, put_json
 from tidegate.messages import CaptureWindow, QualityMeasured
-from tidegate.monitoring import ground_truth
+from tidegate.monitoring import expected_errors, ground_truth
 from tidegate.monitoring.captured_predictions import Prediction, Predictions, as_lines, of_lines
+from tidegate.monitoring.captured_vectors import Sample
 from tidegate.monitoring.estimated import Estimate, estimate
 from tidegate.monitoring.label_trust import Limits
 from tidegate.monitoring.quality import Promise, answered
 from tidegate.monitoring.quality_report import Believed, Quality, Window, report
-from tidegate.monitoring.reference import LABELS
+from tidegate.monitoring.reference import ERRORS, LABELS
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.task import Task
@@ -52,13 +53,15 @@ metric = metrics.named(training.metric, pipeline_dir)
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 MAX_WINDOWS = 200  # the newest; some 20 ms each to read
 REPLICATES = 200
+ERROR_ROWS = 2000  # whose errors are estimated, some 0.1 ms each
 PREDICTIONS = "predictions.jsonl"
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     window = CaptureWindow.from_json(event)
-    found = _predictions(window.manifest_uri, champion=True)
+    vectors = Sample(ERROR_ROWS) if training.task == "regression" else None
+    found = _predictions(window.manifest_uri, champion=True, vectors=vectors)
     others = _predictions(window.others_uri, champion=False)
     rows = [*found.rows, *others.rows]
     if window.ready:  # else they come again with the next window
@@ -85,7 +88,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         promise=promise,
         believed=_believed(run),
     )
-    estimated = _estimated(task, own, evaluation, promise)
+    if vectors is None:
+        estimated = _estimated(task, own, evaluation, promise)
+    else:
+        estimated = _estimated_errors(run, vectors, promise)
     report_key = f"monitoring/{window.run}/quality.json"
     document = {
         "run": window.run,
@@ -116,12 +122,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return measured.to_json()
 
 
-def _predictions(manifest_uri: str, *, champion: bool) -> Predictions:
+def _predictions(manifest_uri: str, *, champion: bool, vectors: Sample | None = None) -> Predictions:
+    """Each once, and an even sample of what the model saw into `vectors`."""
     types = plan.instance_types
     texts = [name for name in plan.features.request if types[name] == "string"]
     found = Predictions(most=monitoring.quality_rows, columns=texts, champion=champion)
     for variant, line in captures.with_variants(s3, manifest_uri) if manifest_uri else ():
         found.add(line, variant)
+        if vectors is not None:
+            vectors.add(line)
     return found
 
 
@@ -171,8 +180,6 @@ def _task(own: Iterable[Prediction]) -> Task:
 
 
 def _estimated(task: Task, own: list[Prediction], evaluation: dict[str, Any], promise: Promise) -> Estimate:
-    if training.task == "regression":
-        return Estimate(status="unlicensed", reason="numbers come without probabilities")
     return estimate(
         training.metric,
         metric,
@@ -180,6 +187,23 @@ def _estimated(task: Task, own: list[Prediction], evaluation: dict[str, Any], pr
         promised=promise.metric,
         margin=promise.margin,
         calibration=evaluation.get("calibration"),
+        minimum_rows=promise.minimum_rows,
+        seed=training.seed,
+    )
+
+
+def _estimated_errors(run: str, vectors: Sample, promise: Promise) -> Estimate:
+    """Of numbers, which come without probabilities."""
+    key = f"evaluations/{run}/reference/{ERRORS}"
+    there = newest_version(s3, lake_bucket, key) is not None
+    own = [row for row in vectors.rows if row.model == run and isinstance(row.answer, dict)]
+    return expected_errors.estimate(
+        expected_errors.ErrorModel.from_json(get_json(s3, lake_bucket, key)) if there else None,
+        training.metric,
+        [row.vector for row in own],
+        [row.answer["value"] for row in own],
+        promised=promise.metric,
+        margin=promise.margin,
         minimum_rows=promise.minimum_rows,
         seed=training.seed,
     )

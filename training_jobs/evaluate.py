@@ -23,11 +23,12 @@ from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.subject import Answers, Subject
 from tidegate.instances import from_table
 from tidegate.monitoring import estimated
+from tidegate.monitoring.reference import ERRORS
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
 from tidegate.report.evaluation_page import page
-from training_jobs import opponents, reference
+from training_jobs import error_model, opponents, reference
 from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
@@ -87,6 +88,10 @@ def main(paths: Paths) -> None:
     profile = profile_batches(measured.to_batches(), ranks=BASELINE_RANKS)
     pq.write_table(profile.to_table(), out / "predictions.parquet")
     reference.keep(out / "reference", candidate, train, subject.features, plan.config.training.seed)
+    if candidate.task.name == "regression":
+        errors = error_model.fitted(plan.config, candidate, train, test, subject.candidate.predictions)
+        if errors is not None:
+            _write(out / "reference" / ERRORS, errors)
 
 
 def _model(folder: Path) -> Artefact:

@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from serving_account import account, request  # noqa: F401
+from sklearn.linear_model import LinearRegression
 
 from tidegate import metrics
 from tidegate.aws import tellings
+from tidegate.compiled.compiler import compile_model
+from tidegate.encoding import Encoding
 from tidegate.messages import QualityMeasured
 from tidegate.monitoring import label_trust, reference
 from tidegate.monitoring.estimated import calibration
+from tidegate.monitoring.expected_errors import PREDICTION
 from tidegate.task import Task
 
 ROWS = 60
@@ -62,7 +66,6 @@ def champion(account):
 @pytest.fixture
 def measure(account, load, context, champion):
     """Measure a window of these capture lines; the answer and the report."""
-    handler = load("functions.measure_quality.handler", **account.environment)
 
     def run(name, lines, *, ready=True, others=()):
         prefix = f"captures/{account.endpoint}/variant-a/"
@@ -81,6 +84,7 @@ def measure(account, load, context, champion):
             manifest = [{"prefix": f"s3://{account.lake}/{prefix}"}, f"variant-b/{name}.jsonl"]
             account.s3.put_object(Bucket=account.lake, Key=key, Body=json.dumps(manifest).encode())
             window["others_uri"] = f"s3://{account.lake}/{key}"
+        handler = load("functions.measure_quality.handler", **account.environment)
         answer = handler(window | {"model_package_arn": champion, "ready": ready}, context)
         measured = QualityMeasured.from_json(answer)
         body = account.s3.get_object(Bucket=account.lake, Key=measured.report_key)["Body"].read()
@@ -92,11 +96,31 @@ def measure(account, load, context, champion):
 @pytest.fixture
 def tell(account, load, context):
     """Tell outcomes by id through the function behind POST /feedback; the statuses."""
-    feedback = load("functions.feedback.handler", **account.environment)
 
     def told(outcomes):
+        feedback = load("functions.feedback.handler", **account.environment)
         bodies = [{"inference_id": i, "outcome": o} for i, o in outcomes.items()]
         return [feedback(request(body), context)["statusCode"] for body in bodies]
+
+    return told
+
+
+@pytest.fixture
+def tell_at_once(account):
+    """The same outcomes as one object of many tellings, which the store may hold too."""
+
+    def told(outcomes):
+        lines = [
+            json.dumps(
+                {
+                    "groundTruthData": {"data": repr(outcome), "encoding": "CSV"},
+                    "eventMetadata": {"eventId": inference_id, "observedTime": NOW.isoformat()},
+                }
+            )
+            for inference_id, outcome in outcomes.items()
+        ]
+        key = f"{tellings.TOLD}{NOW:%Y/%m/%d/%H}/{next(iter(outcomes))}.jsonl"
+        account.s3.put_object(Bucket=account.lake, Key=key, Body="\n".join(lines).encode() + b"\n")
 
     return told
 
@@ -124,13 +148,13 @@ def test_labels_that_come_late_are_measured_with_the_next_window(measure, tell):
     assert [(w["run"], w["labelled"]) for w in report["windows"]] == [(run_of(60), 40), (run_of(1), 0)]
 
 
-def test_a_repeated_look_says_the_same(measure, tell):
-    tell({f"i-{i}": i % 2 for i in range(40)})
+def test_a_repeated_look_says_the_same(measure, tell_at_once):
+    tell_at_once({f"i-{i}": i % 2 for i in range(40)})
     assert measure(run_of(1), lines()) == measure(run_of(1), lines())
 
 
-def test_inverted_labels_are_a_breach(measure, tell, account):
-    tell({f"i-{i}": 1 - i % 2 for i in range(40)})
+def test_inverted_labels_are_a_breach(measure, tell_at_once, account):
+    tell_at_once({f"i-{i}": 1 - i % 2 for i in range(40)})
     measured, _ = measure(run_of(1), lines())
     assert (measured.status, measured.value) == ("breach", 0.0)
     assert measured.estimate_status == "kept"  # which sees no change of what the labels mean
@@ -179,15 +203,15 @@ def rare(number):
     return 0.82 if number % 10 == 0 else 0.02
 
 
-def test_a_poisoned_feed_is_suspicious_and_no_breach(measure, tell, account):
+def test_a_poisoned_feed_is_suspicious_and_no_breach(measure, tell_at_once, account):
     keep_labels(account, [1] * 200 + [0] * 1800)
     captured = [record(f"i-{i}", rare(i)) for i in range(100)]
-    tell({f"i-{i}": int(i % 10 == 0) for i in range(100)})
+    tell_at_once({f"i-{i}": int(i % 10 == 0) for i in range(100)})
     honest, report = measure(run_of(60), captured)
     assert (honest.status, report["labels"]["trust"]["status"]) == ("kept", "trusted")
     assert metric_of(account, "SuspiciousLabels") == 0
 
-    tell({f"p-{i}": 1 for i in range(100)})
+    tell_at_once({f"p-{i}": 1 for i in range(100)})
     poisoned, report = measure(run_of(1), [record(f"p-{i}", rare(i)) for i in range(100)])
     assert poisoned.status == "suspicious"
     trust = report["labels"]["trust"]
@@ -198,9 +222,11 @@ def test_a_poisoned_feed_is_suspicious_and_no_breach(measure, tell, account):
     assert metric_of(account, "QualityBreaches") == 0  # of the honest window alone
 
 
-def test_a_look_without_rows_enough_measures_late_labels_and_keeps_its_rows_for_the_next(measure, tell):
+def test_a_look_without_rows_enough_measures_late_labels_and_keeps_its_rows_for_the_next(
+    measure, tell_at_once
+):
     measure(run_of(60), lines())
-    tell({f"i-{i}": i % 2 for i in range(40)} | {f"i-{ROWS}": 0})
+    tell_at_once({f"i-{i}": i % 2 for i in range(40)} | {f"i-{ROWS}": 0})
     looked, report = measure(run_of(30), lines(first=ROWS, count=5), ready=False)
     assert (looked.rows, looked.status) == (41, "kept")
     assert [(w["run"], w["predictions"]) for w in report["windows"]] == [(run_of(60), ROWS), (run_of(30), 5)]
@@ -208,15 +234,15 @@ def test_a_look_without_rows_enough_measures_late_labels_and_keeps_its_rows_for_
     assert [(w["run"], w["predictions"]) for w in report["windows"]] == [(run_of(60), ROWS), (run_of(1), 40)]
 
 
-def test_a_look_without_any_row_measures_late_labels(measure, tell):
+def test_a_look_without_any_row_measures_late_labels(measure, tell_at_once):
     measure(run_of(60), lines())
-    tell({f"i-{i}": i % 2 for i in range(40)})
+    tell_at_once({f"i-{i}": i % 2 for i in range(40)})
     looked, _ = measure(run_of(1), [], ready=False)
     assert (looked.rows, looked.value, looked.estimate_status) == (40, 1.0, "insufficient")
 
 
-def test_a_candidates_answers_are_measured_beside_the_champions(measure, tell):
-    tell({f"i-{i}": i % 2 for i in range(40)} | {f"c-{i}": i % 2 for i in range(30)})
+def test_a_candidates_answers_are_measured_beside_the_champions(measure, tell_at_once):
+    tell_at_once({f"i-{i}": i % 2 for i in range(40)} | {f"c-{i}": i % 2 for i in range(30)})
     wrong = [record(f"c-{i}", 1 - chance(i), model="run-2") for i in range(35)]
     copied = [record(f"mirror-{i}", 0.5, model="run-2") for i in range(5)]
     measured, report = measure(run_of(1), lines(count=40), others=[*wrong, *copied])
@@ -240,8 +266,57 @@ def test_an_estimate_below_the_promise_is_a_breach_of_its_own(measure, account):
     assert (unsure.estimate_status, metric_of(account, "EstimateBreaches")) == ("breach", 1)
 
 
-def test_slices_and_models_are_told_apart(measure, tell):
-    tell({f"i-{i}": i % 2 for i in range(100)})
+def number(inference_id, value, delay):
+    """A captured answer of a regression, with the one feature that its errors follow."""
+    instance = {"carrier": "UA"}
+    answer = {"predictions": [{"value": value}], "model": "run-1", "vectors": [["UA", delay]]}
+    sides = {"endpointInput": {"instances": [instance]}, "endpointOutput": answer}
+    captured = {name: {"data": json.dumps(side), "encoding": "JSON"} for name, side in sides.items()}
+    event = {"eventId": inference_id, "inferenceId": inference_id, "inferenceTime": NOW.isoformat()}
+    return json.dumps({"captureData": captured, "eventMetadata": event}) + "\n"
+
+
+def keep_errors(account):
+    """A model of errors that expects as many minutes as the delay is."""
+    rows = np.random.default_rng(1).uniform(size=(50, 3))
+    learnt = LinearRegression().fit(rows, rows[:, 1])
+    encoding = Encoding(("carrier", "delay", PREDICTION), {"carrier": ("UA",)})
+    document = {
+        "metric": "neg_mean_absolute_error",
+        "model": compile_model(learnt, encoding, task="regression"),
+        "ratios": [0.5, 1.5],
+        "floor": 0.01,
+        "check": {"low": -11.0, "high": -9.0, "realised": -10.0},
+    }
+    key = f"evaluations/run-1/reference/{reference.ERRORS}"
+    account.s3.put_object(Bucket=account.lake, Key=key, Body=json.dumps(document).encode())
+    key = "evaluations/run-1/evaluation.json"
+    interval = {"value": -10.0, "low": -11.0, "high": -9.0}
+    evaluation = {"candidate": {"metric": -10.0, "interval": interval}}
+    account.s3.put_object(Bucket=account.lake, Key=key, Body=json.dumps(evaluation).encode())
+
+
+def test_a_regressions_quality_is_estimated_from_the_errors_that_its_vectors_make_expected(
+    measure, account, tell_at_once
+):
+    account.configure(
+        training={"task": "regression", "metric": "neg_mean_absolute_error"},
+        monitoring={"minimum_rows": 30, "quality_margin": 2.0},
+    )
+    unlicensed, _ = measure(run_of(90), [number(f"u-{i}", 5.0, 10.0) for i in range(40)])
+    assert (unlicensed.estimate_status, unlicensed.estimate) == ("unlicensed", None)
+    keep_errors(account)
+    easy, _ = measure(run_of(60), [number(f"e-{i}", 5.0, 8.0 + 4 * (i % 2)) for i in range(40)])
+    assert (easy.estimate_status, easy.estimate) == ("kept", pytest.approx(-10.0))
+    tell_at_once({f"e-{i}": 11.0 for i in range(40)})
+    hard, report = measure(run_of(1), [number(f"h-{i}", 5.0, 20.0) for i in range(40)])
+    assert (hard.estimate_status, hard.estimate) == ("breach", pytest.approx(-20.0))
+    assert report["estimate"]["low"] < -20 < report["estimate"]["high"] < -12
+    assert (hard.status, hard.value) == ("kept", -6.0)  # of the labels that came, all of the easy window
+
+
+def test_slices_and_models_are_told_apart(measure, tell_at_once):
+    tell_at_once({f"i-{i}": i % 2 for i in range(100)})
     captured = [*lines(count=40, carrier="AA"), *lines(first=40, count=30), *lines(70, 30, model="run-0")]
     measured, report = measure(run_of(1), captured)
     assert measured.rows == 70

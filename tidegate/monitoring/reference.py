@@ -14,6 +14,7 @@ from tidegate.feature_plan import FeatureSetPlan
 LABELS = "labels.parquet"  # profile of the labels that trained the model, see tidegate.monitoring.label_trust
 ROWS = "rows.parquet"  # an even sample of the instances that trained it
 MEASURES = "measures.json"
+ERRORS = "errors.json"  # of a regression's answers, see tidegate.monitoring.expected_errors; may be missing
 LARGEST_ROWS = 2000
 
 
