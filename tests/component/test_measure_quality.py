@@ -352,3 +352,25 @@ def test_an_hour_that_is_over_is_read_as_one_file_from_then_on(account):
         account.s3.delete_object(Bucket=account.lake, Key=item["Key"])
     assert read() == 4
     assert len(list(tellings.since(account.s3, account.lake, NOW - timedelta(hours=1)))) == 1
+
+
+def test_tellings_of_an_hour_that_is_one_file_are_not_listed_again(account):
+    told = {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": "a"}}
+    hours = [NOW - timedelta(hours=h) for h in (30, 29, 3)]
+    for hour in hours:
+        tellings.put(account.s3, account.lake, "a", told, hour)
+    listed = []
+    account.s3.meta.events.register(
+        "provide-client-params.s3.ListObjectsV2", lambda params, **_: listed.append(params)
+    )
+
+    def read(moment):
+        listed.clear()
+        lines = list(tellings.since(account.s3, account.lake, moment))
+        return len(lines), [each["Prefix"] for each in listed if not each.get("Delimiter")]
+
+    whole, prefixes = read(hours[0])
+    assert whole == 3
+    assert prefixes[1:] == [f"{tellings.TOLD}{hour:%Y/%m/%d/%H}/" for hour in hours]
+    assert read(hours[0]) == (3, [tellings.BY_HOUR])
+    assert read(hours[1] + timedelta(hours=1))[0] == 1
