@@ -12,6 +12,7 @@ from tidegate_cli import ledger, model, windows
 from tidegate_cli.executions import machine
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
+from tidegate_cli.operation_words import ages, operated
 from tidegate_cli.place import Place, current
 
 STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
@@ -107,10 +108,18 @@ def _print_model(report: dict[str, Any]) -> None:
             click.echo(f"waiting   version {package['version']} for a person: tidegate models approve")
     for share in live["traffic"]:
         click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
+    _print_watched(report)
+
+
+def _print_watched(report: dict[str, Any]) -> None:
+    live = report["model"]
     if live["monitoring"]:
         window = live["monitoring"]
         drifted = ", ".join(c["column"] for c in window.get("drifted", [])) or "none"
         click.echo(f"watched   {window.get('rows', 0)} rows until {window['end']}, drifted: {drifted}")
+    if live["operations"]:
+        told = (operated(live["operations"]), ages(live["operations"]))
+        click.echo(f"operated  {'; '.join(filter(None, told))}")
     if report["window"] is not None:
         for each in report["window"]["findings"]:
             click.echo(f"  {each['word']:<9} {each['sentence']}")
@@ -136,3 +145,5 @@ def _print(report: dict[str, Any]) -> None:
     click.echo(f"alarms    {len(ringing)} of {len(report['alarms'])} ringing")
     for alarm in ringing:
         click.echo(f"  ALARM     {alarm['name']}: {alarm['reason']}")
+        if alarm["runbook"]:
+            click.echo(f"            {alarm['runbook']}")
