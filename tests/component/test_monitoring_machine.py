@@ -48,6 +48,7 @@ def monitored(run):
             "ReadMeasurement": {"Body": json.dumps(MEASUREMENT)},
             "MeasureSkew": {"Payload": {"rows": 7}},
             "MeasureQuality": {"Payload": QUALITY},
+            "ReportWindow": {"Payload": {"key": "monitoring/report.html"}},
         }
         ended = run(states(), results)
         assert ended["status"] == "SUCCEEDED", ended
@@ -75,6 +76,7 @@ def test_a_window_with_too_few_rows_skips_the_job_and_still_looks_at_late_labels
     output = monitored(ready=False, reason="29 of 300", records=29)
     assert (output["outcome"], output["reason"], output["records"]) == ("insufficient", "29 of 300", 29)
     assert (output["summary"], output["skew"], output["quality"]) == (None, None, QUALITY)
+    assert output["page"] == "monitoring/report.html"
 
 
 def test_without_a_model_nothing_is_looked_at(monitored):

@@ -4,8 +4,7 @@
 
 import json
 import math
-import sys
-from datetime import timedelta
+import time
 
 import pytest
 from origins_account import (  # noqa: F401
@@ -32,20 +31,21 @@ def looked_up():
 
 @pytest.fixture
 def index(world, load, context, capsys):
-    """Run the function that indexes captures; of files just written too."""
-    environment = world.account.environment
+    """Run the function that indexes captures until it has taken so many files; the rows among them."""
     context.get_remaining_time_in_millis = lambda: 900_000
+    handler = load("functions.index_captures.handler", **world.account.environment)
 
-    def run():
-        handler = load("functions.index_captures.handler", **environment)
-        module = sys.modules["functions.index_captures"]
-        module.origins.SETTLED = timedelta(0)
-        told = handler({}, context)
+    def run(files):
+        taken = [handler({}, context)]
+        end = time.monotonic() + 60
+        while sum(each["files"] for each in taken) < files and time.monotonic() < end:
+            time.sleep(0.1)  # a file settles before it is taken
+            taken.append(handler({}, context))
         capsys.readouterr()  # its log
-        return told
+        assert (sum(each["files"] for each in taken), taken[-1]["left"]) == (files, 0)
+        return sum(each["rows"] for each in taken)
 
-    yield run
-    origins.SETTLED = timedelta(seconds=2)
+    return run
 
 
 def test_a_prediction_is_walked_back_to_rows_drops_and_features(world, typed):
@@ -96,8 +96,8 @@ def test_the_index_finds_what_the_files_hold(world, typed, index):
     world.capture(world.line("i-1", looked_up()), world.line("i-2", {}), "torn {\n")
     world.capture(world.line("golden-1", {}), world.line("i-3", {}), variant="variant-b")
     without = typed(world, "why", "i-1", "--json").out
-    assert index() == {"files": 2, "rows": 3, "left": 0}
-    assert index()["files"] == 0  # nothing new
+    assert index(2) == 3
+    assert index(0) == 0  # nothing new
     parts = origins.indexes(world.s3, world.account.lake)
     [row] = origins.find(world.s3, world.account.lake, parts, "i-1")
     assert row["model"] == "run-7"
@@ -123,11 +123,11 @@ def test_an_outcome_is_told_when_there_is_one_and_a_repeated_record_once(world, 
 
 def test_an_unknown_id_is_an_error_that_helps_with_an_index_and_without(world, typed, index):
     world.capture(world.line("i-1", {}))
-    for _ in range(2):
+    for repeated in range(2):
         done = typed(world, "why", "i-9")
         assert (done.code, done.out) == (2, "")
         assert "error: no captured prediction `i-9`" in done.err and "hint:" in done.err
-        index()
+        index(1 - repeated)
 
 
 def test_what_is_gone_is_said_and_the_rest_is_told(world, typed):
@@ -142,7 +142,7 @@ def test_a_drops_impact_is_the_values_runs_and_predictions_of_its_rows(world, ty
     late = {CARRIER: member(2, 70, carrier_delay_rate_7d=0.1)}
     early = {CARRIER: member(1, 40, carrier_delay_rate_7d=0.2)}
     world.capture(world.line("i-early", early), world.line("i-late", late, moment=75))
-    index()
+    index(1)
     world.capture(world.line("i-new", looked_up()), name="two")
     told = json.loads(typed(world, "impact", "--drop", "bbbb", "--json").out)
     assert told["rows"] == 24
