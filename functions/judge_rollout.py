@@ -132,5 +132,6 @@ def _judgement(
         more_requests=decision.more_requests,
         guardrails=decision.guardrails,
         outcomes=decision.outcomes,
+        split=decision.split,
         totals=totals,
     )

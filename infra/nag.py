@@ -59,6 +59,7 @@ ACCEPTED = (
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
     Accepted(_below("fallbacks"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
     Accepted(_below("fallbacks"), "*/Pipeline/Serving/PreflightCandidate/*", UNKNOWN_OBJECTS),
+    Accepted(_below("rollouts"), "*/Pipeline/Serving/ReportRollout/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("lineage"), "*/Pipeline/Training/*", UNKNOWN_OBJECTS),
@@ -87,6 +88,11 @@ ACCEPTED = (
         "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
         "*/Pipeline/Tracking/*",
         "executions are named at run time; the machine is the training machine",
+    ),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
+        "*/Pipeline/Serving/ReportRollout/*",
+        "executions are named at run time; the machine is the deployment machine",
     ),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:log-group:/aws/sagemaker/[*]]",

@@ -57,12 +57,20 @@ def _operation(method: str, path: str, operation: Document, schemas: Document) -
         f"<p>{escape(operation.get('description', ''))}</p>",
         _table(("field", "value", ""), fields),
     ]
-    if "Batch" in json.dumps(body):
-        parts.append('<p>Or a batch of such rows: <code>{"instances": [...]}</code></p>')
+    parts += [
+        f'<p>Or a batch of such objects: <code>{{"{escape(name)}": [...]}}</code></p>'
+        for name in _batches(body, schemas)
+    ]
     if headers:
         parts.append(_table(("header", ""), headers))
     parts.append(_table(("status", "when"), answers))
     return "\n".join(parts)
+
+
+def _batches(body: Document, schemas: Document) -> list[str]:
+    """Names of the lists that the body may be instead."""
+    names = [each["$ref"].rpartition("/")[2] for each in body.get("anyOf", [])[1:]]
+    return [property_ for name in names for property_ in schemas[name]["properties"]]
 
 
 def _kind(schema: Document) -> str:

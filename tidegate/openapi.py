@@ -6,7 +6,7 @@ Pure standard library. See https://spec.openapis.org/oas/v3.1.1.
 from typing import Any
 
 from tidegate.config import ServingSection, TaskName
-from tidegate.outcomes import MAX_CLASS_CHARACTERS
+from tidegate.outcomes import MAX_CLASS_CHARACTERS, MAX_OUTCOMES
 from tidegate.plan import Plan
 from tidegate.predict_request import MAX_BODY_BYTES, MAX_KEY_CHARACTERS
 from tidegate.request_checks import MAX_ROWS
@@ -21,7 +21,7 @@ _REFUSALS = {
     400: "the body is not JSON",
     409: "another outcome was told before",
     413: f"more than {MAX_ROWS} rows or {MAX_BODY_BYTES} bytes",
-    422: "fields that break the contract, each named",
+    422: "fields that break the contract, each named; nothing of a batch is taken",
     503: "nobody answers; ask again after `Retry-After` seconds",
 }
 
@@ -62,6 +62,9 @@ def _predict() -> Document:
     return {
         "operationId": "predict",
         "summary": "Predict one row, or a batch",
+        "description": f"A batch has up to {MAX_ROWS} rows and {MAX_BODY_BYTES >> 20} MiB. It is answered or "
+        "refused as a whole, by one variant or one fallback, and has one `inference_id`: outcomes are joined "
+        "to predictions of one row alone.",
         "parameters": [key],
         "requestBody": _json_body({"anyOf": [_ref("Row"), _ref("Batch")]}),
         "responses": {"200": _answer("the predictions, in the order of the rows", "Predictions")}
@@ -72,10 +75,16 @@ def _predict() -> Document:
 def _feedback() -> Document:
     return {
         "operationId": "feedback",
-        "summary": "Tell the outcome of a prediction",
-        "description": "Once or again: the same outcome is kept once, another one is refused.",
-        "requestBody": _json_body(_ref("Outcome")),
-        "responses": {"202": _answer("the outcome is kept", "Kept")} | _refusals(400, 409, 422),
+        "summary": "Tell the outcome of a prediction, or of many",
+        "description": "Once or again: the same outcome is kept once, another one is refused. A batch has up "
+        f"to {MAX_OUTCOMES} outcomes and an answer for each, in its order; send it again if no answer comes.",
+        "requestBody": _json_body({"anyOf": [_ref("Outcome"), _ref("OutcomeBatch")]}),
+        "responses": {
+            "202": _answer("the outcome is kept", "Kept"),
+            "207": _answer("of a batch: what became of each outcome", "KeptBatch"),
+            **_refusals(400, 409, 422),
+            "413": _answer(f"more than {MAX_OUTCOMES} outcomes", "Refusal"),
+        },
     }
 
 
@@ -94,10 +103,7 @@ def _schemas(plan: Plan) -> Document:
     )
     return {
         "Row": row_schema(plan.features, plan.contract),
-        "Batch": {
-            **_object({"instances": {"type": "array", "items": _ref("Row"), "minItems": 1}}),
-            "additionalProperties": False,
-        },
+        "Batch": _batch("instances", "Row", MAX_ROWS),
         "Predictions": _object(
             {
                 "inference_id": ID,
@@ -109,9 +115,29 @@ def _schemas(plan: Plan) -> Document:
             }
         ),
         "Outcome": outcome,
+        "OutcomeBatch": _batch("outcomes", "Outcome", MAX_OUTCOMES),
         "Kept": _object({"inference_id": ID}),
+        "KeptBatch": _object(
+            {
+                "results": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            "inference_id": ID,
+                            "status": {"enum": [202, 409], "description": "as of this outcome alone"},
+                        }
+                    ),
+                }
+            }
+        ),
         "Refusal": _object({"error": error}),
     }
+
+
+def _batch(name: str, schema: str, most: int) -> Document:
+    """An object of nothing but a list."""
+    listed = {"type": "array", "items": _ref(schema), "minItems": 1, "maxItems": most}
+    return {**_object({name: listed}), "additionalProperties": False}
 
 
 def _prediction(task: TaskName) -> Document:

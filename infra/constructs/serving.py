@@ -17,6 +17,7 @@ from infra.constructs.alarms import feature_alarms, variant_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
+from infra.constructs.rollout_report import report_rollouts
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
 from tidegate.rollout import VARIANTS
@@ -55,6 +56,7 @@ class Serving(Construct):
         self.deployment = self._deployment(serving_role_arn)
         self.teardown = self._teardown()
         self._restore_after_death(undelivered)
+        report_rollouts(self, shared=shared, machine=self.deployment, undelivered=undelivered)
         self.alarms: list[cloudwatch.Alarm] = [
             *(
                 alarm

@@ -9,6 +9,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.stub import Stubber
 from served_model import archived, write_artefact
 from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
 from signed_archive import FILES, manifest_of, pack, sign
@@ -623,6 +624,38 @@ def test_weights_that_leave_the_champion_alone(weights, champion, wanted):
     variants = [{"VariantName": name, "DesiredWeight": weight} for name, weight in weights.items()]
     found = returned({"ProductionVariants": variants}, champion)
     assert {each["VariantName"]: each["DesiredWeight"] for each in found} == wanted
+
+
+def test_the_page_of_a_rollout_and_its_facts_are_kept_however_long_its_history(load, context, account):
+    handler = load("functions.report_rollout.handler", **account.environment)
+    arn = "arn:aws:states:us-east-1:123456789012:execution:Deployment:run-1"
+    event = {"timestamp": datetime.now(UTC), "id": 1}
+    entered = event | {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "PreflightCandidate"}}
+    output = {"output": json.dumps({"Payload": rollout()}), "resourceType": "lambda", "resource": "invoke"}
+    succeeded = event | {"type": "TaskSucceeded", "taskSucceededEventDetails": output}
+    with Stubber(sys.modules["functions.report_rollout"].stepfunctions) as states:  # checks shapes
+        states.add_response(
+            "describe_execution",
+            {
+                "executionArn": arn,
+                "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:Deployment",
+                "status": "FAILED",
+                "startDate": datetime.now(UTC),
+                "error": "EndpointNotReady",
+                "cause": "endpoint is Failed",
+            },
+            {"executionArn": arn},
+        )
+        asked = {"executionArn": arn}
+        states.add_response("get_execution_history", {"events": [entered], "nextToken": "more"}, asked)
+        states.add_response("get_execution_history", {"events": [succeeded]}, asked | {"nextToken": "more"})
+        told = handler({"detail": {"executionArn": arn}}, context)
+    assert told == {"report_key": "rollouts/run-1/report.html"}
+    kept = account.s3.get_object(Bucket=account.lake, Key=told["report_key"])
+    assert kept["ContentType"] == "text/html; charset=utf-8"
+    assert "Version 2 was rolled back" in kept["Body"].read().decode()
+    facts = account.s3.get_object(Bucket=account.lake, Key="rollouts/run-1/report.json")["Body"].read()
+    assert json.loads(facts)["plan"]["model_version"] == 2
 
 
 def test_the_token_of_a_person_is_kept(call, account):

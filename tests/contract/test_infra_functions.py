@@ -15,7 +15,14 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
-    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
+    *(
+        "JudgeRollout",
+        "AwaitApproval",
+        "RestoreTraffic",
+        "ReportRollout",
+        "RecordOutcome",
+        "FreeTrainingLock",
+    ),
     *("PlanWindow", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {

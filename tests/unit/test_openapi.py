@@ -125,6 +125,24 @@ def test_answers_and_outcomes_of_a_task_are_allowed_and_those_of_others_are_not(
     assert not allows(document, "Outcome", {"inference_id": "a-1", "outcome": wrong})
 
 
+def test_batches_have_the_limits_that_are_checked():
+    document = openapi.document(plan_of())
+    told = {"inference_id": "a-1", "outcome": 1}
+    assert allows(document, "Batch", {"instances": [GOOD] * 1000})
+    assert not allows(document, "Batch", {"instances": [GOOD] * 1001})
+    assert allows(document, "OutcomeBatch", {"outcomes": [told] * 100})
+    for wrong in ([], [told] * 101, [told | {"outcome": 2}], told):
+        assert not allows(document, "OutcomeBatch", {"outcomes": wrong})
+    assert not allows(document, "OutcomeBatch", {"outcomes": [told], "more": 1})
+    kept = {"results": [{"inference_id": "a-1", "status": 202}, {"inference_id": "a-1", "status": 409}]}
+    assert allows(document, "KeptBatch", kept)
+
+
+def test_the_page_tells_of_batches_of_both():
+    html = api_page.page(openapi.document(plan_of()))
+    assert '{"instances": [...]}' in html and '{"outcomes": [...]}' in html
+
+
 def test_the_page_names_every_field_and_status_and_fetches_nothing():
     document = openapi.document(plan_of())
     html = api_page.page(document)
