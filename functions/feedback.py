@@ -52,8 +52,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     tellings.put(s3, lake_bucket, [each.record(task) for each in asked.tellings], now)
     statuses = _keep(asked.tellings)
     metrics.add_metric("Outcomes", MetricUnit.Count, statuses.count(KEPT))
-    if refused := statuses.count(CONTRADICTED):
-        metrics.add_metric("RefusedOutcomes", MetricUnit.Count, refused)
+    if contradicted := statuses.count(CONTRADICTED):
+        metrics.add_metric("RefusedOutcomes", MetricUnit.Count, contradicted)
     ids = [each.inference_id for each in asked.tellings]
     if asked.is_batch:
         results = [{"inference_id": id_, "status": said} for id_, said in zip(ids, statuses, strict=True)]
