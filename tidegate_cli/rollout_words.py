@@ -15,6 +15,9 @@ def told(found: Rollout) -> Iterator[str]:
         yield f"held          {found.held}"
     if found.mirror:
         yield f"copies        {_mirrored(found.mirror)}"
+    if found.plan and found.plan.champion_variant is None:
+        yield "the first model: it has all the traffic at once, and nobody to be compared with"
+        return
     for number, step in enumerate(found.steps):
         mark = ">" if number == found.step and found.status == "RUNNING" else " "
         yield f"{mark} step {number + 1}  {step.weight:>6.1%}   {_judged(step, found.judged(number))}"

@@ -45,6 +45,12 @@ def test_copies_that_nobody_could_make_are_told():
     assert "copies        no captured request to copy" in shown(mirror=mirror)
 
 
+def test_the_first_model_has_no_steps():
+    found = read(history().events, RUNNING)
+    text = shown(plan=replace(found.plan, champion_variant=None))
+    assert "the first model" in text and "step 1" not in text
+
+
 def test_who_waits_and_who_holds_is_told():
     assert "`tidegate rollout promote`" in shown(state="AwaitApproval")
     assert "promote" not in shown(state="AwaitApproval", status="FAILED")
