@@ -155,4 +155,6 @@ def _unanswered(inference_id: str, kind: str, rows: int) -> dict[str, Any]:
     metrics.add_metric("FailedPredictions", MetricUnit.Count, rows)
     logger.error(what, extra={"inference_id": inference_id, "kind": kind})
     error = {"what": what, "cause": kind, "inference_id": inference_id}
+    if live.models.champion is None:
+        error["hint"] = "no model is known to serve: has one been rolled out yet?"
     return answer(503, {"error": error}, {"Retry-After": str(RETRY_AFTER_SECONDS)})
