@@ -161,10 +161,13 @@ def test_an_evaluation_without_calibration_gives_no_licence(measure, account):
 
 def test_an_hour_that_is_over_is_read_as_one_file_from_then_on(account):
     then = NOW - timedelta(hours=3)
-    told = {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": "a"}}
-    for inference_id in "abc":
-        tellings.put(account.s3, account.lake, inference_id, told, then)
-    tellings.put(account.s3, account.lake, "d", told, NOW)
+    a, b, c, d = (
+        {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": inference_id}}
+        for inference_id in "abcd"
+    )
+    for told in ([a], [b, c]):  # one alone, and a batch
+        tellings.put(account.s3, account.lake, told, then)
+    tellings.put(account.s3, account.lake, [d], NOW)
 
     def read():
         return len(list(tellings.since(account.s3, account.lake, NOW - timedelta(hours=5))))

@@ -315,13 +315,17 @@ def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
     assert len(silent) == 1 and silent[0].endswith("-machine-failures")
 
 
-def test_the_api_is_signed_logged_and_throttled(any_templates):
-    routes = {
-        r["Properties"]["RouteKey"]: r["Properties"]
-        for r in any_templates.of("AWS::ApiGatewayV2::Route").values()
-    }
-    assert routes.keys() == {"POST /predict", "POST /feedback", "GET /openapi.json", "GET /docs"}
-    assert {route["AuthorizationType"] for route in routes.values()} == {"AWS_IAM"}
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_what_the_api_answers_is_signed_for_and_what_describes_it_in_production_too(request, environment):
+    templates = request.getfixturevalue("templates" if environment == "dev" else "templates_prod")
+    routes = [r["Properties"] for r in templates.of("AWS::ApiGatewayV2::Route").values()]
+    kinds = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+    described = "NONE" if environment == "dev" else "AWS_IAM"  # serving.public_docs
+    asked = dict.fromkeys(("POST /predict", "POST /feedback"), "AWS_IAM")
+    assert kinds == {**asked, "GET /openapi.json": described, "GET /docs": described}
+
+
+def test_the_api_is_logged_and_throttled(any_templates):
     [stage] = any_templates.of("AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["AccessLogSettings"]["DestinationArn"]
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
