@@ -416,6 +416,10 @@ def test_a_new_instance_type_and_new_schedules_come_with_the_next_rollout_and_it
     ]
     assert told == [(variant, "cron(0 22 * * ? *)", {"MinCapacity": 1, "MaxCapacity": 2})]
     assert "was promoted" in until(lambda: report(aws, found["executionArn"]))
+    version = found["package_arn"].rpartition("/")[2]
+    assert rollouts.of_version(aws.place, version).arn == found["executionArn"]
+    with pytest.raises(CommandError, match="never rolled out here"):
+        rollouts.of_version(aws.place, "9999")
 
 
 def report(aws, execution_arn):

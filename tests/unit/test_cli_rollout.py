@@ -1,11 +1,13 @@
 """What `tidegate rollout show` makes of a rollout."""
 
+import tempfile
 from dataclasses import replace
 
 from test_rollout_history import RUNNING, WAITS, history
 
 from tidegate.messages import GuardrailEvidence, OutcomeEvidence
 from tidegate.rollout.history import read
+from tidegate_cli.commands.rollout import _page
 from tidegate_cli.rollout_words import told
 
 OUTCOMES = OutcomeEvidence(
@@ -55,6 +57,14 @@ def test_who_waits_and_who_holds_is_told():
     assert "`tidegate rollout promote`" in shown(state="AwaitApproval")
     assert "promote" not in shown(state="AwaitApproval", status="FAILED")
     assert "held          a sale" in shown(held="a sale")
+
+
+def test_the_page_is_saved_where_it_is_asked_for_or_under_the_executions_name(tmp_path, monkeypatch):
+    found = read(history().events, {**RUNNING, "executionArn": "arn:aws:states:::execution:machine:run-1"})
+    saved = _page(found, tmp_path / "page.html")
+    assert saved == (tmp_path / "page.html").resolve() and "Version 7 is being" in saved.read_text()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert _page(found, None) == (tmp_path / "tidegate-rollout-run-1.html").resolve()
 
 
 def test_how_it_ended_is_told():
