@@ -15,15 +15,9 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
-    *(
-        "JudgeRollout",
-        "AwaitApproval",
-        "RestoreTraffic",
-        "ReportRollout",
-        "RecordOutcome",
-        "FreeTrainingLock",
-    ),
-    *("PlanWindow", "Predict", "Feedback", "DescribeApi"),
+    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "ReportRollout"),
+    *("RecordOutcome", "FreeTrainingLock"),
+    *("PlanWindow", "MeasureOperations", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
