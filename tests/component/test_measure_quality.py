@@ -361,7 +361,7 @@ def test_tellings_of_an_hour_that_is_one_file_are_not_listed_again(account):
     told = {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": "a"}}
     hours = [NOW - timedelta(hours=h) for h in (30, 29, 3)]
     for hour in hours:
-        tellings.put(account.s3, account.lake, "a", told, hour)
+        tellings.put(account.s3, account.lake, [told], hour)
     listed = []
     account.s3.meta.events.register(
         "provide-client-params.s3.ListObjectsV2", lambda params, **_: listed.append(params)
