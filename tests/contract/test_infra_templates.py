@@ -344,6 +344,7 @@ def test_what_looks_publish_is_on_the_dashboard(templates):
     }
     # what is 0 or 1, or a count of mishaps, is seen in the state of its alarm
     mishaps = {"QualityBreaches", "EstimateBreaches", "UnreadableRecords", "LabelContradictions"}
+    mishaps |= {"SuspiciousLabels"}
     assert [name for name in watched - mishaps if name not in drawn] == []
     assert "alarm:flights-dev-page" in drawn
     assert {"RealizedQuality", "LabelCoverage", "FallbackShare"} <= set(re.findall(r"\w+", drawn))
