@@ -20,7 +20,9 @@ from tidegate.encoding import Encoding
 from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.task import Task
+from training_jobs.serve import read
 from training_jobs.serving.app import App
+from training_jobs.serving.invocation import Invocation
 
 FEATURES = """
 import numpy as np
@@ -224,7 +226,7 @@ def test_a_model_of_other_features_than_its_package_never_becomes_healthy(served
 
 
 def test_requests_beyond_the_limit_are_refused_at_once_while_ping_answers(served):
-    app = App(artefact.read(served[0] / "model"), most_in_flight=1)
+    app = App(Invocation(read(served[0] / "model")), most_in_flight=1)
 
     async def call(path, receive):
         sent = []
