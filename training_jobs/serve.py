@@ -21,6 +21,7 @@ from tidegate.serving.row_model import RowModel
 from training_jobs.paths import Paths
 from training_jobs.serving.app import App
 from training_jobs.serving.invocation import Invocation, Model
+from training_jobs.serving.protocol import Protocol
 from training_jobs.serving.warm_up import warm_up
 
 logger = logging.getLogger("serve")
@@ -40,7 +41,8 @@ def main(paths: Paths) -> None:
         host=os.environ.get("SAGEMAKER_BIND_TO_HOST", EVERY_INTERFACE),
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
+        proxy_headers=False,  # nobody asks who called
         lifespan="on",
         access_log=False,
         log_level="warning",

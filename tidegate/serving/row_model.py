@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tidegate.compiled.scorer import Prediction, Scorer
+from tidegate.compiled.unrolled import MOST_NODES
 from tidegate.errors import ArtefactError
 from tidegate.feature_hash import of_plan
 from tidegate.feature_plan import FeatureSetPlan
@@ -46,7 +47,12 @@ def rows_of(
 
 
 class RowModel:
-    """Of the document `compiled`, which tidegate.compiled made for the features of `plan`."""
+    """A compiled model and which members of a row its features are.
+
+    Args:
+        compiled: the document of tidegate.compiled.
+        members: names of a row's values, in their order; by default those of an instance.
+    """
 
     def __init__(
         self,
@@ -55,6 +61,7 @@ class RowModel:
         types: Mapping[str, str],
         plan: FeatureSetPlan,
         compiled: Mapping[str, Any],
+        members: Sequence[str] = (),
     ) -> None:
         self.is_fast = True
         self.run = run
@@ -65,9 +72,11 @@ class RowModel:
         self.classes = scorer.classes
         self.manifest: Mapping[str, Any] = {}
         self.folder: Path | None = None
-        self._compiled = compiled
+        # kept for the array kernel, which takes no large trees (matrix.MOST_MASK_BYTES)
+        self._compiled = compiled if len(compiled["model"].get("features", ())) <= MOST_NODES else None
         self._one = scorer.one
-        self._pick = _picker([plan.instance.index(name) for name in scorer.features])
+        members = tuple(members or plan.instance)
+        self._pick = _picker([members.index(name) for name in scorer.features])
         self._codes = [
             (position, {value: float(i) for i, value in enumerate(compiled["categories"][name])})
             for position, name in enumerate(scorer.features)
@@ -109,7 +118,7 @@ class RowModel:
         seen = [self._pick(row) for row in rows]
         encoded = [self._encoded(values) for values in seen]
         found: list[Prediction]
-        if len(rows) < FEWEST_ROWS:
+        if len(rows) < FEWEST_ROWS or self._compiled is None:
             one = self._one
             found = [one(vector) for vector in encoded]
         else:
@@ -130,7 +139,7 @@ class RowModel:
     def _many(self) -> Callable[[list[list[float]]], list[Prediction]]:
         from tidegate.compiled.matrix import MatrixScorer  # numpy, paid by whoever sends many rows
 
-        scorer = MatrixScorer.load(self._compiled)
+        scorer = MatrixScorer.load(self._compiled or {})
         return lambda rows: scorer.many(rows).tolist()
 
 

@@ -8,8 +8,9 @@ requests at a time are refused at once with 503.
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +31,15 @@ Header = tuple[bytes, bytes]
 _JSON_HEADER = (b"content-type", JSON.encode())
 
 
+class Reply(NamedTuple):
+    """An answer, whatever it says."""
+
+    status: int
+    kind: Header  # content-type
+    body: bytes
+    more: tuple[Header, ...] = ()
+
+
 class App:
     """The ASGI application. `invocation` is None while no model can be served."""
 
@@ -37,6 +47,7 @@ class App:
         self.invocation = invocation
         self.measures = measures.Measures()
         self._most_in_flight = most_in_flight
+        self._lock = Lock()  # of what the worker's thread counts too
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="invoke")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,46 +58,66 @@ class App:
         if route == ("POST", "/invocations"):
             await self._invocations(scope["headers"], receive, send)
         elif route == ("GET", "/ping"):
-            await _answer(send, 200 if self.invocation else 503, b"")
+            await _answer(send, 200 if self.invocation else 503)
         elif route == ("GET", "/metrics"):
             text = self.measures.text(self.invocation.model.run if self.invocation else "")
-            await _answer(send, 200, text.encode(), (b"content-type", measures.CONTENT_TYPE))
+            await _answer(send, 200, (b"content-type", measures.CONTENT_TYPE), text.encode())
         else:
-            await _answer(send, 404, b"")
+            await _answer(send, 404)
+
+    def answers_at_once(self, size: int | None) -> bool:
+        """Whether a body of so many bytes takes less time than handing it to somebody else."""
+        return (
+            size is not None
+            and size <= INLINE_BYTES
+            and self.invocation is not None
+            and self.invocation.model.is_fast
+            and self.measures.in_flight < self._most_in_flight
+        )
+
+    def reply(self, headers: list[Header], body: bytes) -> Reply:
+        """The answer to a request of /invocations, or its refusal."""
+        content_type, accept = _types(headers)
+        if self.invocation is None:
+            return _refusal(RefusedError(503, "the model is not ready"))
+        try:
+            answer, rows = self.invocation(body, content_type, accept)
+        except RefusedError as refused:
+            return _refusal(refused)
+        with self._lock:
+            self.measures.instances += rows
+        return Reply(
+            200, (b"content-type", accept.encode()) if accept in JSON_LINES else _JSON_HEADER, answer
+        )
 
     async def _invocations(self, headers: list[Header], receive: Receive, send: Send) -> None:
         began = perf_counter()
-        status, kind = 200, _JSON_HEADER
-        extra: tuple[Header, ...] = ()
         self.measures.in_flight += 1
         try:
-            content_type, accept = _types(headers)
-            answer = await self._answered(receive, content_type, accept)
-            if accept in JSON_LINES:
-                kind = (b"content-type", accept.encode())
+            reply = await self._awaited(headers, receive)
         except RefusedError as refused:
-            status, answer = refused.status, msgspec.json.encode(refused.body)
-            if refused.is_busy:
-                extra = ((b"retry-after", RETRY_SECONDS), (b"connection", b"close"))  # its body is not read
+            reply = _refusal(refused)
         finally:
             self.measures.in_flight -= 1
-        self.measures.answered(status, perf_counter() - began)
-        await _answer(send, status, answer, kind, extra)
+        self.measures.answered(reply.status, perf_counter() - began)
+        await _answer(send, *reply)
 
-    async def _answered(self, receive: Receive, content_type: str, accept: str) -> bytes:
+    async def _awaited(self, headers: list[Header], receive: Receive) -> Reply:
         if self.measures.in_flight > self._most_in_flight:
             raise RefusedError(503, f"{self._most_in_flight} requests are being answered", is_busy=True)
         body = await _body(receive)
-        invocation = self.invocation
-        if invocation is None:
-            raise RefusedError(503, "the model is not ready")
-        if len(body) <= INLINE_BYTES and invocation.model.is_fast:
-            answer, rows = invocation(body, content_type, accept)
-        else:
-            loop = asyncio.get_running_loop()
-            answer, rows = await loop.run_in_executor(self._worker, invocation, body, content_type, accept)
-        self.measures.instances += rows
-        return answer
+        if self.invocation is None or (len(body) <= INLINE_BYTES and self.invocation.model.is_fast):
+            return self.reply(headers, body)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self.reply, headers, body)
+
+
+def _refusal(refused: RefusedError) -> Reply:
+    body = msgspec.json.encode(refused.body)
+    if refused.is_busy:  # its body is not read
+        return Reply(
+            refused.status, _JSON_HEADER, body, ((b"retry-after", RETRY_SECONDS), (b"connection", b"close"))
+        )
+    return Reply(refused.status, _JSON_HEADER, body)
 
 
 def _types(headers: list[Header]) -> tuple[str, str]:
@@ -116,9 +147,9 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _answer(
-    send: Send, status: int, body: bytes, kind: Header = _JSON_HEADER, extra: tuple[Header, ...] = ()
+    send: Send, status: int, kind: Header = _JSON_HEADER, body: bytes = b"", more: tuple[Header, ...] = ()
 ) -> None:
-    headers = [kind, (b"content-length", b"%d" % len(body)), *extra]
+    headers = [kind, (b"content-length", b"%d" % len(body)), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -9,7 +9,7 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 
 class Measures:
-    """Counts of one process since it started, kept by its event loop alone."""
+    """Counts of one process since it started, kept by its event loop but for `instances`."""
 
     def __init__(self) -> None:
         self.in_flight = 0
