@@ -6,12 +6,14 @@ second as wrk saw them are told beside it. Peers are installed in environments o
 be is said to be skipped.
 """
 
+import contextlib
 import io
 import json
 import sys
 import tarfile
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.report import Figure, main
 from bench.serving_floor import floor
-from bench.serving_load import Closed, Running, closed, open_loop, quantile, running
+from bench.serving_load import Closed, closed, open_loop, quantile, running
 from bench.serving_model import Served, made
 from bench.serving_servers import Contender, echoes, ours, peers
 from tidegate import fallback_file
@@ -131,6 +133,10 @@ class Measured:
         return min(each.cpu_us for each in self.one)
 
     @property
+    def many_us(self) -> float:
+        return min(each.cpu_us for each in self.many)
+
+    @property
     def per_second(self) -> float:
         return max(each.per_second for each in self.one)
 
@@ -150,7 +156,7 @@ def _of_servers(served: Served, folder: Path) -> list[Figure]:
         Figure("server over uvicorn's echo", cost.cpu_us / found["uvicorn echo"].cpu_us, "x", 2),
         *(Figure(f"{name}: p99 at {RATE:g}/s", min(each.p99_us), "us") for name, each in found.items()),
         Figure("p99 over raw echo's", min(cost.p99_us) / min(echo.p99_us), "x", 3),
-        Figure(f"tidegate: {MANY} rows", cost.many[0].cpu_us, "us CPU a request"),
+        Figure(f"tidegate: {MANY} rows", cost.many_us, "us CPU a request"),
     ]
     for peer in peers(served, folder):
         figures += _beside(peer, cost)
@@ -158,43 +164,38 @@ def _of_servers(served: Served, folder: Path) -> list[Figure]:
 
 
 def _taking_turns(contenders: Sequence[Contender]) -> dict[str, Measured]:
-    """Each in every round: what disturbs one for a while disturbs the others too."""
-    rounds: dict[str, list[Measured]] = {each.name: [] for each in contenders}
-    for number in range(ROUNDS):
-        for contender in contenders:
-            with running(contender.make()) as server:
-                rounds[contender.name].append(_round(server, contender, number))
-    return {
-        name: Measured(
-            one=[one for each in found for one in each.one],
-            many=[min((many for each in found for many in each.many), key=lambda many: many.cpu_us)],
-            p99_us=[p99 for each in found for p99 in each.p99_us],
-            ready_seconds=min(each.ready_seconds for each in found),
-            ready_cpu_seconds=min(each.ready_cpu_seconds for each in found),
-            resident_mb=max(each.resident_mb for each in found),
-        )
-        for name, found in rounds.items()
-    }
-
-
-def _round(server: Running, contender: Contender, number: int) -> Measured:
-    body = contender.body(1)
-    server.ask(body)
-    closed(server, body, 1)  # warm
-    one = closed(server, body, SECONDS)
-    latencies = open_loop(server, body, rate=RATE, seconds=SECONDS, seed=number)
-    resident_mb = server.resident_mb()  # before many rows ask for numpy
-    many = closed(server, contender.body(MANY), SECONDS, connections=2)
-    if one.failed or many.failed:
-        raise SystemExit(f"{contender.name} refused {one.failed + many.failed} requests")
-    return Measured(
-        one=[one],
-        many=[many],
-        p99_us=[quantile(latencies, 0.99)],
-        ready_seconds=server.ready_seconds,
-        ready_cpu_seconds=server.ready_cpu_seconds,
-        resident_mb=resident_mb,
-    )
+    """All run at once and are asked one after the other: what disturbs one for a while disturbs them all."""
+    with contextlib.ExitStack() as stack:
+        servers = [(each, stack.enter_context(running(each.make()))) for each in contenders]
+        one: dict[str, list[Closed]] = defaultdict(list)
+        p99_us: dict[str, list[float]] = defaultdict(list)
+        for contender, server in servers:
+            closed(server, contender.body(1), SECONDS)  # warm
+        for number in range(ROUNDS):
+            for contender, server in servers:
+                one[contender.name].append(closed(server, contender.body(1), SECONDS))
+                latencies = open_loop(server, contender.body(1), rate=RATE, seconds=SECONDS, seed=number)
+                p99_us[contender.name].append(quantile(latencies, 0.99))
+        resident_mb = {contender.name: server.resident_mb() for contender, server in servers}
+        many: dict[str, list[Closed]] = defaultdict(list)  # the last: it makes us import numpy
+        for _ in range(ROUNDS):
+            for contender, server in servers:
+                many[contender.name].append(closed(server, contender.body(MANY), SECONDS, connections=2))
+        found = {
+            contender.name: Measured(
+                one=one[contender.name],
+                many=many[contender.name],
+                p99_us=p99_us[contender.name],
+                ready_seconds=server.ready_seconds,
+                ready_cpu_seconds=server.ready_cpu_seconds,
+                resident_mb=resident_mb[contender.name],
+            )
+            for contender, server in servers
+        }
+    for name, each in found.items():
+        if refused := sum(closed.failed for closed in (*each.one, *each.many)):
+            raise SystemExit(f"{name} refused {refused} requests")
+    return found
 
 
 def _beside(peer: Contender, ours: Measured) -> list[Figure]:
@@ -222,7 +223,7 @@ def _beside(peer: Contender, ours: Measured) -> list[Figure]:
         Figure(f"{peer.name}: one row, by wrk", one.per_second, "requests/s"),
         Figure(f"{peer.name}: ready after", ready, "s"),
         Figure("  our throughput over its", one.cpu_us / ours.cpu_us, "x", least, "least"),
-        Figure(f"  the same of {MANY} rows", many.cpu_us / ours.many[0].cpu_us, "x", at_least, "least"),
+        Figure(f"  the same of {MANY} rows", many.cpu_us / ours.many_us, "x", at_least, "least"),
     ]
 
 

@@ -70,7 +70,7 @@ def _loaded(folder: Path) -> Invocation | None:
 
 
 def read(folder: Path) -> Model:
-    """The verified model of an artefact: row by row where it can be, else by arrays.
+    """The verified model of an artefact: compiled, else scikit-learn's.
 
     Raises:
         ArtefactError: see tidegate.artefact.read.
@@ -78,7 +78,7 @@ def read(folder: Path) -> Model:
     found = RowModel.read(folder)
     if found is not None:
         return found
-    from tidegate import artefact  # numpy, which a model without transforms does not need
+    from tidegate import artefact  # scikit-learn, which nobody else needs
     from training_jobs.serving.array_model import ArrayModel
 
     return ArrayModel(artefact.read(folder))

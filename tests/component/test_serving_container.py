@@ -35,7 +35,7 @@ source = Source("flights", event_ts="at", known_ts="known")
 
 @transform(inputs=["miles"], outputs={"log_miles": "float64"})
 def log_miles(miles):
-    return (np.log1p(miles),)
+    return (np.log1p(miles[miles != 4321.0]),)  # a mistake that nobody sees but at 4321 miles
 
 
 made = FeatureSet(
@@ -382,6 +382,14 @@ def test_requests_in_one_piece_are_answered_in_their_order(server, served):
     assert [head[:3] for head, _, _ in answers] == [b"200", b"200", b"400", b"200"]
     rows = [len(json.loads(body).get("predictions", ())) for _, _, body in answers]
     assert rows == [2, len(ROWS) * 20, 0, 2]
+
+
+@pytest.mark.parametrize("more", [0, 300])
+def test_a_model_that_fails_on_a_row_says_500_and_answers_the_next(server, more):
+    """Few rows are answered at once, many by the worker."""
+    body = json.dumps({"instances": [ROWS[0] | {"miles": 4321.0}] + ROWS[:1] * more}).encode()
+    assert server.ask(body=body)[0] == 500
+    assert server.ask()[0] == 200
 
 
 def test_a_caller_who_leaves_in_the_middle_of_a_body_is_not_counted_as_in_flight(served):

@@ -9,6 +9,7 @@ from tidegate.compiled.links import Scores, calibrator
 from tidegate.errors import ArtefactError
 
 FORMAT = 1
+FEWEST_ROWS = 64  # of the array kernel in `matrix`; below, row by row is faster (bench/compiled.py)
 Prediction = float | Scores  # P(label = 1) or a value; the probabilities of all classes
 
 

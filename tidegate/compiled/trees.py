@@ -33,7 +33,7 @@ def scores(document: Mapping[str, Any]) -> Callable[[list[float]], Scores]:
     """
     base, divisor, table = document["base"], document["divisor"], document["leaves"]
     if table is None and len(base) == 1 and (leaves := unrolled.sum_of_leaves(document)) is not None:
-        return _of_code(leaves, _widener({**document, "negated": []}), base[0], divisor)
+        return _of_code(leaves, document["sets"], base[0], divisor)
     roots = _nested(document)
     widen = _widener(document)
     if table is not None:
@@ -44,9 +44,12 @@ def scores(document: Mapping[str, Any]) -> Callable[[list[float]], Scores]:
 
 
 def _of_code(
-    leaves: unrolled.Sum, widen: Widen, base: float, divisor: int
+    leaves: unrolled.Sum, sets: list[Any], base: float, divisor: int
 ) -> Callable[[list[float]], Scores]:
-    return lambda row: [leaves(base, widen(row)) / divisor]
+    codes = [(one["column"], {value: code for code, value in enumerate(one["values"])}) for one in sets]
+    if not codes:
+        return lambda row: [leaves(base, row) / divisor]
+    return lambda row: [leaves(base, row + [c.get(row[i], MISSING) for i, c in codes]) / divisor]
 
 
 def _of_one(roots: list[Node], widen: Widen, base: float, divisor: int) -> Callable[[list[float]], Scores]:

@@ -1,4 +1,4 @@
-"""Small trees as Python code: one expression a tree, `0.25 if x[3] <= 1.5 else ...`, for one row.
+"""Small trees as Python code: one expression a tree, `0.25 if x3 <= 1.5 else ...`, for one row.
 
 The interpreter then asks a node's question in three instructions where a walk needs a dozen: a third of the
 time. The code is built as a syntax tree out of numbers and never read as text, so a model cannot smuggle any
@@ -11,13 +11,13 @@ from typing import Any
 
 MOST_NODES = 20_000  # building and holding code costs some 10 microseconds and 150 bytes a node
 MOST_DEPTH = 60  # of nested expressions, far from what Python's own compiler can take
-_TOTAL, _ROW = "total", "x"
+_TOTAL, _ROW = "total", "row"
 
-Sum = Callable[[float, list[Any]], float]
+Sum = Callable[[float, list[Any]], float]  # (base, the row, then the codes of its categories)
 
 
 def sum_of_leaves(document: Mapping[str, Any]) -> Sum | None:
-    """(base, widened row) -> base plus the leaf of each tree, one after another; None of too large a model.
+    """Base plus the leaf of each tree, one after another; None of too large a model.
 
     Args:
         document: of `tidegate.compiled.trees`, with one output and leaves that are numbers.
@@ -25,7 +25,10 @@ def sum_of_leaves(document: Mapping[str, Any]) -> Sum | None:
     if len(document["features"]) > MOST_NODES or _depth(document) > MOST_DEPTH:
         return None
     nodes = _expressions(document)
-    body: list[ast.stmt] = [
+    columns = range(document["width"] + len(document["sets"]))
+    names = ast.Tuple([ast.Name(_column(i), ast.Store()) for i in columns], ast.Store())
+    body: list[ast.stmt] = [ast.Assign([names], _name(_ROW))]
+    body += [
         ast.AugAssign(ast.Name(_TOTAL, ast.Store()), ast.Add(), nodes[root]) for root in document["roots"]
     ]
     arguments = ast.arguments([], [ast.arg(_TOTAL), ast.arg(_ROW)], None, [], [], None, [])
@@ -50,13 +53,12 @@ def _expressions(document: Mapping[str, Any]) -> list[ast.expr]:
             continue
         question: ast.cmpop = ast.LtE()
         if column >= width + len(negated):
-            column, limit = column - len(negated), members[threshold]
+            column, limit, question = column - len(negated), members[threshold], ast.In()
         elif column >= width:  # `-x <= t` is `x >= -t`, for NaN too, and saves the negative
             column, limit, question = negated[column - width], -float(threshold), ast.GtE()
         else:
             limit = float(threshold)
-        value = ast.Subscript(_name(_ROW), ast.Constant(int(column)), ast.Load())
-        asked = ast.Compare(value, [question], [ast.Constant(limit)])
+        asked = ast.Compare(_name(_column(column)), [question], [ast.Constant(limit)])
         found[i] = ast.IfExp(asked, found[i + 1], found[i + right])
     return found
 
@@ -68,6 +70,10 @@ def _depth(document: Mapping[str, Any]) -> int:
         if rights[i]:
             depths[i] = 1 + max(depths[i + 1], depths[i + rights[i]])
     return max(depths)
+
+
+def _column(position: int) -> str:
+    return f"x{int(position)}"
 
 
 def _name(name: str) -> ast.Name:

@@ -1,7 +1,7 @@
-"""A compiled model whose features are columns as they come: rows in, predictions out, without numpy.
+"""A compiled model asked row by row, in a container and inside `predict` alike.
 
-Features that need transforms are numpy's business (tidegate.prediction). Without any there is no code of the
-user's to run, and no numpy to import unless a request has so many rows that arrays are faster.
+Where no feature has a transform there is no code of the user's to run, and no numpy to import unless a
+request has so many rows that arrays are faster.
 """
 
 import json
@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
-from tidegate.compiled.scorer import Prediction, Scorer
+from tidegate.compiled.scorer import FEWEST_ROWS, Prediction, Scorer
 from tidegate.compiled.unrolled import MOST_NODES
 from tidegate.errors import ArtefactError
 from tidegate.feature_hash import of_plan
@@ -22,8 +22,8 @@ from tidegate.looked_up import flat
 from tidegate.serving import files
 from tidegate.serving.values import NotFiniteError, Value, columns
 
-FEWEST_ROWS = 48  # below, walking row by row is faster than the array kernel (bench/compiled.py)
 Row = Sequence[Value]  # members of an instance in the order of `plan.instance`
+Transformed = Callable[[Sequence[Row]], Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RowModel:
 
     Args:
         compiled: the document of tidegate.compiled.
-        members: names of a row's values, in their order; by default those of an instance.
+        transformed: rows of instances to rows of features, of a plan with transforms.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RowModel:
         types: Mapping[str, str],
         plan: FeatureSetPlan,
         compiled: Mapping[str, Any],
-        members: Sequence[str] = (),
+        transformed: Transformed | None = None,
     ) -> None:
         self.is_fast = True
         self.run = run
@@ -75,7 +75,8 @@ class RowModel:
         # kept for the array kernel, which takes no large trees (matrix.MOST_MASK_BYTES)
         self._compiled = compiled if len(compiled["model"].get("features", ())) <= MOST_NODES else None
         self._one = scorer.one
-        members = tuple(members or plan.instance)
+        self._transformed = transformed
+        members = plan.instance if transformed is None else plan.features
         self._pick = _picker([members.index(name) for name in scorer.features])
         self._codes = [
             (position, {value: float(i) for i, value in enumerate(compiled["categories"][name])})
@@ -85,22 +86,26 @@ class RowModel:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Verify every file and load the model; None where that takes numpy or scikit-learn.
+        """Verify every file and load the model; None of one that is not compiled.
 
         Raises:
-            ArtefactError: a file is missing, has other bytes or may be a pickle.
+            ArtefactError, ConfigError: a file is missing, has other bytes or may be a pickle, or the code of
+                the features is not the one that the manifest names.
         """
         files.refuse_pickles(folder)
         manifest = files.verified(folder, files.FILES)
         plan = FeatureSetPlan.from_json(json.loads((folder / files.FEATURES).read_bytes()))
-        if manifest["runtime"] != "compiled" or plan.transforms:
+        if manifest["runtime"] != "compiled":
             return None
         files.verified(folder, [files.COMPILED])
-        files.refuse_other_features(of_plan(plan, {}), manifest)
+        types = json.loads((folder / files.SIGNATURE).read_bytes())["types"]
+        transformed, found_hash = _transformed(folder / files.CODE, plan, types)
+        files.refuse_other_features(found_hash, manifest)
         try:
-            signature = json.loads((folder / files.SIGNATURE).read_bytes())
             compiled = json.loads((folder / files.COMPILED).read_bytes())
-            found = cls(run=manifest["run"], types=signature["types"], plan=plan, compiled=compiled)
+            found = cls(
+                run=manifest["run"], types=types, plan=plan, compiled=compiled, transformed=transformed
+            )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
             raise ArtefactError(
                 "the compiled model cannot be loaded", cause=f"{type(cause).__name__}: {cause}"
@@ -115,6 +120,8 @@ class RowModel:
             NotFiniteError: a prediction is not a number.
             ValueError: the model cannot take a value that is missing, infinite or unknown.
         """
+        if self._transformed is not None:
+            rows = self._transformed(rows)
         seen = [self._pick(row) for row in rows]
         encoded = [self._encoded(values) for values in seen]
         found: list[Prediction]
@@ -141,6 +148,16 @@ class RowModel:
 
         scorer = MatrixScorer.load(self._compiled or {})
         return lambda rows: scorer.many(rows).tolist()
+
+
+def _transformed(
+    code: Path, plan: FeatureSetPlan, types: Mapping[str, str]
+) -> tuple[Transformed | None, str]:
+    if not plan.transforms:
+        return None, of_plan(plan, {})
+    from tidegate.serving.transformed import transformer  # numpy, whose functions transforms are
+
+    return transformer(code, plan, types)
 
 
 def _picker(positions: list[int]) -> Callable[[Row], tuple[Any, ...]]:

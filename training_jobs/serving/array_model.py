@@ -1,4 +1,4 @@
-"""A model that takes arrays: its features have transforms, or scikit-learn itself predicts."""
+"""A model that is not compiled: scikit-learn predicts, of arrays."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class ArrayModel:
         self.classes = artefact.task.classes
         self.manifest = artefact.manifest
         self.folder = artefact.folder
-        self.is_fast = artefact.scorer is not None
+        self.is_fast = False
         self._artefact = artefact
 
     def predict(self, rows: Sequence[Row]) -> Answered:

@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from training_jobs.serving.app import App
+from training_jobs.serving.app import App, Reply
 
 _NOT_PLAIN = frozenset({b"connection", b"expect", b"transfer-encoding", b"upgrade"})
 
@@ -25,7 +25,7 @@ class Protocol(HttpToolsProtocol):
         self._is_last = False
 
     def on_headers_complete(self) -> None:
-        if self._is_plain() and self._model_app.answers_at_once(self._size()):
+        if self._model_app.answers_at_once(self._plain_size()):
             self._model_app.measures.in_flight += 1
             self._began = perf_counter()
             self._parts = []
@@ -45,7 +45,12 @@ class Protocol(HttpToolsProtocol):
         body, self._parts = b"".join(self._parts), None
         app = self._model_app
         app.measures.in_flight -= 1
-        reply = app.reply(self.headers, body)
+        try:
+            reply = app.reply(self.headers, body)
+        except Exception:  # as uvicorn does for an application: the parser would call it the caller's fault
+            self.logger.exception("a request of /invocations failed")
+            reply = Reply(500, (b"content-type", b"text/plain; charset=utf-8"), b"Internal Server Error")
+            self._is_last = True
         app.measures.answered(reply.status, perf_counter() - self._began)
         self._write(reply.status, reply.kind, reply.body)
         self.on_response_complete()
@@ -63,22 +68,23 @@ class Protocol(HttpToolsProtocol):
             self._parts = None
         super().connection_lost(exc)
 
-    def _is_plain(self) -> bool:
-        """Nothing is before it on this connection, and nothing about it needs more than an answer."""
-        return (
-            self.url == b"/invocations"
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-            and _NOT_PLAIN.isdisjoint(name for name, _ in self.headers)
-        )
-
-    def _size(self) -> int | None:
+    def _plain_size(self) -> int | None:
+        """Bytes of the body of a request that needs no more than an answer, with nothing before it here."""
+        if (
+            self.url != b"/invocations"
+            or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
+            or not (self.cycle is None or self.cycle.response_complete)
+            or self.flow.write_paused
+        ):
+            return None
+        size = None
         for name, value in self.headers:
+            if name in _NOT_PLAIN:
+                return None
             if name == b"content-length":
-                return int(value)  # the parser refuses what is no number
-        return None
+                size = int(value)  # the parser refuses what is no number
+        return size
 
     def _write(self, status: int, kind: tuple[bytes, bytes], body: bytes) -> None:
         lines = [STATUS_LINE[status]]
