@@ -31,11 +31,12 @@ def sum_of_leaves(document: Mapping[str, Any]) -> Sum | None:
     body += [
         ast.AugAssign(ast.Name(_TOTAL, ast.Store()), ast.Add(), nodes[root]) for root in document["roots"]
     ]
-    arguments = ast.arguments([], [ast.arg(_TOTAL), ast.arg(_ROW)], None, [], [], None, [])
-    code = ast.FunctionDef("leaves", arguments, [*body, ast.Return(_name(_TOTAL))], [], None)
-    module = ast.fix_missing_locations(ast.Module([code], []))
+    module = ast.parse(f"def leaves({_TOTAL}, {_ROW}): pass")
+    function: Any = module.body[0]
+    function.body = [*body, ast.Return(_name(_TOTAL))]
     made: dict[str, Any] = {}
-    exec(compile(module, "<trees>", "exec"), made)  # noqa: S102  made here, of numbers and names of our own
+    code = compile(ast.fix_missing_locations(module), "<trees>", "exec")
+    exec(code, made)  # noqa: S102  made here, of numbers and names of our own
     found: Sum = made["leaves"]
     return found
 

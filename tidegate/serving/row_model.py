@@ -72,8 +72,10 @@ class RowModel:
         self.classes = scorer.classes
         self.manifest: Mapping[str, Any] = {}
         self.folder: Path | None = None
-        # kept for the array kernel, which takes no large trees (matrix.MOST_MASK_BYTES)
-        self._compiled = compiled if len(compiled["model"].get("features", ())) <= MOST_NODES else None
+        trees = compiled["model"]
+        # kept for the array kernel, which takes no other models and no large trees (matrix.MOST_MASK_BYTES)
+        is_small = trees["kind"] == "trees" and len(trees["features"]) <= MOST_NODES
+        self._compiled = compiled if is_small else None
         self._one = scorer.one
         self._transformed = transformed
         members = plan.instance if transformed is None else plan.features
