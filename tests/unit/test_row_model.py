@@ -258,7 +258,7 @@ def instances(draw):
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(st.one_of(instances(), instances(), instances(), ODD), max_size=3),
     name=st.sampled_from(["instances", "instances", "dataframe_records", "rows"]),
@@ -272,7 +272,7 @@ def test_whatever_the_json_both_decoders_give_the_same_answer_or_the_same_error(
 TEXT = json.dumps({"instances": [GOOD], "vectors": True})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     at=st.integers(0, len(TEXT)),
     gone=st.integers(0, 3),
