@@ -35,6 +35,7 @@ from training_jobs.serving.invocation import Invocation
 
 ROUNDS = 5  # in which the contenders take turns
 SECONDS = 2
+SLICES = 40  # of calls within this process, each shorter than what a scheduler gives at a time
 Calls = dict[str, tuple[Callable[[], Any], int]]  # what is called, and how often in a round
 MANY = 100  # rows of the larger bed
 RATE = 200.0  # requests a second of the open loop
@@ -68,12 +69,12 @@ def _of_scorer(served: Served, folder: Path) -> list[Figure]:
 
     said = json.loads(ask(body)[0])["predictions"][0]["probability"]
     apart = abs(said - json.loads(usual())["predictions"][0])
-    calls: Calls = {"ours": (lambda: ask(body), 2000), "usual": (usual, 40)}
+    calls: Calls = {"ours": (lambda: ask(body), 300), "usual": (usual, 3)}
     least = floor(json.loads((served.artefact / "compiled.json").read_bytes()), folder)
     if least is not None:
         if json.loads(least(body))["predictions"][0]["probability"] != said:
             raise SystemExit("the C floor does not say what we say")
-        calls["floor"] = (lambda: least(body), 2000)
+        calls["floor"] = (lambda: least(body), 300)
     cost = _in_turn(calls)
     figures = [
         Figure("one row, bytes to bytes", cost["ours"], "us CPU"),
@@ -93,7 +94,7 @@ def _of_scorer(served: Served, folder: Path) -> list[Figure]:
 def _in_turn(calls: Calls) -> dict[str, float]:
     """CPU microseconds of a call of each, the least of rounds in which all take their turn."""
     found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
+    for _ in range(SLICES):
         for name, (call, times) in calls.items():
             call()
             began = time.process_time()
@@ -113,7 +114,7 @@ def _of_fallback(served: Served) -> Figure:
         raise SystemExit("a compiled model has a fallback")
     model = FallbackModel(json.loads(packed))
     instances = served.records[:1]
-    cost = _in_turn({"": (lambda: model.answers(instances), 500)})[""]
+    cost = _in_turn({"": (lambda: model.answers(instances), 100)})[""]
     return Figure("the champion inside predict, one row", cost / 1000, "ms CPU", 1)
 
 

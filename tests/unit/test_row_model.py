@@ -36,7 +36,7 @@ made = FeatureSet(
 ENCODING = Encoding(("carrier", "miles"), {"carrier": ("AA", "UA")})
 AT = "2013-01-01T00:00:00Z"
 CARRIERS = ("UA", "AA", None, "ZZ")
-ROWS = [{"at": AT, "miles": None if i % 7 == 0 else 0.1 * i, "carrier": CARRIERS[i % 4]} for i in range(100)]
+ROWS = [{"at": AT, "miles": None if i % 7 == 0 else 0.1 * i, "carrier": CARRIERS[i % 4]} for i in range(300)]
 
 
 @pytest.fixture(scope="module")
