@@ -1,7 +1,7 @@
 """PreflightCandidate: whether an approved package can be served, and under which names.
 
 Invoked by  state PreflightCandidate of step_functions/deployment.asl.json
-Takes       {"model_package_arn": "..."}
+Takes       {"model_package_arn": "...", "now": ISO 8601, by the machine's clock}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if champion is not None:
         _check_quiet()
     candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
-    stamp = datetime.now(UTC)
+    stamp = datetime.fromisoformat(event["now"])
     name = f"{prefix}-v{package.version}-{stamp:%Y%m%d%H%M%S}"
     state.record_variant(
         candidate,

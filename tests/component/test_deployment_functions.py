@@ -25,6 +25,11 @@ GOLDEN = [
 ]
 
 
+def now():
+    """As a state machine tells it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 # --- PreflightCandidate
 
 
@@ -32,7 +37,7 @@ GOLDEN = [
 def preflight(call, account):
     """Preflight of a package, the deployed features computed."""
     account.put_feature_set()
-    return lambda arn: call("preflight_candidate", {"model_package_arn": arn})
+    return lambda arn: call("preflight_candidate", {"model_package_arn": arn, "now": now()})
 
 
 def test_the_first_model_comes_into_variant_a_alone(preflight, account):
@@ -308,7 +313,7 @@ def test_refuses_while_the_endpoint_cannot_be_changed(load, context, account, st
         "after-call.sagemaker.DescribeEndpoint", lambda parsed, **_: parsed.update(EndpointStatus=status)
     )
     with pytest.raises(PreflightFailedError, match=f"is {status}"):
-        handler({"model_package_arn": account.register()}, context)
+        handler({"model_package_arn": account.register(), "now": now()}, context)
 
 
 def test_refuses_to_start_while_an_alarm_of_a_variant_rings(preflight, account):
@@ -433,7 +438,7 @@ def copy(call, account):
         hour = datetime.now(UTC)
         key = f"captures/{account.endpoint}/variant-a/{hour:%Y/%m/%d/%H}/00-00.jsonl"
         account.s3.put_object(Bucket=account.lake, Key=key, Body="\n".join(lines).encode())
-        return call("mirror_traffic", {"plan": rollout()})
+        return call("mirror_traffic", {"plan": rollout(), "now": now()})
 
     return copied
 
@@ -499,7 +504,7 @@ def judge(call, account):
         ]
         shifted = datetime.now(UTC) - timedelta(seconds=shifted_ago)
         event = {"plan": rollout(**plan), "step": step, "counts": counts, "shifted": shifted.isoformat()}
-        return call("judge_rollout", event)
+        return call("judge_rollout", event | {"now": now()})
 
     return judged
 
