@@ -39,6 +39,7 @@ source = traffic.Source(
     service=prefix,
     objective_ms=config.latency_objective_ms,
 )
+SPLIT_SECONDS = 5  # until every process of Predict deals requests by a step's weights
 
 
 @logger.inject_lambda_context
@@ -53,7 +54,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     totals = traffic.total(minutes, variants)
     step = _of_step(minutes, totals, [VariantCounts.from_json(c) for c in event["counts"]], shifted)
-    alone = {c.variant: c.requests for c in traffic.total(traffic.whole(minutes, shifted, now), variants)}
+    settled = shifted + timedelta(seconds=SPLIT_SECONDS)
+    alone = {c.variant: c.requests for c in traffic.total(traffic.whole(minutes, settled, now), variants)}
     held = state.item(State.HOLD)
     decision = judge(
         config.deployment,

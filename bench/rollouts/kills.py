@@ -23,6 +23,11 @@ FLIGHT = {
     "origin": "EWR",
     "dest": "SFO",
     "distance": 2565,
+    "hour": 8,
+    "humid": 59.4,
+    "wind_speed": 10.4,
+    "precip": 0.0,
+    "visib": None,
 }
 ASKED_AFTER = 120  # requests from the kill on
 CALLERS = 4
@@ -58,7 +63,9 @@ def _kill(place: Place, step: int, victim: str) -> Killed:
     weight = WEIGHTS[step]
     with ThreadPoolExecutor(CALLERS) as threads:
         while not (_has(place, weight) and _is_split(place, weight)):
-            list(threads.map(lambda hour: _ask(api, hour), range(CALLERS)))
+            before = list(threads.map(lambda hour: _ask(api, hour), range(CALLERS)))
+            if {"refused", "unflagged"} & {*before}:
+                raise RuntimeError(f"before anything was killed, {before} were answered")
             place.pass_until(place.clock.time() + 0.2)
         killed = _sigkill(place, champion if victim == "champion" else place.candidate)
         kinds = Counter(threads.map(lambda number: _ask(api, number % 24), range(ASKED_AFTER)))

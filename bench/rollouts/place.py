@@ -264,6 +264,8 @@ def _example(folder: Path) -> Path:
     changed, count = of_dev.subn(lambda found: found[1] + DEPLOYMENT, text)
     if count != 1:
         raise RuntimeError("the example has no [environments.dev.deployment]")
+    # each jump of the clock over a minute would measure a window, and learn from it
+    changed = changed.replace('schedule = "rate(1 minute)"', 'schedule = "rate(1 day)"')
     alarms = "\n[environments.dev.alarms]\np99_latency_ms = 700\n"
     serving = "\n[environments.dev.serving]\ndefault = 0.5\n"
     file.write_text(changed + alarms + serving)

@@ -17,7 +17,7 @@ from tidegate.aws import feature_sets, outcome_losses
 from tidegate.aws.state import State
 from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
-from tidegate.rollout.weights import returned
+from tidegate.rollout.weights import instances, returned
 
 GOLDEN = [
     {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "answer": {"probability": hour / 24}}
@@ -58,6 +58,31 @@ def test_the_steps_are_those_of_the_configuration(preflight, account):
         {"weight": 0.2, "bake_seconds": 3, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
         {"weight": 1.0, "bake_seconds": 2, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
     ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "wanted"),
+    [
+        ({"variant-a": 3}, 1, 3),  # it is to take what three instances carry
+        ({"variant-a": 1}, 2, 2),
+        ({"variant-a": 2, "variant-b": 5}, 1, 2),  # of one that was taken back
+        ({}, 2, 2),
+    ],
+)
+def test_a_candidate_begins_as_large_as_the_champion_is_now(counts, least, wanted):
+    variants = [{"VariantName": name, "DesiredInstanceCount": count} for name, count in counts.items()]
+    assert instances({"ProductionVariants": variants}, "variant-a", least) == wanted
+
+
+def test_the_plan_tells_how_many_instances_the_candidate_begins_with(preflight, account):
+    account.put_champion()
+    account.serve()
+    assert preflight(account.register())["candidate_instances"] == 1
+    account.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=account.endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "variant-a", "DesiredInstanceCount": 3}],
+    )
+    assert preflight(account.register())["candidate_instances"] == 3
 
 
 @pytest.mark.parametrize(("champion", "candidate"), [("variant-a", "variant-b"), ("variant-b", "variant-a")])

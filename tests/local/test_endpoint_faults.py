@@ -1,4 +1,4 @@
-"""An endpoint that changes or dies under load, the whole pipeline around it: nobody goes without an answer."""
+"""An endpoint that changes or dies under load, the pipeline around it: nobody goes without an answer."""
 
 import pytest
 
