@@ -78,10 +78,10 @@ class Place:
     def control(self) -> Path:
         return self.folder / "control"
 
-    def behave(self, fault: str = "good", meets: str = "users") -> None:
-        """How the candidate answers from now on; what serves already stays good."""
+    def behave(self, fault: str = "good", meets: str = "users", version: str = "") -> None:
+        """How the candidate, or another version, answers from now on; all others are good."""
         partial = self.folder / "control.partial"
-        partial.write_text(model.control(fault, self.candidate, meets))
+        partial.write_text(model.control(fault, version or self.candidate, meets))
         partial.rename(self.control)
 
     def begin_at(self, step: int = 0, *, outcomes: bool = False) -> None:

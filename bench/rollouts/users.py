@@ -57,7 +57,12 @@ class Users:
     def second(self) -> None:
         """One second: the requests at its beginning, then what is left of it; longer where nobody asks."""
         until = self._place.clock.time() + (1 if self._per_second else POLL_SECONDS)
-        found = list(self._threads.map(self._ask, range(self._per_second)))
+        self.ask()
+        self._place.pass_until(until)
+
+    def ask(self) -> None:
+        """The requests of one second."""
+        found = list(self._threads.map(self._one, range(self._per_second)))
         self.kinds.update(each.kind for each in found)
         self.slow_of_champion += sum(e.kind == "slow" and e.variant == self._champion for e in found)
         for variant, count in Counter(e.variant for e in found if e.kind == "invalid").items():
@@ -65,12 +70,11 @@ class Users:
         if self._labels:
             told = [each for each in found if each.kind in ("good", "wrong")]
             list(self._threads.map(lambda e: self._place.tell(e.inference_id, model.outcome(e.hour)), told))
-        self._place.pass_until(until)
 
     def close(self) -> None:
         self._threads.shutdown()
 
-    def _ask(self, number: int) -> Answered:
+    def _one(self, number: int) -> Answered:
         hour, inference_id = number % 24, str(uuid.uuid4())
         began = time.monotonic()
         status, headers, body = self._endpoint.ask(hour, inference_id)
