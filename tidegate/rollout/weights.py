@@ -32,7 +32,7 @@ def instances(described: Mapping[str, Any], champion: str | None, least: int) ->
         described: DescribeEndpoint's answer; empty when there is no endpoint.
         least: `serving.instances`.
     """
-    counts = [
+    counts: list[int] = [
         each.get("DesiredInstanceCount", 1)
         for each in _variants(described)
         if each["VariantName"] == champion
