@@ -72,7 +72,7 @@ ACCEPTED = (
     Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:scalable-target/[*]]",
-        "*/Pipeline/Serving/Deployment/*",
+        "*/Pipeline/Serving/*",
         "a scalable target's id is Application Auto Scaling's own, given when it is registered",
     ),
     Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),

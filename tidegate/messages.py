@@ -356,6 +356,7 @@ class RolloutPlan(Message):
     champion_package_arn: str | None = None
     champion_version: int | None = None
     champion_since: str | None = None  # ISO 8601 UTC
+    candidate_instances: int = 1  # it begins with
 
 
 BadEvent = Literal["errors", "slow", "timeouts", "fallbacks", "invalid"]

@@ -33,6 +33,7 @@ SCALING_ACTIONS = tuple(
         "RegisterScalableTarget",
     )
 )
+SCALABLE_TARGETS = arn("application-autoscaling", "scalable-target/*")
 
 
 class Serving(Construct):
@@ -227,7 +228,7 @@ class Serving(Construct):
                 "sagemaker:UpdateEndpointWeightsAndCapacities": [self.endpoint_arn],
                 "sagemaker:DescribeEndpoint": [self.endpoint_arn],
                 "sagemaker:DeleteEndpoint": [self.endpoint_arn],
-                **{key: [arn("application-autoscaling", "scalable-target/*")] for key in SCALING_ACTIONS},
+                **{key: [SCALABLE_TARGETS] for key in SCALING_ACTIONS},
                 "iam:PassRole": [serving_role_arn],
                 "dynamodb:PutItem": [store.state_arn],
                 "dynamodb:DeleteItem": [store.state_arn],
@@ -248,8 +249,10 @@ class Serving(Construct):
                 "PollSeconds": str(self.config.deployment.poll_seconds),
                 "Prefix": prefix,
                 "StateTable": self.shared.store.state_table,
+                "Variants": json.dumps(VARIANTS).replace('"', "'"),
             },
             grants={
+                "application-autoscaling:DeregisterScalableTarget": [SCALABLE_TARGETS],
                 "sagemaker:DeleteEndpoint": [self.endpoint_arn],
                 "sagemaker:DescribeEndpoint": [self.endpoint_arn],
                 "sagemaker:ListEndpointConfigs": ["*"],  # lists have no resources

@@ -455,6 +455,7 @@ def test_teardown_removes_what_rollouts_made_and_nothing_of_others(aws, deployed
     assert found["status"] == "SUCCEEDED", found.get("cause")
     assert json.loads(found["output"])["models"] >= 1
     assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert scaled(aws) == {}
     assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
     assert [model["ModelName"] for model in sagemaker.list_models()["Models"]] == ["our-flights-dev-v1"]
     assert champion(aws) is None
