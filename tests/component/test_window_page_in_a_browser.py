@@ -3,7 +3,7 @@
 import headless_browser
 import pyarrow as pa
 import pytest
-from test_report_in_a_browser import DESK, HOSTILE, PHONE, contrast, luminance, opened
+from test_report_in_a_browser import DESK, HOSTILE, PHONE, opened
 
 from tidegate.monitoring.page import Alarm, AlarmChange, Documents, Earlier, Window, render
 from tidegate.profile import profile_batches
@@ -134,7 +134,7 @@ def test_text_has_contrast_in_both_schemes(browser, file, scheme):
         "while (ground(back) === 'rgba(0, 0, 0, 0)') back = back.parentNode;"
         "return [e.tagName === 'text' ? getComputedStyle(e).fill : getComputedStyle(e).color, ground(back)]})"
     )
-    assert min(contrast(*map(luminance, pair)) for pair in {tuple(pair) for pair in colours}) >= 4.5
+    assert min(headless_browser.contrast(*pair) for pair in colours) >= 4.5
 
 
 def test_a_column_is_found_by_the_filter(browser, file):

@@ -1,8 +1,4 @@
-"""The page of a window: one HTML document that needs nothing else, not even its script.
-
-As of a drop's page, the content security policy lets nothing load and nothing run but its own style and
-script; every value enters through `text`.
-"""
+"""The page of a window: one HTML document that needs nothing else, not even its script."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +10,21 @@ from tidegate.monitoring.page.findings import Finding, findings
 from tidegate.monitoring.page.quality_section import labels, moment, quality, slices
 from tidegate.monitoring.page.told import told
 from tidegate.report import words
-from tidegate.report.page import digest
+from tidegate.report.document import CROSS, SIGN, STYLE, TICK, banner, document
 from tidegate.report.pieces import facts, sentence, table, text
 
-_FOLDER = Path(tidegate.report.__file__).parent
-_STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8").strip() + (
+_STYLE = STYLE + (
     "svg[role=img].t{width:100%;min-width:40rem;height:auto}"
     ".box.t{padding:.4rem;max-height:none;margin:0 0 .8rem}"
     ".frame{fill:none;stroke:var(--line)}text{fill:var(--soft);font-size:11px}"
     ".course{fill:none;stroke:var(--soft);opacity:.5}.a td small{display:block}"
     "circle.now{fill:var(--blue)}circle.guess{fill:none;stroke:var(--blue);stroke-width:1.5}"
 )
-_SCRIPT = (_FOLDER / "page.js").read_text(encoding="utf-8").strip()
+_SCRIPT = (Path(tidegate.report.__file__).parent / "page.js").read_text(encoding="utf-8").strip()
 _BANNERS = {
-    "e": ("quarantine", "needs a look", "M9 9l14 14M23 9L9 23M16 1a15 15 0 1 0 .1 0z"),
-    "w": ("warn", "worth a look", "M16 4L30 29H2zM16 13v8M16 25v.1"),
-    "g": ("accept", "as expected", "M6 17l7 7L27 9"),
+    "e": ("quarantine", "needs a look", CROSS),
+    "w": ("warn", "worth a look", SIGN),
+    "g": ("accept", "as expected", TICK),
 }
 _FIGURES = {
     "OutOfContractShare": "Requests that break the contract, share",
@@ -44,8 +39,8 @@ def page(documents: Documents) -> str:
     """The whole document."""
     found = findings(documents)
     kinds = {each.kind for each in found}
-    banner = _BANNERS["e" if "e" in kinds else "w" if "w" in kinds else "g"]
-    title = f"{documents.window.pipeline}, window of {moment(documents.window.run)}: {banner[1]}"
+    kind, word, path = _BANNERS["e" if "e" in kinds else "w" if "w" in kinds else "g"]
+    title = f"{documents.window.pipeline}, window of {moment(documents.window.run)}: {word}"
     sections: list[tuple[str, str, Callable[[Documents], str]]] = [
         ("quality", "Quality", quality),
         ("slices", "Slices", slices),
@@ -57,25 +52,14 @@ def page(documents: Documents) -> str:
         ("operations", "Operations", _operations),
         ("decision", "Decision", _decision),
     ]
-    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name, _ in sections)
-    body = "".join(
-        f"<section id={anchor}><h2>{name}</h2>{made(documents)}</section>" for anchor, name, made in sections
-    )
-    policy = (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src {digest(_STYLE)}; script-src {digest(_SCRIPT)}"
-    )
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv=Content-Security-Policy content="{policy}"><title>{text(title)}</title>'
-        f'<link rel=icon href="data:,"><style>{_STYLE}</style></head><body>'
-        f'<header class="banner {banner[0]}">'
-        f'<svg viewBox="0 0 32 32" aria-hidden=true><path d="{banner[2]}"/></svg><div>'
-        f"<h1>{text(title)}</h1><p>{text(_span(documents))}</p></div></header>"
-        f"<nav aria-label=Sections>{links}</nav><main>{facts(_facts(documents))}"
-        f"<ol class=why>{''.join(map(_finding, found))}</ol>{body}</main><footer>All times are UTC. The page "
-        f"holds all it shows and asks for nothing.</footer><script>{_SCRIPT}</script></body></html>"
+    return document(
+        title,
+        banner=banner(kind, path, text(title), text(_span(documents))),
+        lead=f"{facts(_facts(documents))}<ol class=why>{''.join(map(_finding, found))}</ol>",
+        sections=[(anchor, name, made(documents)) for anchor, name, made in sections],
+        footer="All times are UTC. The page holds all it shows and asks for nothing.",
+        style=_STYLE,
+        script=_SCRIPT,
     )
 
 
