@@ -55,7 +55,7 @@ class Running:
         self.url = f"http://127.0.0.1:{port}{server.path}"
 
     def processes(self) -> list[int]:
-        """The process and all that descend from it: some start workers in sessions of their own."""
+        """The process and all that descend from it: some start workers in groups of their own."""
         parents = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
