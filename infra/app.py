@@ -62,7 +62,7 @@ def build(app: "App", sources: Sources) -> None:
     Tags.of(stage).add("pipeline", config.pipeline.name)
     Tags.of(stage).add("environment", config.environment)
     data = DataStack(stage, "Data", config=config, stack_name=f"{config.prefix}-Data")
-    running = PipelineStack(
+    PipelineStack(
         stage,
         "Pipeline",
         config=config,
@@ -76,7 +76,6 @@ def build(app: "App", sources: Sources) -> None:
         config=config,
         store=data.store,
         sources=sources,
-        alerts=running.alerts,
         stack_name=f"{config.prefix}-Api",
     )
 

@@ -24,7 +24,7 @@ QUIET = cloudwatch.TreatMissingData.NOT_BREACHING
 
 
 def monitor_prefix(prefix: str) -> str:
-    """Alarms whose names begin so start a training run."""
+    """Alarms whose names begin so are about what the monitoring measures; they start nothing."""
     return f"{prefix}-model-monitor-"
 
 

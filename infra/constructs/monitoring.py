@@ -1,4 +1,4 @@
-"""Monitoring: captured traffic is measured on a schedule; drift and skew raise an alarm."""
+"""Monitoring: captured traffic is measured on a schedule; what it finds raises alarms and may retrain."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -26,6 +26,7 @@ class Monitoring(Construct):
         image_uri: str,
         job_role_arn: str,
         endpoint: str,
+        training: Machine,
         undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id_)
@@ -83,13 +84,34 @@ class Monitoring(Construct):
             memory_mebibytes=TWO_VCPU_MEBIBYTES,
             timeout_seconds=900,
         )
+        decide_retraining = Function(
+            self,
+            "DecideRetraining",
+            shared=shared,
+            statements=[
+                store.list_lake("monitoring/"),
+                store.read_lake("monitoring/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem", "PutItem", "UpdateItem"),
+                store.ledger_by_time(),
+                allow("states:StartExecution", on=[training.arn]),
+                allow(
+                    "states:DescribeExecution",
+                    on=[arn("states", f"execution:{training.machine.state_machine_name}:*")],
+                ),
+            ],
+            environment={
+                "TRAINING_MACHINE": training.arn,
+                **store.environment("LAKE_BUCKET", "LEDGER_TABLE", "STATE_TABLE"),
+            },
+        )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
             self,
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew, measure_quality],
+            functions=[plan_window, measure_skew, measure_quality, decide_retraining],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,
@@ -107,6 +129,7 @@ class Monitoring(Construct):
                 "s3:GetObject": [f"{store.lake_arn}/monitoring/*"],
                 "cloudwatch:PutMetricData": ["*"],  # has no resources; the namespace narrows it
                 "dynamodb:PutItem": [store.state_arn],
+                "events:PutEvents": [arn("events", "event-bus/default")],
             },
         )
         self.alarms: list[cloudwatch.Alarm] = [

@@ -1,8 +1,6 @@
 """What the world calls: the HTTPS API and its functions."""
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.alarms import function_error_alarm, prediction_alarms
@@ -24,7 +22,6 @@ class ApiStack(Stack):
         config: PipelineConfig,
         store: Store,
         sources: Sources,
-        alerts: sns.ITopic,
         stack_name: str,
     ) -> None:
         super().__init__(
@@ -35,9 +32,7 @@ class ApiStack(Stack):
             self, "Inference", shared=shared, config=config, predict_code=sources.predict_code()
         )
         functions = [each.function for each in inference.functions]
-        for alarm in (
-            function_error_alarm(self, functions, config, name="api-function-errors"),
-            *prediction_alarms(self, config),
-        ):
-            alarm.add_alarm_action(actions.SnsAction(alerts))
+        # they are told as incidents, by their events
+        function_error_alarm(self, functions, config, name="api-function-errors")
+        prediction_alarms(self, config)
         CfnOutput(self, "ApiUrl", value=inference.api.api_endpoint)

@@ -79,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 35 and len(set(roles)) == len(roles)
+    assert len(roles) == 37 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -132,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 12 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 13 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -200,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 36 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 38 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):
@@ -238,7 +238,7 @@ def test_the_stack_says_which_features_it_carries(templates):
     assert len(found["hash"]) == 64
 
 
-def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
+def test_alarms_of_the_monitoring_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
     alarms = {
         a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()
     }
@@ -307,12 +307,11 @@ def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(te
     assert [id_[:20] for id_ in sorted(watched)] == ["IngestionReceiveDrop", "IngestionRecordProfi"]
 
 
-def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
+def test_missing_data_raises_no_alarm_and_only_what_incidents_cannot_tell_has_an_action(any_templates):
     alarms = [a["Properties"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()]
     assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
-    # a failed execution is told with its name, by a rule of its own
-    silent = [alarm["AlarmName"] for alarm in alarms if not alarm.get("AlarmActions")]
-    assert len(silent) == 1 and silent[0].endswith("-machine-failures")
+    acting = [alarm["AlarmName"] for alarm in alarms if alarm.get("AlarmActions")]
+    assert [name.partition("-")[2].partition("-")[2] for name in acting] == ["dead-letters"]
 
 
 def test_the_api_is_signed_logged_and_throttled(any_templates):
