@@ -229,8 +229,25 @@ def test_realised_quality_is_told_with_its_interval_and_promise():
     assert found.quality == "roc_auc 0.5000 [0.4500, 0.5500] of 400 labelled predictions, promised 0.7000"
 
 
-@pytest.mark.parametrize("part", ["labels", "realised"])
-def test_a_suspicious_label_feed_is_seen_wherever_it_is_told(part):
-    found = read({}, {part: {"status": "suspicious", "reason": "0.9 positive, 0.2 in training"}})
-    assert found.suspicious == "0.9 positive, 0.2 in training"
-    assert found.quality_breach is None
+def poisoned(high):
+    trust = {"status": "suspicious", "reasons": ["0.9 are positive, 0.2 in training"]}
+    realised = {"status": "suspicious", "value": high - 0.1, "low": high - 0.2, "high": high, "rows": 400}
+    labels = {"trust": trust}
+    return {"labels": labels, "realised": realised, "promised": {"value": 0.7}, "margin": 0.02}
+
+
+def test_a_suspicious_label_feed_is_seen_with_its_reasons():
+    assert read({}, poisoned(0.69)).suspicious == "0.9 are positive, 0.2 in training"
+    assert read({}, {"realised": {"status": "suspicious", "high": None}}).suspicious
+
+
+@pytest.mark.parametrize(("high", "action"), [(0.67, "hold-off"), (0.69, "none")])
+def test_a_breach_by_poisoned_labels_trains_nothing_and_is_told(high, action):
+    found = decided(read({}, poisoned(high)))
+    assert found.action == action
+    assert action == "none" or "the label feed is suspicious: 0.9 are positive" in found.reason
+
+
+def test_labels_that_are_trusted_are_not_suspicious():
+    trust = {"status": "trusted", "reasons": []}
+    assert read({}, {"labels": {"trust": trust}, "realised": {"status": "insufficient"}}).suspicious == ""

@@ -79,15 +79,17 @@ def _drift(measurement: Mapping[str, Any]) -> tuple[float | None, bool]:
 
 
 def _realised(quality: Mapping[str, Any]) -> tuple[bool | None, str]:
+    """Whether it is in breach; by labels that nobody should believe it may be too, and is held off then."""
     realised = quality.get("realised", {})
-    if realised.get("status") not in ("kept", "breach"):
+    status, high = realised.get("status"), realised.get("high")
+    if status not in ("kept", "breach", "suspicious") or high is None:
         return None, ""
-    promised = quality.get("promised", {})
-    promise = promised.get("value") if isinstance(promised, Mapping) else promised
+    promise = quality.get("promised", {}).get("value")
     words = f"{quality.get('metric', 'quality')} {realised['value']:.4f}"
-    words += f" [{realised['low']:.4f}, {realised['high']:.4f}] of {realised['rows']} labelled predictions"
+    words += f" [{realised['low']:.4f}, {high:.4f}] of {realised['rows']} labelled predictions"
     words += "" if promise is None else f", promised {promise:.4f}"
-    return realised["status"] == "breach", words
+    below = promise is not None and high < promise - quality.get("margin", 0.0)
+    return status == "breach" or (status == "suspicious" and below), words
 
 
 def _estimated(quality: Mapping[str, Any], metrics: Mapping[str, float]) -> tuple[bool | None, str]:
@@ -102,8 +104,10 @@ def _estimated(quality: Mapping[str, Any], metrics: Mapping[str, float]) -> tupl
 
 
 def _suspicious(quality: Mapping[str, Any]) -> str:
-    """Wherever the measurement says so: of the labels, or of the quality that was made of them."""
-    for part in (quality, quality.get("labels", {}), quality.get("realised", {})):
-        if isinstance(part, Mapping) and part.get("status") == "suspicious":
-            return str(part.get("reason") or "the outcomes told are not like those trained on")
+    """Why, wherever the measurement says so: of the labels, or of the quality that was made of them."""
+    labels = quality.get("labels", {})
+    for part in (labels.get("trust", {}), labels, quality.get("realised", {})):
+        if part.get("status") == "suspicious":
+            reasons = part.get("reasons") or ["the outcomes told are not like those trained on"]
+            return "; ".join(str(reason) for reason in reasons)
     return ""
