@@ -143,6 +143,11 @@ def _quality(quality: dict[str, Any]) -> Told:
     return Told(told, "breach" if quality["status"] == "breach" else "ok")
 
 
+def _retraining(decision: dict[str, Any]) -> Told:
+    verdict = {"none": "ok", "train": "train", "wait": "waits", "hold-off": "held off"}[decision["action"]]
+    return Told(decision["reason"], verdict)
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -178,5 +183,6 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "MeasureSkew": _skew,
     "MeasureQuality": _quality,
     "MeasureWindow": lambda job: "",
+    "DecideRetraining": _retraining,
     "PublishMetrics": lambda answer: "",
 }

@@ -36,6 +36,7 @@ VERBS = {
         "replay": "Train a model again from its record alone and compare the bytes",
         "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
+        "incidents": "List what happened and what came of it, retraining too",
     },
     "Mend": {
         "logs": "Print what a stage said",
@@ -46,7 +47,16 @@ VERBS = {
         "coverage": "List every resource of the templates: executed, emulated or inert here",
     },
 }
-GROUPS = ("contract", "drops", "data", "features", "models", "runs", "rollout")  # take a verb of their own
+GROUPS = (
+    "contract",
+    "drops",
+    "data",
+    "features",
+    "models",
+    "incidents",
+    "runs",
+    "rollout",
+)  # take a verb of their own
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,9 @@ class Story:
                 break
         else:
             raise StoryError("July looked like winter to the monitoring", hint="tidegate logs monitoring")
-        alarm = self._alarm()
+        self._alarm()
         with self._background_traffic(july):
-            self._model(moment, f"training starts by itself: {alarm['name']} rings")
+            self._model(moment, "training starts by itself: the window decided so")
 
     def live(self) -> dict[str, Any]:
         """What serves at the end of the story."""
