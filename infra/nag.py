@@ -89,6 +89,11 @@ ACCEPTED = (
         "executions are named at run time; the machine is the training machine",
     ),
     Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
+        "*/Pipeline/Monitoring/DecideRetraining/*",
+        "executions are named by cause and window; the machine is the training machine",
+    ),
+    Accepted(
         "AwsSolutions-IAM5[[]Resource::*:log-group:/aws/sagemaker/[*]]",
         "*/Pipeline/Roles/*",
         "SageMaker names its log groups itself",

@@ -67,7 +67,11 @@ class Incidents(Construct):
             "AlarmChanged",
             source="aws.cloudwatch",
             kinds=["CloudWatch Alarm State Change"],
-            detail={"alarmName": [{"prefix": f"{config.prefix}-"}], "state": {"value": ["ALARM", "OK"]}},
+            # that an alarm has data, as each says after a deployment, is nothing that happened
+            detail={
+                "alarmName": [{"prefix": f"{config.prefix}-"}],
+                "$or": [{"state": {"value": ["ALARM"]}}, {"previousState": {"value": ["ALARM"]}}],
+            },
         )
         self._on(
             "ExecutionEnded",

@@ -23,8 +23,8 @@ BREACH = {
     "margin": 0.02,
     "realised": {"status": "breach", "value": 0.5, "low": 0.45, "high": 0.55, "rows": 400},
 }
-DRIFT = {"weighted_drift": 0.9, "metrics": [], "summary": {"drifted": [{"column": "temp"}]}}
-CALM = {"weighted_drift": 0.0, "metrics": [], "summary": {"drifted": []}}
+DRIFT = {"weighted_drifted_share": 0.9, "metrics": [], "summary": {"drifted": [{"column": "temp"}]}}
+CALM = {"weighted_drifted_share": 0.0, "metrics": [], "summary": {"drifted": []}}
 
 
 class Monitored:

@@ -112,28 +112,30 @@ def test_new_features_ask_for_training_and_say_how_many(started, templates):
     )
 
 
-def alarm_changed(name: str, state: str) -> dict[str, Any]:
+def alarm_changed(name: str, state: str, before: str = "OK") -> dict[str, Any]:
     detail = {
         "alarmName": name,
         "state": {"value": state, "reason": 'Threshold Crossed: 3 > 0 ("drift")'},
-        "previousState": {"value": "OK"},
+        "previousState": {"value": before},
     }
     return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail)
 
 
 @pytest.mark.parametrize("name", ["model-monitor-drift", "variant-a-errors", "dead-letters"])
-@pytest.mark.parametrize("state", ["ALARM", "OK"])
-def test_every_alarm_becomes_an_incident_and_starts_nothing(started, name, state):
-    changed = alarm_changed(f"flights-dev-{name}", state)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("OK", "ALARM"), ("INSUFFICIENT_DATA", "ALARM"), ("ALARM", "OK"), ("ALARM", "INSUFFICIENT_DATA")],
+)
+def test_every_alarm_that_rings_or_rings_no_more_reaches_incidents_and_starts_nothing(
+    started, name, before, after
+):
+    changed = alarm_changed(f"flights-dev-{name}", after, before)
     assert started(changed) == {INCIDENTS: changed}
 
 
-@pytest.mark.parametrize(
-    ("name", "state"),
-    [("flights-dev-model-monitor-drift", "INSUFFICIENT_DATA"), ("flights-prod-model-monitor-drift", "ALARM")],
-)
-def test_an_alarm_without_data_and_another_pipelines_do_not(started, name, state):
-    assert started(alarm_changed(name, state)) == {}
+def test_an_alarm_that_gets_its_first_data_and_another_pipelines_reach_nothing(started):
+    assert started(alarm_changed("flights-dev-model-monitor-drift", "OK", "INSUFFICIENT_DATA")) == {}
+    assert started(alarm_changed("flights-prod-model-monitor-drift", "ALARM")) == {}
 
 
 def package_changed(group: str, status: str) -> dict[str, Any]:

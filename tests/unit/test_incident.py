@@ -105,6 +105,17 @@ def test_a_registration_without_a_decision_is_recorded_and_only_its_end_is_told(
     assert (found.state, found.outcome, found.untold) == ("recovered", "promoted", ("recovered",))
 
 
+def test_a_run_whose_end_is_heard_of_before_its_decision_stays_over():
+    found, _ = after(run(5, "ends", outcome="skipped"), run(6, "opens", evidence=("drift",)))
+    assert (found.state, found.outcome, found.evidence) == ("recovered", "skipped", ("drift",))
+    assert found.untold == ("recovered",)
+
+
+def test_a_run_ends_though_its_decision_is_dated_later():
+    found, _ = after(run(6, "opens"), run(5, "ends", outcome="skipped"))
+    assert found.state == "recovered"
+
+
 def test_an_outcome_that_comes_after_the_end_is_added():
     found, _ = after(run(0, "opens"), run(60, "ends", outcome="rejected"), run(90, "ends", outcome="late"))
     assert (found.state, found.recovered, found.outcome) == ("recovered", at(60), "late")

@@ -67,10 +67,10 @@ def test_a_link_in_an_alarms_text_is_its_runbook():
     assert (found.runbook, found.what) == (link, "alarm features-null: More have none.")
 
 
-def test_an_alarm_that_is_ok_recovers_and_one_without_data_says_nothing():
-    [found] = occurrences(alarm("features-skew", "OK"), KNOWN)
+@pytest.mark.parametrize("value", ["OK", "INSUFFICIENT_DATA"])
+def test_an_alarm_that_rings_no_more_recovers(value):
+    [found] = occurrences(alarm("features-skew", value), KNOWN)
     assert (found.change, found.evidence) == ("recovers", ())
-    assert occurrences(alarm("features-skew", "INSUFFICIENT_DATA"), KNOWN) == []
 
 
 @pytest.mark.parametrize(
@@ -204,6 +204,12 @@ def test_a_decision_to_train_is_told_and_one_to_wait_is_recorded():
     assert (run.cause, run.tell, run.action) == ("retraining/drift-w-7", True, "training run drift-w-7")
     waits = of(occurrences(decision("wait"), KNOWN), "retraining")
     assert (waits.cause, waits.tell, waits.action) == ("retraining/drift-w-7", False, "waits: because")
+
+
+def test_what_waited_and_is_dropped_ends_untold():
+    found = of(occurrences(decision("none", key="", dropped="drift-w-6"), KNOWN), "retraining")
+    assert (found.cause, found.change, found.tell) == ("retraining/drift-w-6", "ends", False)
+    assert found.outcome == "no training: because"
 
 
 def test_bad_data_is_an_incident_until_a_window_decides_without_it():

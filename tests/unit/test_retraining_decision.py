@@ -6,7 +6,7 @@ from tidegate.incidents.decision import Circumstances, RetrainingDecision, decid
 from tidegate.incidents.look import Look, look
 from tidegate.incidents.sections import RetrainingSection
 
-RULES = RetrainingSection(windows=2, of_windows=3, weighted_drift=0.3, out_of_contract=0.05, budget_per_day=2)
+RULES = RetrainingSection(windows=2, of_windows=3, drifted_share=0.3, out_of_contract=0.05, budget_per_day=2)
 NOON = 1_700_000_000.0
 CALM = Look(run="w", model="m", measured=True, drift=0.1, weighted=True, quality_breach=False)
 DRIFTED = {"drift": 0.4, "drifted": ("temp", "hour")}
@@ -74,7 +74,7 @@ def test_two_causes_at_once_are_one_run_named_by_the_surer_with_the_evidence_of_
     assert (found.action, found.key) == ("train", "quality-w2")
     assert found.evidence == (
         "realised quality is in breach: 0.5",
-        "importance-weighted drift is 0.40, above 0.3 in 2 of 2 windows (needs 2): temp, hour",
+        "the importance of drifted columns is 0.40, above 0.3 in 2 of 2 windows (needs 2): temp, hour",
     )
     assert found.columns == ("temp", "hour")
 
@@ -148,18 +148,25 @@ def test_the_same_cause_in_a_later_window_is_the_one_that_waited():
 
 def test_another_cause_does_not_borrow_the_name():
     looks = (window(2, **DRIFTED), window(1, **DRIFTED))
-    assert decided(*looks, waiting=waiting()).key == "drift-w2"
+    found = decided(*looks, waiting=waiting())
+    assert (found.key, found.dropped) == ("drift-w2", "quality-w1")
+
+
+def test_what_waited_is_dropped_by_bad_data_and_waits_on_while_something_is_in_progress():
+    assert decided(window(2, measured=False), waiting=waiting(), quarantined="`a`").dropped == "quality-w1"
+    found = decided(window(2, measured=False), waiting=waiting(), rollout="m/3")
+    assert (found.action, found.key, found.dropped) == ("wait", "quality-w1", "")
 
 
 def test_what_waited_is_dropped_when_a_window_does_not_show_it_any_more():
     found = decided(window(2), waiting=waiting())
-    assert (found.action, found.key) == ("none", "")
+    assert (found.action, found.key, found.dropped) == ("none", "", "quality-w1")
     assert found.reason == "the newest window does not show any more what `quality-w1` waited for"
 
 
 def test_what_waited_for_a_champion_that_is_gone_is_dropped():
     found = decided(window(2, measured=False, model="newer"), waiting=waiting())
-    assert found.action == "none"
+    assert (found.action, found.dropped) == ("none", "quality-w1")
 
 
 def test_a_schedule_trains_when_the_last_run_is_old():
@@ -194,8 +201,8 @@ def test_documents_that_are_not_there_say_not_measured():
     assert (found.out_of_contract, found.skew, found.suspicious) == (None, None, "")
 
 
-def test_weighted_drift_is_read_where_it_is_told():
-    found = read({"weighted_drift": 0.42, "summary": {"statuses": {"alarm": 1, "stable": 9}}})
+def test_the_importance_of_what_drifted_is_read_where_it_is_told():
+    found = read({"weighted_drifted_share": 0.42, "summary": {"statuses": {"alarm": 1, "stable": 9}}})
     assert (found.drift, found.weighted) == (0.42, True)
 
 

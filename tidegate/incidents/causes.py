@@ -49,11 +49,11 @@ def occurrences(event: Mapping[str, Any], known: Known) -> list[Occurrence]:
 
 
 def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
+    """It rings, or it does not any more: it is OK, or has no data to ring by."""
     detail = event["detail"]
     name = detail["alarmName"].removeprefix(f"{known.prefix}-")
     state = detail["state"]
-    if state["value"] not in ("ALARM", "OK"):  # insufficient data is neither
-        return
+    rings = state["value"] == "ALARM"
     text = str(detail.get("configuration", {}).get("description") or "")
     link = _LINK.search(text)
     about_window = name.startswith(_OF_WINDOWS)
@@ -61,7 +61,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     yield Occurrence(
         event=event["id"],
         at=_iso(state.get("timestamp") or event["time"]),
-        change="opens" if state["value"] == "ALARM" else "recovers",
+        change="opens" if rings else "recovers",
         kind="alarm",
         cause=f"alarm/{name}",
         what=f"alarm {name}" + (f": {_LINK.sub('', text).strip()}" if text else ""),
@@ -70,7 +70,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         model=known.champion,
         window=str(known.window.get("run", "")) if about_window else "",
         columns=tuple(column["column"] for column in drifted) if about_window else (),
-        evidence=(str(state.get("reason", "")),) if state["value"] == "ALARM" else (),
+        evidence=(str(state.get("reason", "")),) if rings else (),
         runbook=link[0] if link else f"{RUNBOOKS}#{name}",
         next=("tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
     )
@@ -212,6 +212,8 @@ def _decided(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     )
     if decision["action"] in ("train", "wait"):
         yield runs.asked(_of(event), decision, known.champion)
+    if decision.get("dropped"):
+        yield runs.dropped(_of(event), decision)
 
 
 def _approval_over(event: Mapping[str, Any], package: str, outcome: str) -> Occurrence:

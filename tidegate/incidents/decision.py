@@ -30,6 +30,7 @@ class RetrainingDecision(Message):
     evidence: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     execution: str = ""  # ARN of the training run that was started
+    dropped: str = ""  # key of what waited, and waits no longer without having started
     looks: tuple[Look, ...] = ()  # this one first, then earlier ones of the same model
 
 
@@ -65,6 +66,14 @@ def decide(
     Args:
         at: `now.now`, ISO 8601 UTC.
     """
+    decision, waited = _decided(looks, rules, now, at), now.waiting
+    goes_on = waited is not None and decision.key == waited.key and decision.action in ("train", "wait")
+    return decision if waited is None or goes_on else replace(decision, dropped=waited.key)
+
+
+def _decided(
+    looks: Sequence[Look], rules: RetrainingSection, now: Circumstances, at: str
+) -> RetrainingDecision:
     newest = looks[0]
     same = _of_one_model(looks, rules)
     found = list(_findings(same, rules, now))
@@ -81,11 +90,11 @@ def decide(
             columns=tuple(dict.fromkeys(column for finding in found for column in finding.columns)),
         )
         if waiting is not None and waiting.cause == decision.cause:
-            decision = replace(
-                decision, key=waiting.key
-            )  # what began then starts one run, not one each window
+            # what began then starts one run, not one each window
+            decision = replace(decision, key=waiting.key)
     elif waiting is None:
-        return decision
+        gone = now.waiting and f"the champion that `{now.waiting.key}` was about serves no more"
+        return replace(decision, reason=gone or decision.reason)
     elif newest.measured:
         gone = f"the newest window does not show any more what `{waiting.key}` waited for"
         return replace(decision, reason=gone)
@@ -127,11 +136,11 @@ def _findings(looks: Sequence[Look], rules: RetrainingSection, now: Circumstance
         if at := _in_enough(looks, rules, lambda look: bool(look.estimate_breach)):
             sentence = f"estimated quality is in breach in {_of(at, looks, rules)}: {at[0].estimate}"
             yield Finding(cause="estimate", evidence=(sentence,))
-        if at := _in_enough(looks, rules, lambda look: (look.drift or 0.0) > rules.weighted_drift):
+        if at := _in_enough(looks, rules, lambda look: (look.drift or 0.0) > rules.drifted_share):
             columns = tuple(dict.fromkeys(column for look in at for column in look.drifted))
-            kind = "importance-weighted drift" if at[0].weighted else "the share of drifted columns"
+            kind = "the importance of drifted columns" if at[0].weighted else "the share of drifted columns"
             sentence = (
-                f"{kind} is {at[0].drift:.2f}, above {rules.weighted_drift:g} in {_of(at, looks, rules)}"
+                f"{kind} is {at[0].drift:.2f}, above {rules.drifted_share:g} in {_of(at, looks, rules)}"
             )
             sentence += f": {', '.join(columns)}" if columns else ""
             yield Finding(cause="drift", evidence=(sentence,), columns=columns)

@@ -89,7 +89,8 @@ def happened(
     if current.state == "open":
         return _seen_again(current, seen), None
     since = (moment(seen.at) - moment(current.recovered or current.last_seen)).total_seconds()
-    if seen.change == "adds" or since <= 0:  # it came late: what it tells of is over
+    # it came late: what it tells of is over; and a training run, once over, is not begun again
+    if seen.change == "adds" or since <= 0 or current.kind == "retraining":
         return _merged(current, seen), None
     if since <= hold_seconds:
         opened = replace(_merged(current, seen), state="open", recovered=None, flaps=current.flaps + 1)
@@ -147,7 +148,7 @@ def _seen_again(current: Incident, seen: Occurrence) -> Incident:
 def _ended(current: Incident, seen: Occurrence) -> Incident:
     if current.state == "recovered":
         return _merged(current, seen) if seen.change == "ends" else current
-    if moment(seen.at) < moment(current.last_seen):  # older than what opened it
+    if seen.change == "recovers" and moment(seen.at) < moment(current.last_seen):  # older than what opened it
         return current
     ended = replace(_merged(current, seen), state="recovered", recovered=seen.at)
     return _with_news(ended, "recovered", tell=current.told or (seen.change == "ends" and seen.tell))

@@ -21,8 +21,8 @@ class Look(Message):
     run: str
     model: str  # package ARN of the champion it is about
     measured: bool  # False: too few requests came; outcomes of older ones may have
-    drift: float | None = None  # importance-weighted; without importances the share of columns that drifted
-    weighted: bool = False
+    drift: float | None = None  # importance of the columns that drifted, in [0, 1]; or their share
+    weighted: bool = False  # False: nobody measured what columns are worth, and each counts alike
     drifted: tuple[str, ...] = ()
     estimate_breach: bool | None = None
     estimate: str = ""  # in words
@@ -70,7 +70,7 @@ def look(
 
 
 def _drift(measurement: Mapping[str, Any]) -> tuple[float | None, bool]:
-    weighted = measurement.get("weighted_drift")
+    weighted = measurement.get("weighted_drifted_share")
     if isinstance(weighted, int | float):
         return float(weighted), True
     statuses = measurement.get("summary", {}).get("statuses", {})

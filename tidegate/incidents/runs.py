@@ -35,6 +35,19 @@ def asked(make: Make, decision: Mapping[str, Any], champion: str) -> Occurrence:
     )
 
 
+def dropped(make: Make, decision: Mapping[str, Any]) -> Occurrence:
+    """A cause that waited and waits no longer: nobody was told of it, so nobody is told of its end."""
+    return make(
+        change="ends",
+        kind="retraining",
+        cause=f"retraining/{decision['dropped']}",
+        what="retraining is dropped",
+        tell=False,
+        outcome=f"no training: {decision['reason']}",
+        runbook=GUIDE,
+    )
+
+
 def trained(make: Make, detail: Mapping[str, Any], approval: str) -> Occurrence:
     """The end of any training run; one whose candidate is registered goes on as a rollout."""
     output = parsed(detail.get("output"))

@@ -19,7 +19,7 @@ class RetrainingSection:
 
     windows: int = field(default=2, metadata=_limits(1, 50))
     of_windows: int = field(default=3, metadata=_limits(1, 50))
-    weighted_drift: float = field(default=0.3, metadata=_limits(0))
+    drifted_share: float = field(default=0.3, metadata=_limits(0, 1))
     out_of_contract: float = field(default=0.05, metadata=_limits(0, 1))
     budget_per_day: int = field(default=2, metadata=_limits(0, 100))
     every_days: float | None = field(default=None, metadata=_limits(0.01, 400))
