@@ -9,7 +9,7 @@ import pytest
 
 from tidegate_cli.assembly import state_folder
 
-MINUTES = 8  # far above what it takes: a machine that is busy with other things is no fault
+MINUTES = 30  # far above what it takes: a machine that is busy with other things is no fault
 
 
 @pytest.fixture(scope="module")

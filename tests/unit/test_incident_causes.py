@@ -61,9 +61,10 @@ def test_an_alarm_of_the_monitoring_names_the_columns_the_model_and_the_window()
     assert found.at == "2026-01-01T11:59:58.000+00:00"
 
 
-def test_a_link_in_an_alarms_text_is_its_runbook():
-    link = "https://example.com/docs/guides/runbooks.md#elsewhere"
-    [found] = occurrences(alarm("features-null", description=f"More have none. {link}"), KNOWN)
+@pytest.mark.parametrize("before", ["", "Runbook: "])
+def test_a_link_at_the_end_of_an_alarms_text_is_its_runbook(before):
+    link = "https://example.com/wiki#else-where"
+    [found] = occurrences(alarm("features-null", description=f"More have none. {before}{link}"), KNOWN)
     assert (found.runbook, found.what) == (link, "alarm features-null: More have none.")
 
 

@@ -13,12 +13,16 @@ from tidegate.incidents.incident import Occurrence
 
 RUNBOOKS = "docs/guides/runbooks.md"
 GUIDE = "docs/guides/incidents.md"
-_LINK = re.compile(r"\S+runbooks\.md#\S+")
+_LINK = re.compile(r"\s*(?:Runbook: )?(\S+#[\w-]+)\s*$")  # at the end of an alarm's text
 # alarms about answers, or about what tells of all else; the rest can wait for the morning
-URGENT = ("predictions-", "variant-", "dead-letters", "page", "traffic-", "api-function-errors")
-# each failed execution is told by its name; this function cannot tell of what it failed to tell itself
-UNTOLD = ("machine-failures", "dead-letters")
-_OF_WINDOWS = ("model-monitor-", "features-skew")
+URGENT = (
+    *("predictions-", "variant-", "endpoint-errors", "traffic-stopped"),
+    *("api-function-errors", "dead-letters", "page"),
+)
+# each failed execution is told by its name; the other two tell of themselves, whatever happens here
+UNTOLD = ("machine-failures", "dead-letters", "page")
+DRIFT = "model-monitor-drift"
+_OF_WINDOWS = ("model-monitor-", "features-skew", "requests-out-of-contract", "labels-", "captures-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     text = str(detail.get("configuration", {}).get("description") or "")
     link = _LINK.search(text)
     about_window = name.startswith(_OF_WINDOWS)
-    drifted = known.window.get("drifted", ()) if name.endswith("drift") else ()
+    drifted = known.window.get("drifted", ()) if name == DRIFT else ()
     yield Occurrence(
         event=event["id"],
         at=_iso(state.get("timestamp") or event["time"]),
@@ -69,9 +73,9 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         urgent=name.startswith(URGENT),
         model=known.champion,
         window=str(known.window.get("run", "")) if about_window else "",
-        columns=tuple(column["column"] for column in drifted) if about_window else (),
+        columns=tuple(column["column"] for column in drifted),
         evidence=(str(state.get("reason", "")),) if rings else (),
-        runbook=link[0] if link else f"{RUNBOOKS}#{name}",
+        runbook=link[1] if link else f"{RUNBOOKS}#{name}",
         next=("tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
     )
 
