@@ -2,11 +2,13 @@
 
 import json
 
+import click
 import pytest
 
 from tidegate.incidents.causes import Known, occurrences
 from tidegate.incidents.incident import happened
 from tidegate.incidents.words import digest, letter, line
+from tidegate_cli.main import main
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-dev/3"
 KNOWN = Known(
@@ -225,6 +227,36 @@ def test_an_event_of_something_else_says_nothing():
     strange = ended("training", "SUCCEEDED")
     strange["detail"]["stateMachineArn"] = "arn:of-another-pipeline"
     assert occurrences(strange, KNOWN) == []
+
+
+QUARANTINED = {"dataset": "flights", "drop_id": "0" * 16, "key": "drops/flights/a.csv", "reason": "r"}
+AWAITS = {"model_package_arn": PACKAGE, "approve": "tidegate rollout promote", "refuse": "tidegate rollback"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        alarm("model-monitor-drift"),
+        event("DropQuarantined", QUARANTINED),
+        event("CandidateAwaitsApproval", AWAITS),
+        ended("training", "SUCCEEDED", output={"outcome": "rejected"}),
+        ended("deployment", "FAILED", given={"model_package_arn": PACKAGE}),
+        ended("ingestion", "FAILED"),
+        decision("train"),
+        decision("hold-off"),
+    ],
+    ids=lambda given: given["detail-type"],
+)
+def test_every_command_that_an_incident_names_can_be_typed(given):
+    named = [command for found in occurrences(given, KNOWN) for command in found.next]
+    assert named
+    for command in named:
+        program, verb, *words = command.split()
+        assert program == "tidegate"
+        found = main.get_command(click.Context(main), verb)
+        assert found is not None, command
+        if isinstance(found, click.Group):
+            assert words[0] in found.commands, command
 
 
 def incident(given):
