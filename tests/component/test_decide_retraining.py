@@ -3,7 +3,6 @@
 # ruff: noqa: F811  pytest finds fixtures by name, imported ones too
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -114,8 +113,12 @@ def test_a_hundred_deliveries_of_one_window_start_one_run(monitored):
     for name, document in (("measurement", DRIFT), ("quality", BREACH)):
         key = f"monitoring/{run}/{name}.json"
         monitored.account.s3.put_object(Bucket=monitored.account.lake, Key=key, Body=json.dumps(document))
-    with ThreadPoolExecutor(8) as pool:  # the first ones at once, before any has written its decision
-        found = list(pool.map(lambda _: monitored.again(run), range(100)))
+    found = []
+    for number in range(100):
+        if number % 10 == 0:  # another delivery that began before any had written its decision
+            key = f"monitoring/{run}/decision.json"
+            monitored.account.s3.delete_object(Bucket=monitored.account.lake, Key=key)
+        found.append(monitored.again(run))
     assert monitored.runs == ["quality-20260101000000-aaaa"]
     assert {each.action for each in found} == {"train"}
     assert {each.execution.rpartition(":")[2] for each in found} == set(monitored.runs)
