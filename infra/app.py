@@ -48,9 +48,14 @@ def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = Fals
 
 
 def build(app: "App", sources: Sources) -> None:
-    """Add the stage of the pipeline's environment to `app`."""
+    """Add the stage of the pipeline's environment to `app`.
+
+    Raises:
+        ConfigError: an alarm has no runbook.
+    """
     from aws_cdk import Stage, Tags
 
+    from infra.constructs.alarms import runbooks
     from infra.stacks.api import ApiStack
     from infra.stacks.data import DataStack
     from infra.stacks.pipeline import PipelineStack
@@ -62,7 +67,7 @@ def build(app: "App", sources: Sources) -> None:
     Tags.of(stage).add("pipeline", config.pipeline.name)
     Tags.of(stage).add("environment", config.environment)
     data = DataStack(stage, "Data", config=config, stack_name=f"{config.prefix}-Data")
-    PipelineStack(
+    running = PipelineStack(
         stage,
         "Pipeline",
         config=config,
@@ -76,8 +81,10 @@ def build(app: "App", sources: Sources) -> None:
         config=config,
         store=data.store,
         sources=sources,
+        pages=running.pages,
         stack_name=f"{config.prefix}-Api",
     )
+    runbooks.require(stage, config)
 
 
 def main(arguments: list[str] | None = None) -> int:

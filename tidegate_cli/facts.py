@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate_cli.operation_words import operated
+
 
 @dataclass(frozen=True)
 class Told:
@@ -140,7 +142,7 @@ def _quality(quality: dict[str, Any]) -> Told:
         return Told(f"{counted}: too few to tell")
     told = f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}] of {counted}"
     told += f", promised {quality['promised']:.4f}"
-    return Told(told, "breach" if quality["status"] == "breach" else "ok")
+    return Told(told, "ok" if quality["status"] == "kept" else quality["status"])
 
 
 def _retraining(decision: dict[str, Any]) -> Told:
@@ -182,6 +184,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanWindow": _window,
     "MeasureSkew": _skew,
     "MeasureQuality": _quality,
+    "MeasureOperations": operated,
     "MeasureWindow": lambda job: "",
     "DecideRetraining": _retraining,
     "PublishMetrics": lambda answer: "",

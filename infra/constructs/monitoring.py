@@ -5,7 +5,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import drift_alarm, skew_alarm
+from infra.constructs.alarms.looks import look_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import METRICS_NAMESPACE, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
@@ -14,7 +14,7 @@ from tidegate.config import PipelineConfig
 
 
 class Monitoring(Construct):
-    """The schedule, the machine, the alarms `<prefix>-model-monitor-drift` and `<prefix>-features-skew`."""
+    """The schedule, the machine, and an alarm for each question that a look answers."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Monitoring(Construct):
             "PlanWindow",
             shared=shared,
             statements=[
-                store.list_lake("captures/"),
+                store.list_lake("captures/", "evaluations/"),
                 store.read_lake("captures/"),
                 store.write_lake("monitoring/"),
                 store.state("GetItem"),
@@ -105,13 +105,28 @@ class Monitoring(Construct):
                 **store.environment("LAKE_BUCKET", "LEDGER_TABLE", "STATE_TABLE"),
             },
         )
+        measure_operations = Function(
+            self,
+            "MeasureOperations",
+            shared=shared,
+            statements=[
+                allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
+                publish,
+                store.list_lake("features/sets/"),
+                store.read_lake("features/sets/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem", "PutItem"),
+                describe_package,
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+        )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
             self,
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew, measure_quality, decide_retraining],
+            functions=[plan_window, measure_skew, measure_quality, measure_operations, decide_retraining],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,
@@ -132,10 +147,7 @@ class Monitoring(Construct):
                 "events:PutEvents": [arn("events", "event-bus/default")],
             },
         )
-        self.alarms: list[cloudwatch.Alarm] = [
-            drift_alarm(self, endpoint=endpoint, config=config),
-            skew_alarm(self, endpoint=endpoint, config=config),
-        ]
+        self.alarms: list[cloudwatch.Alarm] = look_alarms(self, endpoint=endpoint, config=config)
         start_on(
             self,
             "Schedule",

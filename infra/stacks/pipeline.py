@@ -6,11 +6,12 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 
-from infra.constructs.alarms import (
+from infra.constructs.alarms.failures import (
     dead_letter_alarm,
     function_error_alarm,
     machine_failure_alarm,
 )
+from infra.constructs.alarms.traffic import traffic_alarms
 from infra.constructs.collection import Collection
 from infra.constructs.dashboard import dashboard
 from infra.constructs.features import Features
@@ -130,6 +131,7 @@ class PipelineStack(Stack):
             undelivered=self.undelivered,
         )
         self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
+        self.pages = AlertTopic(self, "Pages", store=store, email=config.alarms.page_email).topic
         self.incidents = Incidents(
             self,
             "Incidents",
@@ -163,12 +165,13 @@ class PipelineStack(Stack):
             *self.monitoring.alarms,
             *self.serving.alarms,
             *self.collection.alarms,
+            *traffic_alarms(self, endpoint=self.serving.endpoint, config=self.config),
             dead_letters,
             function_error_alarm(
                 self,
                 [self.ingestion.receive_drop.function, self.ingestion.record_profile.function],
                 self.config,
-                name="receive-drop-errors",
+                what="receive-drop-errors",
             ),
             machine_failure_alarm(self, machines, self.config),
         ]
@@ -178,6 +181,7 @@ class PipelineStack(Stack):
             "EndpointName": self.serving.endpoint,
             **{f"{name}Machine": machine.arn for name, machine in self.machines.items()},
             "AlertTopic": self.alerts.topic_arn,
+            "PageTopic": self.pages.topic_arn,
             "DropQueueUrl": self.ingestion.drops.queue_url,
             "DashboardName": board.dashboard_name,
         }

@@ -120,10 +120,11 @@ class Alarms:
 
     def _judge(self, alarm: MetricAlarm, now: float) -> None:
         alarm.stale = False
-        finding = evaluation.evaluate(alarm, self._store, now)
-        alarm.evaluated_until = finding.until
-        if finding.state is not alarm.state:
-            self._change(alarm, finding.state)
+        for moment in (*evaluation.missed(alarm, self._store, now), now):
+            finding = evaluation.evaluate(alarm, self._store, moment)
+            alarm.evaluated_until = finding.until
+            if finding.state is not alarm.state:
+                self._change(alarm, finding.state)
 
     def _settle_composites(self) -> None:
         """Follow the rules until nothing changes; AWS gives up on a cycle of alarms, and so does this."""

@@ -16,7 +16,8 @@ CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
     *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
-    *("PlanWindow", "DecideRetraining", "RecordIncident", "Predict", "Feedback", "DescribeApi"),
+    *("PlanWindow", "MeasureOperations", "DecideRetraining", "RecordIncident"),
+    *("Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),
