@@ -270,8 +270,9 @@ class Story:
         began = time.monotonic()
         while (waited := time.monotonic() - began) < RECORD_SECONDS:
             rows = incidents.all_of(self.place)
-            over = [row for row in rows if row["kind"] == "retraining" and row["state"] == "recovered"]
-            if found := next((row for row in over if row["cause"].startswith("retraining/drift-")), None):
+            # the schedule may have seen drift too, and then its cause waited for this run
+            runs = [row for row in rows if row["action"].startswith("training run drift-")]
+            if found := next((row for row in runs if row["state"] == "recovered"), None):
                 self.narrator.say("incident", f"{found['id']}  {found['what']}: {found['outcome']}")
                 self.facts["incidents"] = rows
                 return
