@@ -64,6 +64,9 @@ def _unwanted(trigger: TrainingTrigger, now: datetime) -> str | None:
         if training.new_data == "when-no-champion" and state.champion() is not None:
             return "there is a champion, and new data alone starts no training (training.new_data)"
     last = state.last_training()
-    if last is not None and (left := last + training.cooldown_seconds - now.timestamp()) > 0:
-        return f"the last run began {now.timestamp() - last:.0f} s ago; {left:.0f} s of cooldown are left"
+    # below 0: the clock was set back since, and nobody knows how long ago it was
+    ago = None if last is None else now.timestamp() - last
+    if ago is not None and 0 <= ago < training.cooldown_seconds:
+        left = training.cooldown_seconds - ago
+        return f"the last run began {ago:.0f} s ago; {left:.0f} s of cooldown are left"
     return None

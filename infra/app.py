@@ -81,7 +81,6 @@ def build(app: "App", sources: Sources) -> None:
         config=config,
         store=data.store,
         sources=sources,
-        alerts=running.alerts,
         pages=running.pages,
         stack_name=f"{config.prefix}-Api",
     )

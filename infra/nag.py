@@ -105,6 +105,11 @@ ACCEPTED = (
     ),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
+        "*/Pipeline/Monitoring/DecideRetraining/*",
+        "executions are named by cause and window; the machine is the training machine",
+    ),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
         "*/Pipeline/Serving/ReportRollout/*",
         "executions are named at run time; the machine is the deployment machine",
     ),

@@ -18,6 +18,8 @@ from tidegate import collect_section, gate_section, scaling_section, tuning_sect
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.gate_section import GateSection
+from tidegate.incidents import sections
+from tidegate.incidents.sections import IncidentsSection, RetrainingSection
 from tidegate.monitoring import schedules
 from tidegate.scaling_section import ScalingSection
 from tidegate.toml_reader import Lines, Problem, build, merge
@@ -206,7 +208,9 @@ class PipelineConfig:
     gate: GateSection = field(default_factory=GateSection)
     serving: ServingSection = field(default_factory=ServingSection)
     monitoring: MonitoringSection = field(default_factory=MonitoringSection)
+    retraining: RetrainingSection = field(default_factory=RetrainingSection)
     alarms: AlarmsSection = field(default_factory=AlarmsSection)
+    incidents: IncidentsSection = field(default_factory=IncidentsSection)
     tracking: TrackingSection = field(default_factory=TrackingSection)
     retain_data: bool = True
     customer_key: bool = False  # encrypt with a KMS key of the account instead of AWS's own
@@ -282,6 +286,7 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
     problems += collect_section.problems(config.collect)
     is_binary = training.task == "binary"
     problems += gate_section.problems(config.gate, is_binary=is_binary)
+    problems += sections.problems(config.retraining, config.incidents)
     if training.calibration != "none" and not is_binary:
         problems.append(("training.calibration", "`training.calibration` needs task binary"))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", config.pipeline.name):

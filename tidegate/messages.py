@@ -223,7 +223,7 @@ class FeaturesRetired(Message):
 class TrainingTrigger(Message):
     """Why a training run was asked for."""
 
-    trigger: Literal["new-data", "drift", "schedule", "command"]
+    trigger: Literal["new-data", "quality", "estimate", "drift", "schedule", "command"]
     cause: str
     execution: str = ""  # ARN of the state machine's execution that asks
     again: bool = False  # tune and train even if an earlier run had the same inputs

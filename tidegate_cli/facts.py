@@ -145,6 +145,11 @@ def _quality(quality: dict[str, Any]) -> Told:
     return Told(told, "ok" if quality["status"] == "kept" else quality["status"])
 
 
+def _retraining(decision: dict[str, Any]) -> Told:
+    verdict = {"none": "ok", "train": "train", "wait": "waits", "hold-off": "held off"}[decision["action"]]
+    return Told(decision["reason"], verdict)
+
+
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanShards": lambda plan: f"{_count(len(plan['shards']), 'shard')} of {plan['format']}",
     "ValidateShard": lambda report: _count(report["rows"], "row"),
@@ -181,5 +186,6 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "MeasureQuality": _quality,
     "MeasureOperations": operated,
     "MeasureWindow": lambda job: "",
+    "DecideRetraining": _retraining,
     "PublishMetrics": lambda answer: "",
 }

@@ -39,6 +39,7 @@ VERBS = {
         "impact": "Show what the rows of a drop or an entity became",
         "ui": "Show the training runs in MLflow's own page",
         "status": "Show what is live: data, model, traffic, alarms",
+        "incidents": "List what happened and what came of it, retraining too",
     },
     "Mend": {
         "logs": "Print what a stage said",
@@ -56,6 +57,7 @@ GROUPS = (
     "features",
     "models",
     "monitor",
+    "incidents",
     "runs",
     "rollout",
 )  # take a verb of their own

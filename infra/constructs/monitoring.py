@@ -1,4 +1,4 @@
-"""Monitoring: captured traffic is measured on a schedule; what a look finds raises alarms."""
+"""Monitoring: captured traffic is measured on a schedule; what it finds raises alarms and may retrain."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
@@ -32,6 +32,7 @@ class Monitoring(Construct):
         image_uri: str,
         job_role_arn: str,
         endpoint: str,
+        training: Machine,
         undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id_)
@@ -120,6 +121,27 @@ class Monitoring(Construct):
             memory_mebibytes=ONE_VCPU_MEBIBYTES,
             timeout_seconds=300,
         )
+        decide_retraining = Function(
+            self,
+            "DecideRetraining",
+            shared=shared,
+            statements=[
+                store.list_lake("monitoring/"),
+                store.read_lake("monitoring/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem", "PutItem", "UpdateItem"),
+                store.ledger_by_time(),
+                allow("states:StartExecution", on=[training.arn]),
+                allow(
+                    "states:DescribeExecution",
+                    on=[arn("states", f"execution:{training.machine.state_machine_name}:*")],
+                ),
+            ],
+            environment={
+                "TRAINING_MACHINE": training.arn,
+                **store.environment("LAKE_BUCKET", "LEDGER_TABLE", "STATE_TABLE"),
+            },
+        )
         measure_operations = Function(
             self,
             "MeasureOperations",
@@ -146,6 +168,7 @@ class Monitoring(Construct):
                 measure_skew,
                 measure_quality,
                 measure_operations,
+                decide_retraining,
                 index_captures,
                 report_window,
             ],
@@ -166,6 +189,7 @@ class Monitoring(Construct):
                 "s3:GetObject": [f"{store.lake_arn}/monitoring/*"],
                 "cloudwatch:PutMetricData": ["*"],  # has no resources; the namespace narrows it
                 "dynamodb:PutItem": [store.state_arn],
+                "events:PutEvents": [arn("events", "event-bus/default")],
             },
         )
         self.alarms: list[cloudwatch.Alarm] = look_alarms(self, endpoint=endpoint, config=config)

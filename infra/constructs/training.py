@@ -166,20 +166,3 @@ class Training(Construct):
             ),
             undelivered=undelivered,
         )
-
-    def start_on_drift(self, alarm_name: str, undelivered: sqs.IQueue) -> None:
-        """The alarm on drift asks for a training run."""
-        alarm = events.EventField.from_path("$.detail.alarmName")
-        reason = events.EventField.from_path("$.detail.state.reason")
-        start_on(
-            self,
-            "ModelDrifted",
-            machine=self.machine,
-            pattern=events.EventPattern(
-                source=["aws.cloudwatch"],
-                detail_type=["CloudWatch Alarm State Change"],
-                detail={"alarmName": [alarm_name], "state": {"value": ["ALARM"]}},
-            ),
-            message=events.RuleTargetInput.from_object({"trigger": "drift", "cause": f"{alarm}: {reason}"}),
-            undelivered=undelivered,
-        )

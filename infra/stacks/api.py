@@ -26,7 +26,6 @@ class ApiStack(Stack):
         config: PipelineConfig,
         store: Store,
         sources: Sources,
-        alerts: sns.ITopic,
         pages: sns.ITopic,
         stack_name: str,
     ) -> None:
@@ -38,12 +37,11 @@ class ApiStack(Stack):
             self, "Inference", shared=shared, config=config, predict_code=sources.predict_code()
         )
         functions = [each.function for each in inference.functions]
+        # told as incidents, by their events
         alarms = [
             function_error_alarm(self, functions, config, what="api-function-errors"),
             *prediction_alarms(self, config),
         ]
-        for alarm in alarms:
-            alarm.add_alarm_action(actions.SnsAction(alerts))
         # here, in the stack that is deployed last: the others' alarms are there by then
         page = page_alarm(self, config)
         page.node.add_dependency(*alarms)

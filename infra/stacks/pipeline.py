@@ -4,8 +4,6 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ecr_assets as ecr_assets
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from infra.constructs.alarms.failures import (
@@ -13,12 +11,12 @@ from infra.constructs.alarms.failures import (
     function_error_alarm,
     machine_failure_alarm,
 )
-from infra.constructs.alarms.looks import drift_alarm_name
 from infra.constructs.alarms.traffic import traffic_alarms
 from infra.constructs.collection import Collection
 from infra.constructs.dashboard import dashboard
 from infra.constructs.features import Features
 from infra.constructs.function import Shared
+from infra.constructs.incidents import Incidents
 from infra.constructs.ingestion import Ingestion
 from infra.constructs.machine import Machine
 from infra.constructs.messaging import AlertTopic, queue
@@ -99,7 +97,6 @@ class PipelineStack(Stack):
             job_role_arn=roles.job.role_arn,
         )
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
-        self.training.start_on_drift(drift_alarm_name(config.prefix), self.undelivered)
         self.training.free_lock_of_the_stopped(self.undelivered)
         self.tracking = (
             Tracking(
@@ -130,13 +127,20 @@ class PipelineStack(Stack):
             image_uri=image.image_uri,
             job_role_arn=roles.job.role_arn,
             endpoint=self.serving.endpoint,
+            training=self.training.machine,
             undelivered=self.undelivered,
         )
         self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
         self.pages = AlertTopic(self, "Pages", store=store, email=config.alarms.page_email).topic
-        self._alert_on_failed_executions()
-        self._alert_on_quarantined_drops()
-        self._alert_on_waiting_candidates()
+        self.incidents = Incidents(
+            self,
+            "Incidents",
+            shared=shared,
+            config=config,
+            machines=self.machines,
+            alerts=self.alerts,
+            undelivered=self.undelivered,
+        )
         alarms = self._alarms()
         board = dashboard(self, config=config, endpoint=self.serving.endpoint, alarms=alarms)
         self._outputs(board)
@@ -152,80 +156,25 @@ class PipelineStack(Stack):
             "Teardown": self.serving.teardown,
         }
 
-    def _alert_on_failed_executions(self) -> None:
-        arns = [machine.arn for machine in self.machines.values()]
-        events.Rule(
-            self,
-            "ExecutionFailed",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT"]},
-            ),
-            targets=[
-                # a role may publish as this rule only; a topic policy would let every rule in
-                targets.SnsTopic(self.alerts, authorize_using_role=True, dead_letter_queue=self.undelivered)
-            ],
-        )
-
-    def _alert_on_waiting_candidates(self) -> None:
-        events.Rule(
-            self,
-            "CandidateWaits",
-            event_pattern=events.EventPattern(
-                source=["tidegate.serving"],
-                detail_type=["CandidateAwaitsApproval"],
-                resources=[self.serving.deployment.arn],
-            ),
-            targets=[
-                targets.SnsTopic(
-                    self.alerts,
-                    message=events.RuleTargetInput.from_event_path("$.detail"),
-                    authorize_using_role=True,
-                    dead_letter_queue=self.undelivered,
-                )
-            ],
-        )
-
-    def _alert_on_quarantined_drops(self) -> None:
-        events.Rule(
-            self,
-            "DropQuarantined",
-            event_pattern=events.EventPattern(
-                source=["tidegate.ingestion"],
-                detail_type=["DropQuarantined"],
-                resources=[self.ingestion.machine.arn],
-            ),
-            targets=[
-                targets.SnsTopic(
-                    self.alerts,
-                    # as JSON: a text template would break on a quote in a key or a value
-                    message=events.RuleTargetInput.from_event_path("$.detail"),
-                    authorize_using_role=True,
-                    dead_letter_queue=self.undelivered,
-                )
-            ],
-        )
-
     def _alarms(self) -> list[cloudwatch.Alarm]:
-        dead_queues = [self.ingestion.dead_drops, self.undelivered]
-        told = [
+        dead_letters = dead_letter_alarm(self, [self.ingestion.dead_drops, self.undelivered], self.config)
+        # the others become incidents by their events; this one tells of those that did not get there
+        dead_letters.add_alarm_action(actions.SnsAction(self.alerts))
+        machines = [machine.machine for machine in self.machines.values()]
+        return [
             *self.monitoring.alarms,
             *self.serving.alarms,
             *self.collection.alarms,
             *traffic_alarms(self, endpoint=self.serving.endpoint, config=self.config),
-            dead_letter_alarm(self, dead_queues, self.config),
+            dead_letters,
             function_error_alarm(
                 self,
                 [self.ingestion.receive_drop.function, self.ingestion.record_profile.function],
                 self.config,
                 what="receive-drop-errors",
             ),
+            machine_failure_alarm(self, machines, self.config),
         ]
-        for alarm in told:
-            alarm.add_alarm_action(actions.SnsAction(self.alerts))
-        machines = [machine.machine for machine in self.machines.values()]
-        return [*told, machine_failure_alarm(self, machines, self.config)]
 
     def _outputs(self, board: cloudwatch.Dashboard) -> None:
         outputs = {

@@ -80,7 +80,7 @@ def test_the_first_one_gets_the_lock_and_a_run_to_name_everything_by(pipeline):
     assert time.time() - pipeline.state.last_training() < 60
 
 
-@pytest.mark.parametrize("trigger", ["command", "new-data", "drift", "schedule"])
+@pytest.mark.parametrize("trigger", ["command", "new-data", "quality", "drift", "schedule"])
 def test_nobody_gets_it_twice(pipeline, trigger):
     held = pipeline.ask()["run"]
     began = pipeline.state.last_training()
@@ -126,6 +126,11 @@ def test_a_run_soon_after_another_waits_unless_a_person_asks(pipeline, trigger):
     assert ago == pytest.approx(100, abs=30) and ago + left == pytest.approx(COOLDOWN, abs=1)
     assert pipeline.state.item("lock#training") is None
     assert pipeline.ask("command")["acquired"]
+
+
+def test_a_clock_that_was_set_back_holds_no_cooldown(pipeline):
+    pipeline.began(seconds_ago=-86400)
+    assert pipeline.ask("drift")["acquired"]
 
 
 def test_after_the_cooldown_a_run_may_begin(pipeline):

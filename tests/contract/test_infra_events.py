@@ -23,6 +23,7 @@ VERSION = DatasetVersion(
     first_event="2013-01-01T00:00:00Z",
     last_event="2013-01-31T00:00:00Z",
 )
+INCIDENTS = "IncidentsRecordIncidentFunction"  # without CDK's hash
 RECORDED = FeaturesRecorded(dataset="flights", feature_hash="f", rows=120, online_rows=12)
 
 
@@ -97,8 +98,9 @@ def test_a_dataset_version_starts_the_features_machine_of_its_own_pipeline(start
     detail = VERSION.to_json()
     mine = event("tidegate.ingestion", "DatasetVersionRecorded", detail, machine_of(templates, "Ingestion"))
     other = event("tidegate.ingestion", "DatasetVersionRecorded", detail, "another-pipelines-machine")
-    assert started(mine) == {"FeaturesMachine": detail}
-    assert DatasetVersion.from_json(started(mine)["FeaturesMachine"]) == VERSION
+    reached = started(mine)
+    assert reached == {"FeaturesMachine": detail, INCIDENTS: mine}
+    assert DatasetVersion.from_json(reached["FeaturesMachine"]) == VERSION
     assert started(other) == {}
 
 
@@ -110,34 +112,30 @@ def test_new_features_ask_for_training_and_say_how_many(started, templates):
     )
 
 
-def alarm_changed(name: str, state: str) -> dict[str, Any]:
+def alarm_changed(name: str, state: str, before: str = "OK") -> dict[str, Any]:
     detail = {
         "alarmName": name,
         "state": {"value": state, "reason": 'Threshold Crossed: 3 > 0 ("drift")'},
-        "previousState": {"value": "OK"},
+        "previousState": {"value": before},
     }
     return event("aws.cloudwatch", "CloudWatch Alarm State Change", detail)
 
 
-def test_a_model_monitor_alarm_asks_for_training_and_says_why(started):
-    [(target, given)] = started(alarm_changed("flights-dev-model-monitor-drift", "ALARM")).items()
-    assert target == "TrainingMachine"
-    assert TrainingTrigger.from_json(given) == TrainingTrigger(
-        trigger="drift", cause='flights-dev-model-monitor-drift: Threshold Crossed: 3 > 0 ("drift")'
-    )
-
-
+@pytest.mark.parametrize("name", ["model-monitor-drift", "variant-a-errors", "dead-letters"])
 @pytest.mark.parametrize(
-    ("name", "state"),
-    [
-        ("flights-dev-model-monitor-drift", "OK"),
-        ("flights-dev-variant-a-errors", "ALARM"),
-        ("flights-dev-model-monitor-prediction-drift", "ALARM"),  # rings beside drift, and one run is enough
-        ("flights-prod-model-monitor-drift", "ALARM"),
-    ],
+    ("before", "after"),
+    [("OK", "ALARM"), ("INSUFFICIENT_DATA", "ALARM"), ("ALARM", "OK"), ("ALARM", "INSUFFICIENT_DATA")],
 )
-def test_no_other_alarm_does(started, name, state):
-    assert started(alarm_changed(name, state)) == {}
+def test_every_alarm_that_rings_or_rings_no_more_reaches_incidents_and_starts_nothing(
+    started, name, before, after
+):
+    changed = alarm_changed(f"flights-dev-{name}", after, before)
+    assert started(changed) == {INCIDENTS: changed}
+
+
+def test_an_alarm_that_gets_its_first_data_and_another_pipelines_reach_nothing(started):
+    assert started(alarm_changed("flights-dev-model-monitor-drift", "OK", "INSUFFICIENT_DATA")) == {}
+    assert started(alarm_changed("flights-prod-model-monitor-drift", "ALARM")) == {}
 
 
 def package_changed(group: str, status: str) -> dict[str, Any]:
@@ -168,11 +166,11 @@ def test_no_other_package_is(started, group, status):
 @pytest.mark.parametrize(
     "name", ["Ingestion", "Features", "Training", "Deployment", "Monitoring", "Teardown"]
 )
-@pytest.mark.parametrize(("status", "told"), [("FAILED", True), ("TIMED_OUT", True), ("SUCCEEDED", False)])
-def test_a_failed_execution_is_told(started, templates, name, status, told):
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
+def test_every_end_of_an_execution_is_looked_at_and_its_start_is_not(started, templates, name, status):
     detail = {"stateMachineArn": machine_of(templates, name), "status": status, "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
-    assert started(ended).get("AlertsTopic") == (ended if told else None)
+    assert started(ended).get(INCIDENTS) == (None if status == "RUNNING" else ended)
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
@@ -188,6 +186,7 @@ def test_a_rollout_that_is_killed_is_undone(started, templates):
     detail = {"stateMachineArn": machine_of(templates, "Deployment"), "status": "ABORTED", "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
     assert started(ended)["ServingRestoreTrafficFunction"] == ended
+    assert started(ended)[INCIDENTS] == ended
     detail["stateMachineArn"] = machine_of(templates, "Training")
     others = started(event("aws.states", "Step Functions Execution Status Change", detail))
     assert "ServingRestoreTrafficFunction" not in others
@@ -205,13 +204,24 @@ def test_every_end_of_a_rollout_has_a_page_and_its_start_has_none(started, templ
 def test_a_promotion_has_its_page_while_the_old_champion_is_warm(started, templates):
     promoted = event("tidegate.serving", "CandidatePromoted", {"executionArn": "arn"})
     promoted["resources"] = [machine_of(templates, "Deployment")]
-    assert started(promoted) == {"ServingReportRolloutFunction": promoted}
+    assert started(promoted)["ServingReportRolloutFunction"] == promoted
 
 
-def test_a_candidate_that_waits_for_a_person_is_told(started, templates):
-    waits = event("tidegate.serving", "CandidateAwaitsApproval", {"model_version": 3})
-    waits["resources"] = [machine_of(templates, "Deployment")]
-    assert started(waits) == {"AlertsTopic": waits["detail"]}
+@pytest.mark.parametrize(
+    ("stage", "source", "kind"),
+    [
+        ("Ingestion", "tidegate.ingestion", "DropQuarantined"),
+        ("Deployment", "tidegate.serving", "CandidateAwaitsApproval"),
+        ("Deployment", "tidegate.serving", "CandidatePromoted"),
+        ("Monitoring", "tidegate.monitoring", "RetrainingDecided"),
+    ],
+)
+def test_what_a_machine_tells_becomes_an_incident_and_another_pipelines_does_not(
+    started, templates, stage, source, kind
+):
+    told = event(source, kind, {"some": "detail"}, machine_of(templates, stage))
+    assert started(told)[INCIDENTS] == told
+    assert started(told | {"resources": ["another-pipelines-machine"]}) == {}
 
 
 def test_the_schedule_starts_monitoring(templates):

@@ -17,7 +17,8 @@ CONTROL = {
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
     *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "ReportRollout"),
     *("RecordOutcome", "FreeTrainingLock"),
-    *("PlanWindow", "MeasureOperations", "Predict", "Feedback", "DescribeApi"),
+    *("PlanWindow", "MeasureOperations", "DecideRetraining", "RecordIncident"),
+    *("Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),

@@ -132,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 14 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 15 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -238,7 +238,7 @@ def test_the_stack_says_which_features_it_carries(templates):
     assert len(found["hash"]) == 64
 
 
-def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
+def test_alarms_of_the_monitoring_and_alarms_that_roll_back_have_the_names_others_look_for(templates):
     alarms = {
         a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()
     }
@@ -308,15 +308,14 @@ def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(te
     assert [id_[:20] for id_ in sorted(watched)] == ["IngestionReceiveDrop", "IngestionRecordProfi"]
 
 
-def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
+def test_missing_data_raises_no_alarm_and_only_what_incidents_cannot_tell_has_an_action(any_templates):
     alarms = [a["Properties"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()]
     assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching", "ignore"}
     # what looks publish, by Endpoint alone, stays as the last look found it until the next
     looks = [a for a in alarms if [d["Name"] for d in a.get("Dimensions", [])] == ["Endpoint"]]
     assert looks == [alarm for alarm in alarms if alarm["TreatMissingData"] == "ignore"]
-    # a failed execution is told with its name, by a rule of its own
-    silent = [alarm["AlarmName"] for alarm in alarms if not alarm.get("AlarmActions")]
-    assert len(silent) == 1 and silent[0].endswith("-machine-failures")
+    acting = [alarm["AlarmName"] for alarm in alarms if alarm.get("AlarmActions")]
+    assert [name.partition("-")[2].partition("-")[2] for name in acting] == ["dead-letters"]
 
 
 def test_a_person_is_paged_on_a_topic_of_its_own_by_names_of_alarms_that_are_there(any_templates):

@@ -27,6 +27,8 @@ CONTROL = [
     "judge_rollout",
     "report_rollout",
     "plan_window",
+    "decide_retraining",
+    "record_incident",
     "predict",
     "feedback",
     "describe_api",
@@ -46,6 +48,7 @@ HEAVY = [
 NAMES = [
     *("DROPS_BUCKET", "LAKE_BUCKET", "LEDGER_TABLE", "ONLINE_TABLE", "STATE_TABLE", "GLUE_DATABASE"),
     *("INGESTION_MACHINE", "ENDPOINT_NAME", "MODEL_PACKAGE_GROUP", "PREFIX", "IMAGE_URI"),
+    *("TRAINING_MACHINE", "STATE_MACHINES", "ALERT_TOPIC"),
 ]
 SCRIPT = """
 import importlib, json, sys, time

@@ -91,6 +91,22 @@ class Ledger:
                 break
         return rows[:limit]
 
+    def newest_judged(self, dataset: str) -> dict[str, Any] | None:
+        """State, key and id of the newest drop of a dataset that was recorded or quarantined."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName=_INDEX,
+            KeyConditionExpression="dataset = :dataset",
+            FilterExpression="#state IN (:recorded, :quarantined)",
+            ProjectionExpression="drop_id, #key, #state",
+            ExpressionAttributeNames={"#state": "state", "#key": "key"},
+            ExpressionAttributeValues=_serialized(
+                {":dataset": dataset, ":recorded": "recorded", ":quarantined": "quarantined"}
+            ),
+            ScanIndexForward=False,
+        )
+        return next((_deserialized(item) for page in pages for item in page["Items"]), None)
+
     def _update(self, drop_id: str, values: dict[str, Any], condition: str | None = None) -> None:
         values = {**values, "updated_at": _now()}
         names = {f"#{name}": name for name in values}

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tidegate_cli import ledger, model, windows
+from tidegate_cli import incidents, ledger, model, windows
 from tidegate_cli.executions import machine
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
@@ -55,6 +55,8 @@ def _report(place: Place, shown: int) -> dict[str, Any]:
         ],
         "stages": {stage: _latest(place, stage) for stage in STAGES},
         "alarms": model.alarms(place),
+        "incidents": [row for row in incidents.all_of(place) if row["state"] == "open"],
+        "retraining": incidents.decision(place),
     }
 
 
@@ -129,8 +131,16 @@ def _print_watched(report: dict[str, Any]) -> None:
             click.echo(line)
 
 
+def retraining_line(decision: dict[str, Any]) -> str:
+    """What the last window decided on retraining, and why."""
+    words = {"none": "not needed", "hold-off": "held off", "wait": "waits", "train": "started"}
+    return f"retrain   {words[decision['action']]}: {decision['reason']}"
+
+
 def _print(report: dict[str, Any]) -> None:
     _print_model(report)
+    if report["retraining"] is not None:
+        click.echo(retraining_line(report["retraining"]))
     counts = report["data"]["drops"]
     click.echo("drops     " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     for drop in report["data"]["latest"]:
@@ -147,3 +157,6 @@ def _print(report: dict[str, Any]) -> None:
         click.echo(f"  ALARM     {alarm['name']}: {alarm['reason']}")
         if alarm["runbook"]:
             click.echo(f"            {alarm['runbook']}")
+    click.echo(f"incidents {len(report['incidents'])} open")
+    for row in report["incidents"]:
+        click.echo(f"  {incidents.line(row)}")

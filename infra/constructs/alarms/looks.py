@@ -30,11 +30,6 @@ class Watched:
     text: str
 
 
-def drift_alarm_name(prefix: str) -> str:
-    """The one of them that starts a training run; others ring beside it, and one run is enough."""
-    return f"{prefix}-{DRIFT}"
-
-
 def look_alarms(scope: Construct, *, endpoint: str, config: PipelineConfig) -> list[cloudwatch.Alarm]:
     """One for each question that a look answers: the worst of many columns, never one alarm a column."""
     period = Duration.seconds(periods.of_looks(config))
