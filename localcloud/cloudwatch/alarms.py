@@ -17,7 +17,7 @@ from localcloud.cloudwatch import actions, alarm_requests, alarm_rule, evaluatio
 from localcloud.cloudwatch.alarm import Alarm, CompositeAlarm, MetricAlarm, State, Transition, initial_state
 from localcloud.cloudwatch.judgement import ALARM, INSUFFICIENT_DATA, OK
 from localcloud.cloudwatch.reasons import timestamp
-from localcloud.cloudwatch.store import Metric, MetricStore
+from localcloud.cloudwatch.store import MINUTE, Metric, MetricStore
 
 _logger = logging.getLogger(__name__)
 
@@ -91,6 +91,26 @@ class Alarms:
         with self._lock:
             waiting = any(isinstance(alarm, MetricAlarm) and alarm.stale for alarm in self.by_name.values())
             return not waiting and self._acting == 0
+
+    def next_due(self, now: float) -> float | None:
+        """The next moment at which a window that holds data moves on, or held actions are let go.
+
+        Windows without data all say the same: an alarm over them has settled.
+        """
+        with self._lock:
+            alarms = list(self.by_name.values())
+        dues = [
+            float((int(now) // alarm.step + 1) * alarm.step)
+            for alarm in alarms
+            if isinstance(alarm, MetricAlarm)
+            and any(now < self._store.newest(metric) + _seen_for(alarm) for metric in alarm.metrics)
+        ]
+        dues += [
+            alarm.held.until
+            for alarm in alarms
+            if isinstance(alarm, CompositeAlarm) and alarm.held and alarm.held.until is not None
+        ]
+        return min(dues, default=None)
 
     def _put(self, settings: dict[str, Any], kind: type[Alarm], fresh: Mapping[str, Any]) -> bool:
         name, now = settings["AlarmName"], self._now()
@@ -217,3 +237,8 @@ class Alarms:
     @staticmethod
     def _now() -> datetime:
         return cloud.current().clock.now().astimezone(UTC)
+
+
+def _seen_for(alarm: MetricAlarm) -> int:
+    """Seconds from the start of a minute until no window of the alarm's evaluation range holds it."""
+    return (alarm.rule.range + 1) * alarm.period + MINUTE

@@ -63,6 +63,7 @@ class _Series:
     seconds: dict[int, Distribution] = field(default_factory=dict)
     minutes: dict[int, Distribution] = field(default_factory=dict)
     compacted_until: int = 0
+    newest: int = 0  # start of its newest minute
 
 
 class MetricStore:
@@ -83,6 +84,7 @@ class MetricStore:
             series = self._series.setdefault(datum.metric, {}).setdefault(datum.unit, _Series())
             series.seconds.setdefault(second, Distribution()).merge(datum.sample)
             series.minutes.setdefault(minute, Distribution()).merge(datum.sample)
+            series.newest = max(series.newest, minute)
             if now - self._swept_at >= MINUTE:
                 self._sweep(now)
 
@@ -93,6 +95,11 @@ class MetricStore:
                 metric: max(max(series.minutes) for series in units.values())
                 for metric, units in self._series.items()
             }
+
+    def newest(self, metric: Metric) -> int:
+        """Start of the newest minute with data, 0 where there is none."""
+        with self._lock:
+            return max((series.newest for series in self._series.get(metric, {}).values()), default=0)
 
     def units(self, metric: Metric) -> list[str]:
         with self._lock:
