@@ -22,9 +22,9 @@ from tidegate.answers import distance
 from tidegate.aws import endpoint, registry
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.objects import get_json
-from tidegate.capture import GOLDEN
 from tidegate.errors import CandidateUnhealthyError
 from tidegate.messages import RolloutPlan
+from tidegate.monitoring.capture import GOLDEN
 from tidegate.plan import Plan
 
 logger = Logger()

@@ -22,7 +22,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import lake_keys, monitor_files, report
+from tidegate import lake_keys, report
 from tidegate.aws import objects, registry
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.past_drops import PastDrops, remembered
@@ -31,6 +31,7 @@ from tidegate.aws.shards import Shards
 from tidegate.aws.state import State
 from tidegate.drift import Reference
 from tidegate.messages import Drop, ObjectVersion, ShardPlan, ShardReport
+from tidegate.monitoring import monitor_files
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.verdict import Judgement, judge, shortened

@@ -21,15 +21,16 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import ground_truth, metrics
+from tidegate import metrics
 from tidegate.aws import captures, registry, tellings
 from tidegate.aws.objects import get_bytes, get_json, put_json
-from tidegate.captured_predictions import Prediction, Predictions, as_lines, of_lines
-from tidegate.estimated import Estimate, estimate
 from tidegate.messages import CaptureWindow, QualityMeasured
+from tidegate.monitoring import ground_truth
+from tidegate.monitoring.captured_predictions import Prediction, Predictions, as_lines, of_lines
+from tidegate.monitoring.estimated import Estimate, estimate
+from tidegate.monitoring.quality import Promise, answered
+from tidegate.monitoring.quality_report import Quality, Window, report
 from tidegate.plan import Plan
-from tidegate.quality import Promise, answered
-from tidegate.quality_report import Quality, Window, report
 from tidegate.task import Task
 
 logger = Logger()

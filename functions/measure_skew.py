@@ -24,12 +24,12 @@ from tidegate.aws import captures, offline, registry
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.model_package import feature_code
 from tidegate.aws.objects import put_json
-from tidegate.captured_vectors import Sample, sample
 from tidegate.errors import ArtefactError
 from tidegate.feature_plan import ViewPlan
 from tidegate.messages import CaptureWindow, SkewMeasured
+from tidegate.monitoring.captured_vectors import Sample, sample
+from tidegate.monitoring.skew import Served, Skew, comparable, measure
 from tidegate.plan import Plan
-from tidegate.skew import Served, Skew, comparable, measure
 
 logger = Logger()
 s3 = boto3.client("s3")

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, estimated, metrics
+from tidegate import artefact, metrics
 from tidegate.artefact import Artefact
 from tidegate.evaluation import budgets
 from tidegate.evaluation.documents import small_and_details
@@ -22,6 +22,7 @@ from tidegate.evaluation.evaluation import evaluate
 from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.subject import Answers, Subject
 from tidegate.instances import from_table
+from tidegate.monitoring import estimated
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches

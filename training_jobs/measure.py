@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import monitor_checks, monitor_files
-from tidegate.capture import Captured, read
 from tidegate.drift import ColumnDrift, drift
+from tidegate.monitoring import monitor_checks, monitor_files
+from tidegate.monitoring.capture import Captured, read
 from tidegate.plan import Plan
 from tidegate.profile import Profile, profile_batches
 from training_jobs.paths import PIPELINE, Paths

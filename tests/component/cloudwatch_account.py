@@ -80,7 +80,7 @@ class Account:
     def queue(self, name):
         return self.sqs.create_queue(QueueName=name)["QueueUrl"]
 
-    def read(self, url, count, seconds=5.0):
+    def read(self, url, count, seconds=20.0):
         found, until = [], time.monotonic() + seconds
         while len(found) < count and time.monotonic() < until:
             answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -95,7 +95,7 @@ def settle():
     wait_for(cloudwatch.idle)
 
 
-def wait_for(condition, seconds=5.0):
+def wait_for(condition, seconds=60.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not come true"

@@ -63,7 +63,7 @@ class LocalAws:
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, found["Attributes"]["QueueArn"]
 
-    def received(self, url, count=1, seconds=5.0):
+    def received(self, url, count=1, seconds=20.0):
         """The messages that arrive within that time, at most `count`; they are deleted."""
         sqs = self.client("sqs")
         until = time.monotonic() + seconds
@@ -81,7 +81,7 @@ class LocalAws:
                 messages.append(message)
         return messages
 
-    def bodies(self, url, count=1, seconds=5.0):
+    def bodies(self, url, count=1, seconds=20.0):
         return [json.loads(message["Body"]) for message in self.received(url, count, seconds)]
 
     def rule(self, pattern, *targets, **options):
@@ -114,7 +114,7 @@ def zipped(code):
     return buffer.getvalue()
 
 
-def wait_for(condition, seconds=5.0):
+def wait_for(condition, seconds=60.0):
     """Look until `condition` is true; whether it became so in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

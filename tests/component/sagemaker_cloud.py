@@ -104,7 +104,7 @@ class SageMakerCloud:
         self.sagemaker.create_training_job(**request)
         return self.ended("training", request["TrainingJobName"])
 
-    def ended(self, kind, name, seconds=20):
+    def ended(self, kind, name, seconds=120):
         """The description of a job once it has ended."""
         member = {"training": "Training", "processing": "Processing", "tuning": "HyperParameterTuning"}[kind]
         operation = {"tuning": "hyper_parameter_tuning"}.get(kind, kind)
@@ -168,7 +168,7 @@ def untarred(content):
         return {item.name: tar.extractfile(item).read().decode() for item in tar if item.isfile()}
 
 
-def wait_for(probe, seconds=10.0):
+def wait_for(probe, seconds=60.0):
     """What `probe` gives once it gives something."""
     until = time.monotonic() + seconds
     while not (found := probe()):

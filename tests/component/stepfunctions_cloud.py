@@ -113,7 +113,7 @@ def make_role(aws, *actions):
     return arn
 
 
-def ended(sfn, execution_arn, seconds=10.0):
+def ended(sfn, execution_arn, seconds=60.0):
     until = time.monotonic() + seconds
     while (found := sfn.describe_execution(executionArn=execution_arn))["status"] == "RUNNING":
         assert time.monotonic() < until, f"still running after {seconds} s"
@@ -121,7 +121,7 @@ def ended(sfn, execution_arn, seconds=10.0):
     return found
 
 
-def eventually(look, seconds=5.0):
+def eventually(look, seconds=60.0):
     until = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < until, f"nothing after {seconds} s"

@@ -131,7 +131,7 @@ def endpoint(aws, config):
         wait_for(lambda: not aws.sagemaker.list_endpoints(NameContains=name)["Endpoints"])  # noqa: B023  at once
 
 
-def settled(aws, name, seconds=20):
+def settled(aws, name, seconds=60):
     """The endpoint's description once its status is one that lasts."""
 
     def look():

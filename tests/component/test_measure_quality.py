@@ -11,8 +11,8 @@ from serving_account import account, request  # noqa: F401
 
 from tidegate import metrics
 from tidegate.aws import tellings
-from tidegate.estimated import calibration
 from tidegate.messages import QualityMeasured
+from tidegate.monitoring.estimated import calibration
 
 ROWS = 60
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -48,7 +48,7 @@ def tune(aws, *arguments, **changes):
     wanted = request(aws, *arguments, **changes)
     name = wanted["HyperParameterTuningJobName"]
     aws.sagemaker.create_hyper_parameter_tuning_job(**wanted)
-    return aws.ended("tuning", name, seconds=30), children(aws, name)
+    return aws.ended("tuning", name, seconds=120), children(aws, name)
 
 
 def children(aws, name, **options):

@@ -10,9 +10,9 @@ import pyarrow.csv
 import pytest
 from moto import mock_aws
 
-from tidegate import monitor_checks, monitor_files
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.messages import Reason
+from tidegate.monitoring import monitor_checks, monitor_files
 from tidegate.profile import profile_batches
 
 CASES = Path(os.environ.get("TIDEGATE_CASES", Path(__file__).parents[2] / "../shared/cases")).resolve()

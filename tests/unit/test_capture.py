@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tidegate.capture import read
+from tidegate.monitoring.capture import read
 
 ASKED = '{"instances":[{"carrier":"UA","hour":8},{"carrier":"AA","hour":9}]}'
 ANSWERED = '{"predictions":[{"probability":0.25},{"probability":0.75}],"model":"run-1"}'

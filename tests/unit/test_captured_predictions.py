@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tidegate.captured_predictions import Predictions, as_lines, of_lines
+from tidegate.monitoring.captured_predictions import Predictions, as_lines, of_lines
 
 
 def line(inference_id="i-1", answers=({"probability": 0.25},), instances=None, **event):

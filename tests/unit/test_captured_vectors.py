@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tidegate.captured_vectors import NO_VECTORS, UNREADABLE, sample
+from tidegate.monitoring.captured_vectors import NO_VECTORS, UNREADABLE, sample
 
 INSTANCE = {"carrier": "UA", "views": {}}
 

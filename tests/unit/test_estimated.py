@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from tidegate import metrics
-from tidegate.estimated import calibration, calibration_error, estimate, expected, unlicensed
+from tidegate.monitoring.estimated import calibration, calibration_error, estimate, expected, unlicensed
 
 
 def chances(rows=3000, seed=1, digits=2):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tidegate.captured_predictions import Prediction
-from tidegate.ground_truth import Truth, Truths, join
+from tidegate.monitoring.captured_predictions import Prediction
+from tidegate.monitoring.ground_truth import Truth, Truths, join
 
 
 def record(inference_id, data="1", observed="1970-01-01T00:10:00Z"):

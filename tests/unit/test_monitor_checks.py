@@ -3,8 +3,13 @@ import pytest
 
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
 from tidegate.messages import Reason
-from tidegate.monitor_checks import violations
-from tidegate.monitor_files import constraints, contract_constraints, statistics, verdict_violations
+from tidegate.monitoring.monitor_checks import violations
+from tidegate.monitoring.monitor_files import (
+    constraints,
+    contract_constraints,
+    statistics,
+    verdict_violations,
+)
 from tidegate.profile import profile_batches
 
 

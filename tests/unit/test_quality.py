@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tidegate import metrics
-from tidegate.captured_predictions import Prediction
-from tidegate.ground_truth import Labelled, Truths
-from tidegate.quality import DAY_SECONDS, Promise, realised, slices
-from tidegate.quality_report import Window, report
+from tidegate.monitoring.captured_predictions import Prediction
+from tidegate.monitoring.ground_truth import Labelled, Truths
+from tidegate.monitoring.quality import DAY_SECONDS, Promise, realised, slices
+from tidegate.monitoring.quality_report import Window, report
 from tidegate.task import Task
 
 BINARY = Task("binary")

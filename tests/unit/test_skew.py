@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tidegate import skew
 from tidegate.artefact import FeatureCode
-from tidegate.captured_vectors import CapturedVector
 from tidegate.feature_file import load, plan_of
+from tidegate.monitoring import skew
+from tidegate.monitoring.captured_vectors import CapturedVector
 from tidegate.store_parity import OfflineAnswer
 
 CODE = """

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from tidegate.aws import captures
 from tidegate.aws.objects import ABSENT
-from tidegate.capture import is_traffic, payload
 from tidegate.config import TaskName
+from tidegate.monitoring.capture import is_traffic, payload
 from tidegate.rollout.outcomes import loss
 from tidegate.rollout.sequences import Moments
 

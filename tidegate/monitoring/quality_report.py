@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tidegate.captured_predictions import Prediction
-from tidegate.ground_truth import Joined, Labelled, Truths, join
 from tidegate.metrics import Metric
-from tidegate.quality import Promise, Realised, labels_told, realised, slices
+from tidegate.monitoring.captured_predictions import Prediction
+from tidegate.monitoring.ground_truth import Joined, Labelled, Truths, join
+from tidegate.monitoring.quality import Promise, Realised, labels_told, realised, slices
 from tidegate.task import Task
 
 

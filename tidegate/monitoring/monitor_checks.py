@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.drift import ColumnDrift
-from tidegate.monitor_files import completeness, inferred_type, violation
+from tidegate.monitoring.monitor_files import completeness, inferred_type, violation
 from tidegate.profile import ColumnProfile, Profile
 
 _NUMERIC = ("Integral", "Fractional")

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.ground_truth import Joined, Labelled
 from tidegate.metrics import Labels, Metric, Predictions
+from tidegate.monitoring.ground_truth import Joined, Labelled
 from tidegate.task import Task
 
 CONFIDENCE = 0.95

@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tidegate.captured_predictions import Prediction
 from tidegate.config import TaskName
 from tidegate.moments import seconds
+from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.outcomes import Outcome, of_csv
 
 

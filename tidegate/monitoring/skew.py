@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 
 from tidegate.artefact import FeatureCode
-from tidegate.captured_vectors import CapturedVector
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.moments import seconds
+from tidegate.monitoring.captured_vectors import CapturedVector
 from tidegate.store_parity import Finding, LookedUp, OfflineAnswer, Values, absent, compare, with_defaults
 from tidegate.transforms import feature_columns
 from tidegate.vector_parity import TOLERATED_ULPS, dtypes, steps

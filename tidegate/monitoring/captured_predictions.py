@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tidegate.answers import measured
-from tidegate.capture import GOLDEN, payload
 from tidegate.moments import seconds
+from tidegate.monitoring.capture import GOLDEN, payload
 
 
 @dataclass(frozen=True, kw_only=True)

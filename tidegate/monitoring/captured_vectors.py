@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.capture import is_traffic, payload
 from tidegate.moments import seconds
+from tidegate.monitoring.capture import is_traffic, payload
 
 NO_VECTORS = "the answer holds no vectors"
 UNREADABLE = "the record cannot be read"

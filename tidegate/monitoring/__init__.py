@@ -1,0 +1,13 @@
+"""Monitoring: what windows of captured traffic say of the inputs, the predictions and their quality.
+
+capture               captured requests and answers, one line a record
+captured_predictions  one prediction with its inference id, kept until its label comes
+captured_vectors      sampled vectors with what they were made of
+ground_truth          outcomes told later, joined by inference id
+quality               realised quality with its interval
+quality_report        quality by window, slice and model
+estimated             quality estimated while labels lack, and the licence to do so
+skew                  vectors as served beside the same vectors rebuilt
+monitor_files         statistics, constraints and violations in Model Monitor's schema
+monitor_checks        a window held against constraints
+"""
