@@ -7,7 +7,7 @@ a few values of them, so a count of rows says nothing about their distribution.
 import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from tidegate.drift import ColumnDrift, drift
 from tidegate.monitoring import monitor_checks, monitor_files
-from tidegate.monitoring.capture import Captured, read
+from tidegate.monitoring.capture_reader import CaptureReader
 from tidegate.plan import Plan
-from tidegate.profile import Profile, profile_batches
+from tidegate.profile import Profile, ProfileBuilder
 from training_jobs.paths import PIPELINE, Paths
 
 HIGH_RESOLUTION_BELOW_SECONDS = 60
@@ -29,11 +29,10 @@ _MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
 
 def main(paths: Paths) -> None:
     plan = Plan.load(PIPELINE)
-    captured = read(_lines(paths.processing_input("captures")))
-    current = _requests(plan, captured)
     baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
     expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
-    predicted = _predictions(captured, list(expected.columns))
+    captured = CaptureReader(_request_types(plan), list(expected.columns))
+    current, predicted = _profiles(captured, _lines(paths.processing_input("captures")), expected)
     monitoring = plan.config.monitoring
     limits: dict[str, Any] = {
         "alarm": monitoring.psi_threshold,
@@ -64,26 +63,30 @@ def _lines(folder: Path) -> Iterator[bytes]:
             yield from lines
 
 
-def _requests(plan: Plan, captured: Captured) -> Profile:
+def _request_types(plan: Plan) -> dict[str, str]:
     names = [name for name in plan.features.request if name != plan.features.source.event_ts]
-    types = plan.instance_types
-    return _profile({name: _array([i.get(name) for i in captured.instances], types[name]) for name in names})
+    return {name: plan.instance_types[name] for name in names}
 
 
-def _predictions(captured: Captured, names: list[str]) -> Profile:
-    """Of what the champion's own answers were made; another task's answers count as missing."""
-    kinds = {name: "string" if name == "label" else "number" for name in names}
-    return _profile({name: _array([a.get(name) for a in captured.answers], kinds[name]) for name in names})
+def _profiles(captured: CaptureReader, lines: Iterable[bytes], expected: Profile) -> tuple[Profile, Profile]:
+    """Of the requests, and of what the champion's own answers were made; another task's count as missing."""
+    kinds = captured.columns, {name: "string" if name == "label" else "number" for name in expected.columns}
+    builders = [ProfileBuilder(pa.schema([(n, _arrow(k)) for n, k in each.items()])) for each in kinds]
+    for chunk in captured.chunks(lines):
+        for builder, types, values in zip(builders, kinds, (chunk.columns, chunk.answers), strict=True):
+            arrays = {name: _array(values[name], kind) for name, kind in types.items()}
+            builder.add(pa.RecordBatch.from_pydict(arrays))
+    requests, answers = (builder.finish() for builder in builders)
+    return requests, answers
 
 
-def _profile(arrays: dict[str, pa.Array]) -> Profile:
-    """A profile with its columns even of no rows."""
-    return profile_batches([pa.RecordBatch.from_pydict(arrays)])
+def _arrow(kind: str) -> pa.DataType:
+    return _ARROW.get(kind, pa.string())
 
 
 def _array(values: list[Any], kind: str) -> pa.Array:
     """Callers were checked against the contract; what slipped through all the same counts as missing."""
-    target = _ARROW.get(kind, pa.string())
+    target = _arrow(kind)
     try:
         return pa.array(values, target)
     except _MISFITS:
@@ -107,14 +110,14 @@ def _drifted(columns: list[ColumnDrift]) -> list[ColumnDrift]:
 
 
 def _metrics(
-    plan: Plan, captured: Captured, columns: list[ColumnDrift], prediction: ColumnDrift
+    plan: Plan, captured: CaptureReader, columns: list[ColumnDrift], prediction: ColumnDrift
 ) -> list[dict[str, Any]]:
     """Members of PutMetricData: few and meaningful, not one for each column."""
     values = {
         "DriftedFeatureCount": len(_drifted(columns)),
         "DriftScoreMax": max((column.psi for column in columns), default=0.0),
         "PredictionDriftScore": prediction.psi,
-        "RowsMeasured": len(captured.instances),
+        "RowsMeasured": captured.rows,
         "UnreadableRecords": captured.unreadable + captured.fallen_short,
     }
     dimensions = [{"Name": "Endpoint", "Value": os.environ["sagemaker_endpoint_name"]}]  # noqa: SIM112  Model Monitor's spelling
@@ -126,11 +129,11 @@ def _metrics(
     ]
 
 
-def _summary(captured: Captured, columns: list[ColumnDrift], prediction: ColumnDrift) -> dict[str, Any]:
+def _summary(captured: CaptureReader, columns: list[ColumnDrift], prediction: ColumnDrift) -> dict[str, Any]:
     """Small enough for a state machine to carry."""
     worst = max(columns, key=lambda column: column.psi, default=None)
     return {
-        "rows": len(captured.instances),
+        "rows": captured.rows,
         "unreadable": captured.unreadable + captured.fallen_short,
         "drifted": [_shown(column) for column in _drifted(columns)][:20],
         "worst": None if worst is None else _shown(worst),
