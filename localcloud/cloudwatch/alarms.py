@@ -93,17 +93,19 @@ class Alarms:
             return not waiting and self._acting == 0
 
     def next_due(self, now: float) -> float | None:
-        """The next moment at which a window that holds data moves on, or held actions are let go.
+        """The next moment at which data goes from one window of an alarm to another, or held actions run.
 
-        Windows without data all say the same: an alarm over them has settled.
+        In between every window holds what it held, so the alarm says what it said.
         """
         with self._lock:
             alarms = list(self.by_name.values())
         dues = [
-            float((int(now) // alarm.step + 1) * alarm.step)
+            due
             for alarm in alarms
             if isinstance(alarm, MetricAlarm)
-            and any(now < self._store.newest(metric) + _seen_for(alarm) for metric in alarm.metrics)
+            for metric in alarm.metrics
+            for slot in self._store.slots(metric, since=now - _reach(alarm), fine=alarm.step < MINUTE)
+            if (due := _moves(alarm, slot, now)) is not None
         ]
         dues += [
             alarm.held.until
@@ -239,6 +241,19 @@ class Alarms:
         return cloud.current().clock.now().astimezone(UTC)
 
 
-def _seen_for(alarm: MetricAlarm) -> int:
-    """Seconds from the start of a minute until no window of the alarm's evaluation range holds it."""
+def _reach(alarm: MetricAlarm) -> int:
+    """Seconds until data has left the oldest window that the alarm looks at."""
     return (alarm.rule.range + 1) * alarm.period + MINUTE
+
+
+def _moves(alarm: MetricAlarm, slot: int, now: float) -> float | None:
+    """When the data of a slot is next found in another window; None once it has left the last.
+
+    Windows end at multiples of the step; the data lies in the j-th newest while `slot + j * period` is
+    before its end, and at most a period before.
+    """
+    for window in range(alarm.rule.range + 1):
+        due = ((slot + window * alarm.period) // alarm.step + 1) * alarm.step
+        if due > now:
+            return float(due)
+    return None

@@ -63,7 +63,6 @@ class _Series:
     seconds: dict[int, Distribution] = field(default_factory=dict)
     minutes: dict[int, Distribution] = field(default_factory=dict)
     compacted_until: int = 0
-    newest: int = 0  # start of its newest minute
 
 
 class MetricStore:
@@ -84,7 +83,6 @@ class MetricStore:
             series = self._series.setdefault(datum.metric, {}).setdefault(datum.unit, _Series())
             series.seconds.setdefault(second, Distribution()).merge(datum.sample)
             series.minutes.setdefault(minute, Distribution()).merge(datum.sample)
-            series.newest = max(series.newest, minute)
             if now - self._swept_at >= MINUTE:
                 self._sweep(now)
 
@@ -96,10 +94,14 @@ class MetricStore:
                 for metric, units in self._series.items()
             }
 
-    def newest(self, metric: Metric) -> int:
-        """Start of the newest minute with data, 0 where there is none."""
+    def slots(self, metric: Metric, *, since: float, fine: bool) -> list[int]:
+        """Starts of the minutes with data, or of the seconds where those are kept, from `since` on."""
+        found: set[int] = set()
         with self._lock:
-            return max((series.newest for series in self._series.get(metric, {}).values()), default=0)
+            for series in self._series.get(metric, {}).values():
+                buckets = series.seconds if fine else series.minutes
+                found.update(slot for slot in buckets if slot >= since)
+        return sorted(found)
 
     def units(self, metric: Metric) -> list[str]:
         with self._lock:
