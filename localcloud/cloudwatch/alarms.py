@@ -104,7 +104,9 @@ class Alarms:
             for alarm in alarms
             if isinstance(alarm, MetricAlarm)
             for metric in alarm.metrics
-            for slot in self._store.slots(metric, since=now - _reach(alarm), fine=alarm.step < MINUTE)
+            for slot in self._store.slots(
+                metric, since=now - _reach(alarm), until=now, fine=alarm.step < MINUTE
+            )
             if (due := _moves(alarm, slot, now)) is not None
         ]
         dues += [
