@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("pipeline", "quality", "ingestion", "features", "training", "compiled", "cold_start")
+NAMES = ("pipeline", "quality", "ingestion", "features", "training", "compiled", "cold_start", "monitoring")
 
 if __name__ == "__main__":
     missed = False

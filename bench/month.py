@@ -157,8 +157,7 @@ class Month:
         self._pending[day.number] = list(zip(known, outcomes[::2] + outcomes[1::2], strict=True))
         self.until(midnight + timedelta(hours=26))
         self.drop(f"day-{day.number:02}.csv", day.flights, broken=day.number == script.BROKEN_DAY)
-        self.until(midnight + timedelta(hours=27))
-        self._tell(day.number)
+        self._tell(day.number)  # while the drop is ingested
 
     def ask(self, requests: Iterable[dict[str, Any]]) -> list[Answer]:
         asked = list(requests)
