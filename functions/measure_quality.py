@@ -1,7 +1,7 @@
 """MeasureQuality: how good the champion's predictions were, of all windows whose labels may still come.
 
 Invoked by  state MeasureQuality of step_functions/monitoring.asl.json
-Takes       messages.CaptureWindow, ready
+Takes       messages.CaptureWindow; one that is not ready is looked at, and its rows wait
 Returns     messages.QualityMeasured
 Raises      nothing on purpose
 Needs       s3:ListBucket on the lake; s3:GetObject on the lake's captures/, evaluations/, monitoring/ and
@@ -10,27 +10,33 @@ Needs       s3:ListBucket on the lake; s3:GetObject on the lake's captures/, eva
             PIPELINE_DIR, LAKE_BUCKET, ENDPOINT_NAME
 """
 
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import metrics
 from tidegate.aws import captures, registry, tellings
-from tidegate.aws.objects import get_bytes, get_json, put_json
+from tidegate.aws.objects import get_bytes, get_json, newest_version, put_json
 from tidegate.messages import CaptureWindow, QualityMeasured
-from tidegate.monitoring import ground_truth
+from tidegate.monitoring import expected_errors, ground_truth
 from tidegate.monitoring.captured_predictions import Prediction, Predictions, as_lines, of_lines
+from tidegate.monitoring.captured_vectors import Sample
 from tidegate.monitoring.estimated import Estimate, estimate
+from tidegate.monitoring.label_trust import Limits
 from tidegate.monitoring.quality import Promise, answered
-from tidegate.monitoring.quality_report import Quality, Window, report
+from tidegate.monitoring.quality_report import Believed, Quality, Window, report
+from tidegate.monitoring.reference import ERRORS, LABELS
 from tidegate.plan import Plan
+from tidegate.profile import Profile
 from tidegate.task import Task
 
 logger = Logger()
@@ -47,14 +53,20 @@ metric = metrics.named(training.metric, pipeline_dir)
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 MAX_WINDOWS = 200  # the newest; some 20 ms each to read
 REPLICATES = 200
+ERROR_ROWS = 2000  # whose errors are estimated, some 0.1 ms each
 PREDICTIONS = "predictions.jsonl"
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     window = CaptureWindow.from_json(event)
-    found = _predictions(window)
-    s3.put_object(Bucket=lake_bucket, Key=f"monitoring/{window.run}/{PREDICTIONS}", Body=as_lines(found.rows))
+    vectors = Sample(ERROR_ROWS) if training.task == "regression" else None
+    found = _predictions(window.manifest_uri, champion=True, vectors=vectors)
+    others = _predictions(window.others_uri, champion=False)
+    rows = [*found.rows, *others.rows]
+    if window.ready:  # else they come again with the next window
+        key = f"monitoring/{window.run}/{PREDICTIONS}"
+        s3.put_object(Bucket=lake_bucket, Key=key, Body=as_lines(rows))
     run = registry.describe(sagemaker, window.model_package_arn).metadata["run"]
     evaluation = get_json(s3, lake_bucket, f"evaluations/{run}/evaluation.json")
     own = [each for each in found.rows if each.model == run]
@@ -65,15 +77,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         replicates=REPLICATES,
         seed=training.seed,
     )
+    windows = [*_windows(window.run), *([] if window.ready else [Window(window.run, rows)])]
+    task = _task(each for one in windows for each in one.predictions if each.model == run)
     quality = report(
         metric,
-        _task(own),
+        task,
         run,
-        windows=_windows(window.run),
+        windows=windows,
         truths=_truths(window.run),
         promise=promise,
+        believed=_believed(run),
     )
-    estimated = _estimated(own, evaluation, promise)
+    if vectors is None:
+        estimated = _estimated(task, own, evaluation, promise)
+    else:
+        estimated = _estimated_errors(run, vectors, promise)
     report_key = f"monitoring/{window.run}/quality.json"
     document = {
         "run": window.run,
@@ -83,7 +101,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "margin": promise.margin,
         **quality.document,
         "estimate": asdict(estimated),
-        "captured": {n: getattr(found, n) for n in ("seen", "repeated", "batched", "golden", "unreadable")},
+        "captured": _captured(found, others),
     }
     put_json(s3, lake_bucket, report_key, document)
     _publish(quality, estimated)
@@ -104,13 +122,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return measured.to_json()
 
 
-def _predictions(window: CaptureWindow) -> Predictions:
+def _predictions(manifest_uri: str, *, champion: bool, vectors: Sample | None = None) -> Predictions:
+    """Each once, and an even sample of what the model saw into `vectors`."""
     types = plan.instance_types
     texts = [name for name in plan.features.request if types[name] == "string"]
-    found = Predictions(most=monitoring.quality_rows, columns=texts)
-    for line in captures.lines(s3, window.manifest_uri):
-        found.add(line)
+    found = Predictions(most=monitoring.quality_rows, columns=texts, champion=champion)
+    for variant, line in captures.with_variants(s3, manifest_uri) if manifest_uri else ():
+        found.add(line, variant)
+        if vectors is not None:
+            vectors.add(line)
     return found
+
+
+def _captured(found: Predictions, others: Predictions) -> dict[str, int]:
+    counted = {name: getattr(found, name) for name in ("seen", "repeated", "batched", "golden", "unreadable")}
+    return {**counted, "of_others": others.seen}
+
+
+def _believed(run: str) -> Believed:
+    limits = Limits(
+        psi=monitoring.psi_threshold, p_value=monitoring.p_value, minimum_rows=monitoring.minimum_rows
+    )
+    key = f"evaluations/{run}/reference/{LABELS}"
+    there = newest_version(s3, lake_bucket, key) is not None
+    kept = pq.read_table(io.BytesIO(get_bytes(s3, lake_bucket, key))) if there else None
+    return Believed(training=None if kept is None else Profile.from_table(kept), limits=limits)
 
 
 def _oldest(run: str) -> datetime:
@@ -127,7 +163,7 @@ def _windows(newest: str) -> Iterator[Window]:
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     runs = sorted(key.split("/")[1] for key in keys if key.endswith(f"/{PREDICTIONS}"))
     for run in [each for each in runs if each <= newest][-MAX_WINDOWS:]:
-        yield Window(run, of_lines(get_bytes(s3, lake_bucket, f"monitoring/{run}/{PREDICTIONS}")))
+        yield Window(run, [*of_lines(get_bytes(s3, lake_bucket, f"monitoring/{run}/{PREDICTIONS}"))])
 
 
 def _truths(newest: str) -> ground_truth.Truths:
@@ -137,19 +173,17 @@ def _truths(newest: str) -> ground_truth.Truths:
     return truths
 
 
-def _task(own: list[Prediction]) -> Task:
+def _task(own: Iterable[Prediction]) -> Task:
     """Classes are those the champion answers with."""
-    first = own[0].answer if own else {}
-    return Task(training.task, tuple(sorted(first.get("probabilities", ()))))
+    answer = next((each.answer for each in own), {})
+    return Task(training.task, tuple(sorted(answer.get("probabilities", ()))))
 
 
-def _estimated(own: list[Prediction], evaluation: dict[str, Any], promise: Promise) -> Estimate:
-    if training.task == "regression":
-        return Estimate(status="unlicensed", reason="numbers come without probabilities")
+def _estimated(task: Task, own: list[Prediction], evaluation: dict[str, Any], promise: Promise) -> Estimate:
     return estimate(
         training.metric,
         metric,
-        answered(_task(own), [each.answer for each in own]),
+        answered(task, [each.answer for each in own]),
         promised=promise.metric,
         margin=promise.margin,
         calibration=evaluation.get("calibration"),
@@ -158,14 +192,34 @@ def _estimated(own: list[Prediction], evaluation: dict[str, Any], promise: Promi
     )
 
 
+def _estimated_errors(run: str, vectors: Sample, promise: Promise) -> Estimate:
+    """Of numbers, which come without probabilities."""
+    key = f"evaluations/{run}/reference/{ERRORS}"
+    there = newest_version(s3, lake_bucket, key) is not None
+    own = [row for row in vectors.rows if row.model == run and isinstance(row.answer, dict)]
+    return expected_errors.estimate(
+        expected_errors.ErrorModel.from_json(get_json(s3, lake_bucket, key)) if there else None,
+        training.metric,
+        [row.vector for row in own],
+        [row.answer["value"] for row in own],
+        promised=promise.metric,
+        margin=promise.margin,
+        minimum_rows=promise.minimum_rows,
+        seed=training.seed,
+    )
+
+
 def _publish(quality: Quality, estimated: Estimate) -> None:
     """What has no value is not published: nothing measured is no quality of zero."""
+    breach = {"breach": 1, "kept": 0}
     values = {
         "RealizedQuality": quality.overall.value,
         "EstimatedQuality": estimated.value,
         "LabelCoverage": quality.coverage,
         "LabelContradictions": quality.contradictions,
-        "QualityBreaches": int(quality.overall.status == "breach"),
+        "SuspiciousLabels": {"suspicious": 1, "trusted": 0}.get(quality.trust.status),
+        "QualityBreaches": breach.get(quality.overall.status),
+        "EstimateBreaches": breach.get(estimated.status),
     }
     high = monitoring.alarm_period_seconds < HIGH_RESOLUTION_BELOW_SECONDS
     common: dict[str, Any] = {
@@ -176,6 +230,7 @@ def _publish(quality: Quality, estimated: Estimate) -> None:
     data: list[Any] = [
         {"MetricName": name, "Value": float(value), **common}
         for name, value in values.items()
-        if value is not None and (name != "QualityBreaches" or quality.overall.status != "insufficient")
+        if value is not None
     ]
-    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    if data:
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)

@@ -439,7 +439,10 @@ class RolloutJudgement(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureWindow(Message):
-    """Captured traffic not measured yet. `ready` is false while it holds too few rows to say anything."""
+    """Captured traffic not measured yet. `ready` is false while it holds too few rows to say anything.
+
+    Then its rows wait for more, and older windows are looked at again. Without a champion `run` is empty.
+    """
 
     ready: bool
     reason: str
@@ -447,10 +450,13 @@ class CaptureWindow(Message):
     start: str
     end: str
     records: int
-    manifest_uri: str  # SageMaker manifest of the capture files; empty when not ready
+    manifest_uri: str  # SageMaker manifest of the champion's capture files
     baseline_uri: str  # profile of the rows that trained the champion
     predictions_uri: str  # profile of the champion's predictions on its test rows
     model_package_arn: str
+    others_uri: str = ""  # manifest of what other models answered meanwhile; empty when nothing
+    reference_uri: str = ""  # rows and measures of the champion's training; empty for older models
+    model_uri: str = ""  # the champion's model.tar.gz
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -470,7 +476,7 @@ class QualityMeasured(Message):
     """How good the champion's predictions were, by outcomes known so far, and should be where they lack."""
 
     run: str
-    status: Literal["kept", "breach", "insufficient"]
+    status: Literal["kept", "breach", "insufficient", "suspicious"]  # suspicious: the labels, see the report
     rows: int  # labelled predictions of the champion
     value: float | None
     low: float | None  # of a 95 % interval

@@ -140,7 +140,7 @@ def _quality(quality: dict[str, Any]) -> Told:
         return Told(f"{counted}: too few to tell")
     told = f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}] of {counted}"
     told += f", promised {quality['promised']:.4f}"
-    return Told(told, "breach" if quality["status"] == "breach" else "ok")
+    return Told(told, "ok" if quality["status"] == "kept" else quality["status"])
 
 
 FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {

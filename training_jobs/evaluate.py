@@ -1,8 +1,8 @@
 """The evaluation job: candidate, champion and baselines on identical rows, and the gate's decision.
 
 Writes evaluation.json, its details and page, golden.json (instances with the candidate's answers, asked again
-before it gets any traffic) and predictions.parquet (the profile of its test predictions, the baseline of
-prediction drift).
+before it gets any traffic), predictions.parquet (the profile of its test predictions, the baseline of
+prediction drift) and what else monitoring holds later traffic against, in reference/.
 """
 
 import json
@@ -23,11 +23,12 @@ from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.subject import Answers, Subject
 from tidegate.instances import from_table
 from tidegate.monitoring import estimated
+from tidegate.monitoring.reference import ERRORS
 from tidegate.plan import Plan
 from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
 from tidegate.report.evaluation_page import page
-from training_jobs import opponents
+from training_jobs import error_model, opponents, reference
 from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
@@ -86,6 +87,11 @@ def main(paths: Paths) -> None:
     measured = pa.table(dict(candidate.task.measured(subject.candidate.predictions)))
     profile = profile_batches(measured.to_batches(), ranks=BASELINE_RANKS)
     pq.write_table(profile.to_table(), out / "predictions.parquet")
+    reference.keep(out / "reference", candidate, train, subject.features, plan.config.training.seed)
+    if candidate.task.name == "regression":
+        errors = error_model.fitted(plan.config, candidate, train, test, subject.candidate.predictions)
+        if errors is not None:
+            _write(out / "reference" / ERRORS, errors)
 
 
 def _model(folder: Path) -> Artefact:

@@ -1,60 +1,140 @@
-"""The monitoring job: how far a window of captured traffic has moved from what the champion was trained on.
+"""The monitoring job: how a window of captured traffic stands to the contract and to the champion's training.
 
 Compares the columns a caller sends and the predictions. Aggregates are left out: all rows of a window share
-a few values of them, so a count of rows says nothing about their distribution.
+a few values of them, so a count of rows says nothing about their distribution. A champion whose evaluation
+kept a reference is held against that too: rows of both sides together, and what its answers rest on.
 """
 
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tidegate import artefact
 from tidegate.drift import ColumnDrift, drift
-from tidegate.monitoring import monitor_checks, monitor_files
-from tidegate.monitoring.capture_reader import CaptureReader
+from tidegate.instances import from_table
+from tidegate.monitoring import attributions, domain, monitor_checks, monitor_files, traffic
+from tidegate.monitoring.domain import Domain
+from tidegate.monitoring.explained import Explained, explained
+from tidegate.monitoring.reference import Reference
+from tidegate.monitoring.traffic import Sampled, Traffic
+from tidegate.monitoring.weighted import Weighted, weighted
 from tidegate.plan import Plan
-from tidegate.profile import Profile, ProfileBuilder
+from tidegate.profile import Profile
 from training_jobs.paths import PIPELINE, Paths
 
 HIGH_RESOLUTION_BELOW_SECONDS = 60
-_ARROW = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
-_MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Everything that was found of a window."""
+
+    seen: Traffic
+    columns: list[ColumnDrift]
+    answers: list[ColumnDrift]
+    inputs: dict[str, Any]
+    together: Domain
+    attribution: Explained
+    weighted: Weighted
+
+    @property
+    def prediction(self) -> ColumnDrift:
+        return max(self.answers, key=lambda column: column.psi)
+
+    @property
+    def drifted(self) -> list[ColumnDrift]:
+        found = (column for column in self.columns if column.status == "alarm")
+        return sorted(found, key=lambda column: column.psi, reverse=True)
+
+    @property
+    def unreadable(self) -> int:
+        return self.seen.captured.unreadable + self.seen.captured.fallen_short
 
 
 def main(paths: Paths) -> None:
     plan = Plan.load(PIPELINE)
     baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
     expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
-    captured = CaptureReader(_request_types(plan), list(expected.columns))
-    current, predicted = _profiles(captured, _lines(paths.processing_input("captures")), expected)
+    seen = traffic.read(
+        plan,
+        _lines(paths.processing_input("captures")),
+        answers=list(expected.columns),
+        sample=domain.LARGEST_ROWS,
+    )
+    found = _measured(plan, paths, seen, baseline, expected)
+    out = paths.processing_output("report")
+    document = {
+        "metrics": _metrics(plan, found),
+        "summary": _summary(found),
+        "columns": [asdict(column) for column in [*found.columns, *found.answers]],
+        "inputs": found.inputs,
+        "domain": domain.to_json(found.together),
+        "attribution": found.attribution.to_json(),
+        "weighted_drift": found.weighted.score,
+        "weighted_drifted_share": found.weighted.drifted_share,
+        "importances": found.weighted.importances,
+    }
+    _write(out / "measurement.json", document)
+    constraints = monitor_files.constraints(baseline)
+    _write(out / "statistics.json", monitor_files.statistics(seen.requests))
+    _write(out / "constraints.json", constraints)
+    violations = monitor_checks.violations(constraints, seen.requests, found.drifted)
+    _write(out / "constraint_violations.json", violations)
+
+
+def _measured(plan: Plan, paths: Paths, seen: Traffic, baseline: Profile, expected: Profile) -> Measured:
     monitoring = plan.config.monitoring
     limits: dict[str, Any] = {
         "alarm": monitoring.psi_threshold,
         "q": monitoring.p_value,
         "minimum_rows": monitoring.minimum_rows,
     }
-    columns = drift(baseline, current, list(baseline.columns), **limits)
-    answers = drift(expected, predicted, list(expected.columns), **limits)
-    prediction = max(answers, key=lambda column: column.psi)
-    out = paths.processing_output("report")
-    document = {
-        "metrics": _metrics(plan, captured, columns, prediction),
-        "summary": _summary(captured, columns, prediction),
-        "columns": [asdict(column) for column in [*columns, *answers]],
-    }
-    _write(out / "measurement.json", document)
-    constraints = monitor_files.constraints(baseline)
-    _write(out / "statistics.json", monitor_files.statistics(current))
-    _write(out / "constraints.json", constraints)
-    _write(
-        out / "constraint_violations.json", monitor_checks.violations(constraints, current, _drifted(columns))
+    columns = drift(baseline, seen.requests, list(baseline.columns), **limits)
+    folder = paths.processing_input("reference")
+    reference = Reference.read(folder) if folder.exists() else None
+    return Measured(
+        seen=seen,
+        columns=columns,
+        answers=drift(expected, seen.answers, list(expected.columns), **limits),
+        inputs=seen.inputs.told(seen.requests, baseline, columns),
+        together=_together(plan, reference, seen.sample, columns),
+        attribution=_attribution(plan, reference, seen.sample, paths.processing_input("model")),
+        weighted=weighted(columns, {} if reference is None else reference.importances),
     )
+
+
+def _together(
+    plan: Plan, reference: Reference | None, sample: Sequence[Sampled], columns: Sequence[ColumnDrift]
+) -> Domain:
+    """Without texts that hardly repeat and times: they tell any two spans of time apart."""
+    names = [column.column for column in columns if column.status != "not comparable"]
+    types = {name: plan.instance_types[name] for name in names}
+    return domain.compare(
+        {} if reference is None else from_table(reference.rows, types),
+        traffic.columns([each.instance for each in sample], types),
+        minimum_rows=plan.config.monitoring.minimum_rows,
+        seed=plan.config.training.seed,
+    )
+
+
+def _attribution(
+    plan: Plan, reference: Reference | None, sample: Sequence[Sampled], folder: Path
+) -> Explained:
+    vectors = [each.vector for each in sample if each.vector is not None]
+    minimum = min(plan.config.monitoring.minimum_rows, attributions.ROWS)
+    if reference is None or len(vectors) < minimum:
+        return Explained(status="insufficient", rows=len(vectors))
+    with tarfile.open(folder / "model.tar.gz") as archive:
+        archive.extractall(folder / "model", filter="data")
+    model = artefact.read(folder / "model")
+    return explained(model, reference, vectors, seed=plan.config.training.seed, minimum_rows=minimum)
 
 
 def _lines(folder: Path) -> Iterator[bytes]:
@@ -63,62 +143,21 @@ def _lines(folder: Path) -> Iterator[bytes]:
             yield from lines
 
 
-def _request_types(plan: Plan) -> dict[str, str]:
-    names = [name for name in plan.features.request if name != plan.features.source.event_ts]
-    return {name: plan.instance_types[name] for name in names}
-
-
-def _profiles(captured: CaptureReader, lines: Iterable[bytes], expected: Profile) -> tuple[Profile, Profile]:
-    """Of the requests, and of what the champion's own answers were made; another task's count as missing."""
-    kinds = captured.columns, {name: "string" if name == "label" else "number" for name in expected.columns}
-    builders = [ProfileBuilder(pa.schema([(n, _arrow(k)) for n, k in each.items()])) for each in kinds]
-    for chunk in captured.chunks(lines):
-        for builder, types, values in zip(builders, kinds, (chunk.columns, chunk.answers), strict=True):
-            arrays = {name: _array(values[name], kind) for name, kind in types.items()}
-            builder.add(pa.RecordBatch.from_pydict(arrays))
-    requests, answers = (builder.finish() for builder in builders)
-    return requests, answers
-
-
-def _arrow(kind: str) -> pa.DataType:
-    return _ARROW.get(kind, pa.string())
-
-
-def _array(values: list[Any], kind: str) -> pa.Array:
-    """Callers were checked against the contract; what slipped through all the same counts as missing."""
-    target = _arrow(kind)
-    try:
-        return pa.array(values, target)
-    except _MISFITS:
-        return pa.array([value if _fits(value, target) else None for value in values], target)
-
-
-def _fits(value: Any, target: pa.DataType) -> bool:
-    try:
-        pa.array([value], target)
-    except _MISFITS:
-        return False
-    return True
-
-
 def _read_profile(file: Path) -> Profile:
     return Profile.from_table(pq.read_table(file))
 
 
-def _drifted(columns: list[ColumnDrift]) -> list[ColumnDrift]:
-    return sorted((c for c in columns if c.status == "alarm"), key=lambda c: c.psi, reverse=True)
-
-
-def _metrics(
-    plan: Plan, captured: CaptureReader, columns: list[ColumnDrift], prediction: ColumnDrift
-) -> list[dict[str, Any]]:
-    """Members of PutMetricData: few and meaningful, not one for each column."""
-    values = {
-        "DriftedFeatureCount": len(_drifted(columns)),
-        "DriftScoreMax": max((column.psi for column in columns), default=0.0),
-        "PredictionDriftScore": prediction.psi,
-        "RowsMeasured": captured.rows,
-        "UnreadableRecords": captured.unreadable + captured.fallen_short,
+def _metrics(plan: Plan, found: Measured) -> list[dict[str, Any]]:
+    """Members of PutMetricData: few and meaningful, not one for each column. Without a value, none."""
+    values: Mapping[str, float | None] = {
+        "DriftedFeatureCount": len(found.drifted),
+        "DriftScoreMax": max((column.psi for column in found.columns), default=0.0),
+        "PredictionDriftScore": found.prediction.psi,
+        "RowsMeasured": found.seen.rows,
+        "UnreadableRecords": found.unreadable,
+        "OutOfContractShare": found.inputs["out_of_contract"]["share"],
+        "DomainAuc": found.together.beyond_chance,
+        "AttributionDrift": found.attribution.drift,
     }
     dimensions = [{"Name": "Endpoint", "Value": os.environ["sagemaker_endpoint_name"]}]  # noqa: SIM112  Model Monitor's spelling
     high = plan.config.monitoring.alarm_period_seconds < HIGH_RESOLUTION_BELOW_SECONDS
@@ -126,22 +165,26 @@ def _metrics(
     return [
         {"MetricName": name, "Value": float(value), "Unit": "None", "Dimensions": dimensions, **resolution}
         for name, value in values.items()
+        if value is not None
     ]
 
 
-def _summary(captured: CaptureReader, columns: list[ColumnDrift], prediction: ColumnDrift) -> dict[str, Any]:
+def _summary(found: Measured) -> dict[str, Any]:
     """Small enough for a state machine to carry."""
-    worst = max(columns, key=lambda column: column.psi, default=None)
+    worst = max(found.columns, key=lambda column: column.psi, default=None)
+    statuses = sorted(column.status for column in found.columns)
     return {
-        "rows": captured.rows,
-        "unreadable": captured.unreadable + captured.fallen_short,
-        "drifted": [_shown(column) for column in _drifted(columns)][:20],
+        "rows": found.seen.rows,
+        "unreadable": found.unreadable,
+        "repeated": found.seen.captured.repeated,
+        "drifted": [_shown(column) for column in found.drifted][:20],
         "worst": None if worst is None else _shown(worst),
-        "prediction": _shown(prediction),
-        "statuses": {
-            status: len(list(group))
-            for status, group in itertools.groupby(sorted(column.status for column in columns))
-        },
+        "prediction": _shown(found.prediction),
+        "statuses": {status: len(list(group)) for status, group in itertools.groupby(statuses)},
+        "out_of_contract": found.inputs["out_of_contract"]["rows"],
+        "domain": {"status": found.together.status, "auc": found.together.auc},
+        "attribution": {"status": found.attribution.status, "drift": found.attribution.drift},
+        "weighted_drift": found.weighted.score,
     }
 
 

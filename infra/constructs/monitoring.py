@@ -43,7 +43,7 @@ class Monitoring(Construct):
             "PlanWindow",
             shared=shared,
             statements=[
-                store.list_lake("captures/"),
+                store.list_lake("captures/", "evaluations/"),
                 store.read_lake("captures/"),
                 store.write_lake("monitoring/"),
                 store.state("GetItem"),

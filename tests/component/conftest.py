@@ -1,6 +1,7 @@
 """What component tests share: an AWS to talk to, and functions loaded as Lambda loads them."""
 
 import importlib
+import logging
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import uuid
 from types import SimpleNamespace
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 
 
@@ -43,8 +46,14 @@ def _wait_until_open(port, server, seconds=60):
     pytest.fail("the moto server did not start")
 
 
+@pytest.fixture(scope="session")
+def service_models():
+    """Botocore's loader, shared: to parse the models of services anew for each test took most of its time."""
+    return botocore.loaders.create_loader()
+
+
 @pytest.fixture
-def aws(aws_server, monkeypatch):
+def aws(aws_server, service_models, monkeypatch):
     """The environment that makes every client find the server; `aws.name(...)` is new each time."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
@@ -52,7 +61,10 @@ def aws(aws_server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    session = botocore.session.Session()
+    session.register_component("data_loader", service_models)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=session))
+    service_models.search_paths[:] = dict.fromkeys(service_models.search_paths)  # each session adds its own
     return SimpleNamespace(
         endpoint=aws_server,
         client=boto3.client,
@@ -93,6 +105,8 @@ def load(aws, monkeypatch):
             monkeypatch.setenv(name, value)
         module, _, attribute = handler.rpartition(".")
         sys.modules.pop(module, None)
+        # powertools keeps the handler of a logger, and with it the stdout of an earlier test
+        logging.Logger.manager.loggerDict.pop("test", None)
         return getattr(importlib.import_module(module), attribute)
 
     return load_function

@@ -1,5 +1,8 @@
 """The monitoring job as SageMaker runs it: a process, its folders, and nothing else."""
 
+import dataclasses
+import datetime as dt
+import itertools
 import json
 import math
 import os
@@ -11,12 +14,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from served_model import archived, write_artefact
 from serving_account import plan
 
+from tidegate import artefact
+from tidegate.monitoring.explained import trained
+from tidegate.monitoring.reference import Reference
 from tidegate.profile import BASELINE_RANKS, profile_batches
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINED, WINDOW = 2000, 600
+_numbers = itertools.count()
 
 
 def rows(count):
@@ -37,15 +45,32 @@ def rows(count):
     ]
 
 
-def record(row, probability, **metadata):
+def vector(row, number):
+    """The features of a Friday's row, in declared order; the aggregates are spread evenly."""
+    angle = 2 * math.pi * row["hour"] / 24
+    texts = [row[name] for name in ("carrier", "origin", "dest")]
+    numbers = [row[name] for name in ("humid", "wind_speed", "precip", "visib", "hour")]
+    rest = [math.sin(angle), math.cos(angle), 4.0, math.log1p(row["distance"])]
+    return [*texts, *numbers, *rest, *aggregates(number).values()]
+
+
+def aggregates(number):
+    return {
+        "carrier_delay_rate_7d": (number % 7) / 7,
+        "origin_delay_rate_7d": 3 * (number % 11) / 10 - 1.5,
+    }
+
+
+def record(row, probability, *, saw=None, **metadata):
     """One captured request with its aggregates, as an endpoint of ours captures it."""
     instance = {"scheduled_departure": "2013-03-01T13:30:00Z", **row, "carrier_delay_rate_7d": None}
-    sides = {
-        "endpointInput": {"instances": [instance]},
-        "endpointOutput": {"predictions": [{"probability": probability}], "model": "run-1"},
-    }
+    answer = {"predictions": [{"probability": probability}], "model": "run-1"}
+    if saw is not None:
+        answer["vectors"] = [saw]
+    sides = {"endpointInput": {"instances": [instance]}, "endpointOutput": answer}
     captured = {name: {"data": json.dumps(side), "encoding": "JSON"} for name, side in sides.items()}
-    return json.dumps({"captureData": captured, "eventMetadata": {"eventId": "e", **metadata}}) + "\n"
+    event = {"eventId": f"e-{next(_numbers)}", **metadata}
+    return json.dumps({"captureData": captured, "eventMetadata": event}) + "\n"
 
 
 def probability(number):
@@ -56,11 +81,16 @@ def lines(changed=lambda row, number: row, count=WINDOW):
     return [record(changed(row, i), probability(i)) for i, row in enumerate(rows(count))]
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_artefact(tmp_path_factory.mktemp("model"))
+
+
 @pytest.fixture
-def measure(tmp_path):
+def measure(tmp_path, model):
     """Measure a window of these lines against the training rows; the report's documents by name."""
 
-    def run(captured, *, baseline=True):
+    def run(captured, *, baseline=True, reference=None):
         (tmp_path / "pipeline").mkdir()
         (tmp_path / "pipeline" / "plan.json").write_text(json.dumps(plan().to_json()))
         inputs = tmp_path / "ml" / "processing" / "input"
@@ -73,6 +103,11 @@ def measure(tmp_path):
             write_profile(inputs / "baseline" / "profile.parquet", pa.Table.from_pylist(rows(TRAINED)))
         predicted = pa.table({"probability": [probability(i) for i in range(TRAINED)]})
         write_profile(inputs / "predictions" / "predictions.parquet", predicted)
+        if reference is not None:
+            (inputs / "reference").mkdir()
+            reference.write(inputs / "reference")
+            (inputs / "model").mkdir()
+            (inputs / "model" / "model.tar.gz").write_bytes(archived(model))
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(REPOSITORY),
@@ -96,8 +131,8 @@ def measure(tmp_path):
 
 @pytest.fixture
 def measured(measure, tmp_path):
-    def report(captured):
-        done = measure(captured)
+    def report(captured, **given):
+        done = measure(captured, **given)
         assert done.returncode == 0, done.stderr
         folder = tmp_path / "ml" / "processing" / "output" / "report"
         return {
@@ -122,7 +157,12 @@ def values(measurement):
 
 def test_traffic_like_the_training_rows_has_not_drifted(measured):
     report = measured(lines())
-    summary = report["measurement"]["summary"]
+    measurement = report["measurement"]
+    # nobody kept a reference of this model
+    assert (measurement["domain"]["status"], measurement["attribution"]["status"]) == ("insufficient",) * 2
+    assert measurement["weighted_drift"] is None
+    assert not {"DomainAuc", "AttributionDrift"} & set(values(measurement))
+    summary = measurement["summary"]
     assert (summary["rows"], summary["unreadable"], summary["drifted"]) == (WINDOW, 0, [])
     assert summary["statuses"] == {"stable": 9}
     assert summary["prediction"]["status"] == "stable"
@@ -191,9 +231,11 @@ def test_statistics_and_constraints_read_as_model_monitors(measured):
     assert domains["origin"] == ["EWR", "JFK"]
 
 
-def test_what_cannot_be_read_is_counted_and_golden_rows_are_left_out(measured):
+def test_what_cannot_be_read_or_came_before_is_counted_and_golden_rows_are_left_out(measured):
     golden = [record(row, 0.0, inferenceId=f"golden-{i}") for i, row in enumerate(rows(50))]
-    report = measured([*lines(), lines()[0][:90] + "\n", "{}\n", *golden])
+    once = lines()
+    report = measured([*once, once[0][:90] + "\n", "{}\n", *golden, *once[:100]])
+    assert report["measurement"]["summary"]["repeated"] == 100
     assert values(report["measurement"])["RowsMeasured"] == WINDOW
     assert values(report["measurement"])["UnreadableRecords"] == 2
 
@@ -226,3 +268,60 @@ def test_a_missing_baseline_ends_the_job_with_its_own_message(measure, tmp_path)
     assert done.returncode == 1
     failure = (tmp_path / "ml" / "output" / "failure").read_text()
     assert failure.startswith("FileNotFoundError: ") and "profile.parquet" in failure
+
+
+def test_requests_that_break_the_contract_are_counted_by_rule(measured):
+    captured = lines(lambda row, i: row | {"hour": 25} if i % 10 == 0 else row)
+    captured += [record({**rows(1)[0], "origin": "SFO", "dest": None}, 0.5)]
+    measurement = measured(captured)["measurement"]
+    found = measurement["inputs"]["out_of_contract"]
+    assert (found["rows"], measurement["summary"]["out_of_contract"]) == (61, 61)
+    assert values(measurement)["OutOfContractShare"] == pytest.approx(61 / 601)
+    counted = {(rule["rule"], *rule["columns"]): rule["rows"] for rule in found["rules"]}
+    assert counted == {("range", "hour"): 60, ("enum", "origin"): 1, ("required", "dest"): 1}
+    unknown = {each["column"]: each["unknown_values"] for each in measurement["inputs"]["columns"]}
+    assert unknown["origin"] == ["SFO"]
+
+
+def reference_of(model, **changes):
+    """What the evaluation of a model of these training rows keeps."""
+    kept = [row | aggregates(i) for i, row in enumerate(rows(TRAINED))]
+    table = pa.Table.from_pylist(kept)
+    departure = pa.array([dt.datetime(2013, 3, 1, 13, 30, tzinfo=dt.UTC)] * TRAINED)
+    table = table.append_column("scheduled_departure", departure)
+    bare = Reference(rows=table, attributions={}, importances={"origin": 0.75, "hour": 0.25})
+    return dataclasses.replace(bare, **({"attributions": trained(artefact.read(model), bare, 1)} | changes))
+
+
+def seen(changed=lambda row, number: row):
+    window = [changed(row, i) for i, row in enumerate(rows(WINDOW))]
+    return [record(row, probability(i), saw=vector(row, i)) for i, row in enumerate(window)]
+
+
+def test_traffic_like_training_is_not_told_apart_and_rests_on_the_same_features(measured, model):
+    measurement = measured(seen(), reference=reference_of(model))["measurement"]
+    assert measurement["domain"]["status"] == "stable"
+    assert (measurement["attribution"]["status"], measurement["attribution"]["rows"]) == ("stable", 500)
+    top = [each["feature"] for each in measurement["attribution"]["features"][:2]]
+    assert set(top) == {"carrier", "origin_delay_rate_7d"}  # of which alone its labels were made
+    assert measurement["weighted_drift"] == pytest.approx(0, abs=0.001)
+    metrics = values(measurement)
+    assert metrics["DomainAuc"] < 0.55
+    assert metrics["AttributionDrift"] < 0.02
+
+
+def test_moved_traffic_is_told_apart_and_weighed_by_what_its_columns_are_worth(measured, model):
+    attributions = dict.fromkeys(plan().features.features, 0.0) | {"precip": 1.0}
+    moved = seen(lambda row, i: row | {"origin": "JFK" if i % 5 == 0 else "EWR"})
+    report = measured(moved, reference=reference_of(model, attributions=attributions))
+    measurement = report["measurement"]
+    assert measurement["domain"]["status"] == "alarm"
+    # in training each carrier left from one airport, so those two columns tell it together
+    assert {each["column"] for each in measurement["domain"]["columns"][:2]} == {"origin", "carrier"}
+    psi = 0.3 * math.log(1.6) - 0.3 * math.log(0.4)
+    assert measurement["weighted_drift"] == pytest.approx(0.75 * psi, rel=0.02)
+    assert measurement["weighted_drifted_share"] == pytest.approx(0.75)
+    # all rested on precip, which this model hardly looks at: third or later of 14
+    assert measurement["attribution"]["status"] == "alarm"
+    assert 1 - 1 / math.log2(4) <= measurement["attribution"]["drift"] <= 1 - 1 / math.log2(15)
+    assert values(measurement)["AttributionDrift"] == measurement["attribution"]["drift"]

@@ -30,7 +30,7 @@ def planned(load, context, account):
         def age(parsed, **_):
             """S3 sets the time of writing; a test cannot wait for hours."""
             for item in parsed.get("Contents", []):
-                item["LastModified"] = written[item["Key"]]
+                item["LastModified"] = written.get(item["Key"], item["LastModified"])
 
         module = sys.modules["functions.plan_window"]
         module.MAX_FILES = most
@@ -53,6 +53,13 @@ def champion(account):
     return arn
 
 
+def listed(account, uri):
+    """A manifest's prefix, without the bucket and the captures' folder, and its names."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    [head, *files] = json.loads(account.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return head["prefix"].removeprefix(f"s3://{account.lake}/captures/{account.endpoint}/"), files
+
+
 def names(account, window):
     """Files in the window's manifest, without their folders."""
     bucket, _, key = window["manifest_uri"].removeprefix("s3://").partition("/")
@@ -63,13 +70,24 @@ def names(account, window):
 
 def test_without_a_champion_there_is_nothing_to_measure(planned):
     window = planned(file("a"))
-    assert (window["ready"], window["reason"]) == (False, "no model serves yet")
+    assert (window["ready"], window["run"]) == (False, "")
+    assert window["reason"] == "no model serves yet"
 
 
-def test_too_few_rows_wait_for_more(planned, champion):
+def test_too_few_rows_wait_for_more_and_are_looked_at_all_the_same(planned, champion, account):
     window = planned(file("a", lines=29))
     assert (window["ready"], window["records"]) == (False, 29)
     assert window["reason"] == "29 of 30 captured requests a window needs"
+    assert names(account, window) == ["a"]
+    assert window["model_package_arn"] == champion
+
+
+def test_without_any_traffic_there_is_still_a_run_for_late_labels(planned, champion, account):
+    window = planned({})
+    assert (window["ready"], window["records"]) == (False, 0)
+    assert window["start"] == window["end"] == (NOW - 3 * 60 * MINUTE).isoformat()
+    assert window["manifest_uri"] == f"s3://{account.lake}/monitoring/{window['run']}/captures.manifest"
+    assert names(account, window) == []
 
 
 def test_a_window_names_the_files_and_what_they_are_compared_with(planned, champion, account):
@@ -101,9 +119,33 @@ def test_traffic_of_the_model_before_this_champion_is_not_its_own(planned, champ
     assert names(account, window) == ["since"]
 
 
-def test_another_variant_is_not_measured(planned, champion, account):
+def test_a_candidates_answers_are_listed_apart(planned, champion, account):
     window = planned(file("candidate", variant="variant-b") | file("champion"))
     assert names(account, window) == ["champion"]
+    prefix, [candidate] = listed(account, window["others_uri"])
+    assert (prefix, candidate.split("/")[0]) == ("", "variant-b")
+    assert candidate.endswith("/candidate.jsonl")
+
+
+def test_what_a_past_champion_answered_after_its_last_window_is_listed_apart(planned, champion, account):
+    account.put_state("window", end=(NOW - 300 * MINUTE).isoformat())
+    before = file("before", written=NOW - 200 * MINUTE) | file("measured", written=NOW - 300 * MINUTE)
+    window = planned(before | file("since"))
+    assert names(account, window) == ["since"]
+    _, [name] = listed(account, window["others_uri"])
+    assert name.endswith("/before.jsonl")
+
+
+def test_without_another_model_nothing_is_listed_apart(planned, champion, account):
+    assert planned(file("champion"))["others_uri"] == ""
+
+
+def test_a_model_whose_evaluation_kept_a_reference_is_held_against_it(planned, champion, account):
+    assert planned(file("a"))["reference_uri"] == ""
+    key = "evaluations/run-5/reference/labels.parquet"
+    account.s3.put_object(Bucket=account.lake, Key=key, Body=b"")
+    window = planned(file("a"))
+    assert window["reference_uri"] == f"s3://{account.lake}/evaluations/run-5/reference/"
 
 
 def test_a_file_of_the_last_hour_written_in_this_one_is_found(planned, champion, account):
@@ -111,6 +153,13 @@ def test_a_file_of_the_last_hour_written_in_this_one_is_found(planned, champion,
     account.put_state("window", end=start.isoformat())
     late = {f"variant-a/{start - MINUTE:%Y/%m/%d/%H}/59-59-000-x.jsonl": (start + MINUTE, 40)}
     assert names(account, planned(late)) == ["59-59-000-x"]
+
+
+def test_a_file_that_comes_hours_after_its_traffic_is_in_the_next_window(planned, champion, account):
+    account.put_state("window", end=(NOW - 10 * MINUTE).isoformat())
+    traffic = NOW - 20 * 60 * MINUTE
+    late = {f"variant-a/{traffic:%Y/%m/%d/%H}/00-00-000-x.jsonl": (NOW - MINUTE, 40)}
+    assert names(account, planned(late)) == ["00-00-000-x"]
 
 
 def test_a_file_of_the_running_second_waits_for_those_that_may_yet_share_it(planned, champion, account):

@@ -12,6 +12,9 @@ from serving_account import FLIGHTS
 from sklearn.metrics import log_loss, mean_absolute_error
 from test_training_jobs import ROWS, SCORE, Jobs, instances, labelled, plan_document
 
+from tidegate.monitoring.expected_errors import ErrorModel, unlicensed
+from tidegate.monitoring.reference import ERRORS
+
 CLASSES = ["early", "late", "on time"]
 
 
@@ -54,6 +57,7 @@ def task(request, tmp_path_factory):
         "estimator": estimator,
         "metric": metric,
         "parameters": parameters,
+        "calibration_share": 0.3,
         "tuning": document["config"]["training"]["tuning"] | {"space": {}},
     }
     document["config"]["gate"] |= {"minimum_metric": None}
@@ -110,6 +114,22 @@ def test_the_profile_of_predictions_has_what_is_watched_of_an_answer(task):
     columns = pq.read_table(task.out / "predictions.parquet")["column"].to_pylist()
     watched = {"regression": {"value"}, "multiclass": {"label", "confidence"}}[task.name]
     assert set(columns) == watched
+
+
+def test_a_model_of_a_regressions_errors_is_kept_and_held_against_the_test_rows(task):
+    file = task.out / "reference" / ERRORS
+    assert file.exists() == (task.name == "regression")
+    if task.name != "regression":
+        return
+    document = json.loads(file.read_text())
+    check = document["check"]
+    assert (document["rows"], check["rows"]) == (0.3 * ROWS, 300)
+    evaluation = json.loads((task.out / "evaluation.json").read_text())
+    assert check["realised"] == pytest.approx(evaluation["candidate"]["metric"])
+    assert check["low"] < check["estimate"] < check["high"]
+    # a normal distribution of 20 minutes is off by 16 on average, and the model's own doubt comes on top
+    assert check["estimate"] == pytest.approx(-20 * np.sqrt(2 / np.pi), rel=0.2)
+    assert unlicensed(ErrorModel.from_json(document), task.metric, margin=1.0) == ""
 
 
 def test_a_trial_prints_the_mean_of_its_folds(task):

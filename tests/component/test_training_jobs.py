@@ -26,6 +26,8 @@ from sklearn.metrics import roc_auc_score
 
 from tidegate import artefact
 from tidegate.feature_hash import digest
+from tidegate.monitoring.reference import LABELS, Reference
+from tidegate.profile import Profile
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -486,6 +488,22 @@ def test_golden_rows_cover_missing_aggregates(evaluated):
 
 def test_the_profile_of_predictions_is_written(evaluated):
     assert pq.read_table(evaluated / "predictions.parquet").num_rows > 0
+
+
+def test_a_reference_of_training_is_kept_for_monitoring(evaluated):
+    folder = evaluated / "reference"
+    kept = Reference.read(folder)
+    features = plan().features
+    assert (kept.rows.num_rows, set(kept.rows.column_names)) == (ROWS, set(features.instance))
+    assert set(kept.attributions) == set(features.features)
+    assert kept.attributions["carrier_delay_rate_7d"] == max(kept.attributions.values()) > 0
+    assert kept.attributions["precip"] == 0.0  # 0 in every row
+    # what is worth most is looked up by the carrier; nothing is told of the time itself
+    assert kept.importances["carrier"] == max(kept.importances.values())
+    assert sum(kept.importances.values()) == pytest.approx(1)
+    labels = Profile.from_table(pq.read_table(folder / LABELS)).columns["label"]
+    table = labelled(ROWS).column("label").to_pylist()
+    assert labels.counts == {"0": table.count(0), "1": table.count(1)}
 
 
 def test_the_server_answers_golden_rows_exactly_and_one_by_one_the_same(served, evaluated):

@@ -1,13 +1,15 @@
 """Data capture as the SageMaker guide shows it, and everything that may be wrong with a line of it."""
 
 import base64
+import itertools
 import json
 
 import pytest
 
-from tidegate.monitoring.capture import read
+from tidegate.monitoring.capture import Captured, chunks, read
 
 ASKED = '{"instances":[{"carrier":"UA","hour":8},{"carrier":"AA","hour":9}]}'
+_events = itertools.count()
 ANSWERED = '{"predictions":[{"probability":0.25},{"probability":0.75}],"model":"run-1"}'
 
 
@@ -20,7 +22,11 @@ def line(asked=ASKED, answered=ANSWERED, *, encoding="JSON", **metadata):
             "endpointInput": {**side, "mode": "INPUT", "data": data(asked)},
             "endpointOutput": {**side, "mode": "OUTPUT", "data": data(answered)},
         },
-        "eventMetadata": {"eventId": "e-1", "inferenceTime": "2026-11-23T07:49:56Z", **metadata},
+        "eventMetadata": {
+            "eventId": f"e-{next(_events)}",
+            "inferenceTime": "2026-11-23T07:49:56Z",
+            **metadata,
+        },
         "eventVersion": "0",
     }
     return json.dumps(record).encode() + b"\n"
@@ -107,6 +113,34 @@ def test_a_line_of_another_shape_is_counted_and_nothing_of_it_is_taken(broken):
 def test_an_answer_to_fewer_rows_than_asked_is_counted_by_itself():
     found = read([line(answered='{"predictions": [{"probability": 0.5}]}')])
     assert (found.fallen_short, found.unreadable, found.instances) == (1, 0, [])
+
+
+def test_a_record_that_is_there_twice_counts_once():
+    once = line()
+    found = read([once, line(), once])
+    assert (len(found.instances), found.repeated) == (4, 1)
+
+
+def test_records_without_an_event_id_are_different_ones():
+    found = read([line(eventId=None), line(eventId=None)])
+    assert (len(found.instances), found.repeated) == (4, 0)
+
+
+def test_rows_have_the_vectors_that_their_answers_came_from_and_ids_of_their_own():
+    told = '{"predictions":[{"probability":1},{"probability":0}],"vectors":[["UA",8.0],[null,9.0]]}'
+    short = '{"predictions":[{"probability":1},{"probability":0}],"vectors":[["UA",8.0]]}'
+    found = read([line(answered=told, eventId="e"), line(answered=short)])
+    assert found.vectors == [["UA", 8.0], [None, 9.0], None, None]
+    assert found.ids[:2] == ["e#0", "e#1"] and len(set(found.ids)) == 4
+
+
+def test_chunks_are_all_the_rows_and_one_more_tells_that_there_are_none():
+    whole = [line() for _ in range(5)]
+    counts = Captured()
+    taken = [len(chunk.instances) for chunk in chunks(counts, [*whole, b"{}", whole[0]], rows=4)]
+    assert taken == [4, 4, 2]
+    assert (counts.unreadable, counts.repeated, counts.instances) == (1, 1, [])
+    assert [chunk.ids for chunk in chunks(Captured(), [])] == [[]]
 
 
 def test_golden_rows_of_a_rollout_are_nobodys_traffic():

@@ -172,6 +172,14 @@ def test_every_state_with_a_number_is_a_state_of_some_machine():
             },
             Told("0.5000 [0.4500, 0.5500] of 400 labelled predictions, promised 0.7000", "breach"),
         ),
+        (
+            "MeasureQuality",
+            {
+                "Payload": {"rows": 400, "status": "suspicious", "value": 0.5, "low": 0.45, "high": 0.55}
+                | {"promised": 0.7}
+            },
+            Told("0.5000 [0.4500, 0.5500] of 400 labelled predictions, promised 0.7000", "suspicious"),
+        ),
     ],
 )
 def test_a_states_answer_becomes_its_one_number(state, answer, told):

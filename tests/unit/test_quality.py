@@ -8,8 +8,9 @@ import pytest
 from tidegate import metrics
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled, Truths
+from tidegate.monitoring.label_trust import Limits
 from tidegate.monitoring.quality import DAY_SECONDS, Promise, realised, slices
-from tidegate.monitoring.quality_report import Window, report
+from tidegate.monitoring.quality_report import Believed, Window, report
 from tidegate.task import Task
 
 BINARY = Task("binary")
@@ -126,7 +127,14 @@ def windows():
 
 def looked(outcomes):
     """What a look at both windows takes when so much has been told."""
-    return {"windows": windows(), "truths": truths(outcomes), "promise": promise(-0.25)}
+    limits = Limits(psi=0.25, p_value=0.01, minimum_rows=30)
+    believed = Believed(training=None, limits=limits)
+    return {
+        "windows": windows(),
+        "truths": truths(outcomes),
+        "promise": promise(-0.25),
+        "believed": believed,
+    }
 
 
 def test_a_label_counts_in_its_own_window_however_late_it_comes():

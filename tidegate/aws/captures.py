@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tidegate.aws.objects import get_json, split_uri
@@ -19,12 +19,16 @@ class CaptureFile:
     written: datetime
 
 
-def since(s3: "S3Client", bucket: str, prefix: str, moment: datetime) -> Iterator[CaptureFile]:
+def since(
+    s3: "S3Client", bucket: str, prefix: str, moment: datetime, *, late: timedelta = timedelta(hours=1)
+) -> Iterator[CaptureFile]:
     """Files below `prefix` written after `moment`, in order of name.
 
-    The hour in a key is the hour of the traffic; a file written after `moment` may hold the hour before.
+    Args:
+        prefix: of a variant, with its last slash.
+        late: the hour in a key is the hour of the traffic: a file that is written this much later is found.
     """
-    hour = datetime.fromtimestamp(moment.timestamp() - 3600, moment.tzinfo)
+    hour = moment - late
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{hour:%Y/%m/%d/%H}"
     )
@@ -42,8 +46,16 @@ def records(s3: "S3Client", bucket: str, key: str) -> int:
 
 def lines(s3: "S3Client", manifest_uri: str) -> Iterator[bytes]:
     """Lines of the files that SageMaker's manifest [{"prefix": s3://...}, name, ...] lists, in its order."""
+    return (line for _, line in with_variants(s3, manifest_uri))
+
+
+def with_variants(s3: "S3Client", manifest_uri: str) -> Iterator[tuple[str, bytes]]:
+    """The same, each line with the variant that answered: keys are captures/<endpoint>/<variant>/..."""
     prefix, *names = get_json(s3, *split_uri(manifest_uri))
     bucket, folder = split_uri(prefix["prefix"])
     for name in names:
-        body = s3.get_object(Bucket=bucket, Key=folder + name)["Body"]
-        yield from body.iter_lines(1 << 20)
+        key = folder + name
+        variant = key.split("/")[2]
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        for line in body.iter_lines(1 << 20):
+            yield variant, line

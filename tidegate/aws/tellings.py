@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tidegate.aws.objects import get_bytes
@@ -32,28 +31,47 @@ def put(s3: "S3Client", bucket: str, inference_id: str, record: Mapping[str, Any
 
 
 def since(s3: "S3Client", bucket: str, moment: datetime) -> Iterator[bytes]:
-    """Lines told in the hour of `moment` and later, by hour."""
-    first = f"{moment:{_HOUR}}"
-    past = list(_keys(s3, bucket, BY_HOUR, BY_HOUR + first))
+    """Lines told in the hour of `moment` and later, by hour.
+
+    Only hours that are not one file yet are listed telling by telling.
+    """
+    past = list(_keys(s3, bucket, BY_HOUR, BY_HOUR + f"{moment:{_HOUR}}"))
     with ThreadPoolExecutor(_READERS) as readers:
         for body in readers.map(lambda key: get_bytes(s3, bucket, key), past):
             yield from body.splitlines()
         read = {key.removeprefix(BY_HOUR).removesuffix(".jsonl") for key in past}
         settled = f"{datetime.now(UTC) - _SETTLED:{_HOUR}}"
-        for hour, keys in groupby(_keys(s3, bucket, TOLD, TOLD + first), key=_hour):
+        for hour in _hours(s3, bucket, moment):
             if hour in read:
                 continue
+            keys = _keys(s3, bucket, f"{TOLD}{hour}/")
             body = b"".join(readers.map(lambda key: get_bytes(s3, bucket, key), keys))
             if hour < settled:
                 s3.put_object(Bucket=bucket, Key=f"{BY_HOUR}{hour}.jsonl", Body=body)
             yield from body.splitlines()
 
 
-def _hour(key: str) -> str:
-    return key.removeprefix(TOLD).rpartition("/")[0]
+def _hours(s3: "S3Client", bucket: str, moment: datetime) -> Iterator[str]:
+    """Hours since `moment` in which something was told, by the folders of their days."""
+    first = f"{moment:{_HOUR}}"
+    for year in _folders(s3, bucket, TOLD, first):
+        for month in _folders(s3, bucket, year, first):
+            for day in _folders(s3, bucket, month, first):
+                for hour in _folders(s3, bucket, day, first):
+                    yield hour.removeprefix(TOLD).rstrip("/")
 
 
-def _keys(s3: "S3Client", bucket: str, prefix: str, after: str) -> Iterator[str]:
+def _folders(s3: "S3Client", bucket: str, prefix: str, first: str) -> Iterator[str]:
+    """Below `prefix`, in order, without those that end before the hour `first`."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    for page in pages:
+        for item in page.get("CommonPrefixes", []):
+            told = item["Prefix"].removeprefix(TOLD).rstrip("/")
+            if told >= first[: len(told)]:
+                yield item["Prefix"]
+
+
+def _keys(s3: "S3Client", bucket: str, prefix: str, after: str = "") -> Iterator[str]:
     """In order of name."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
     for page in pages:

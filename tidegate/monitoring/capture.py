@@ -6,7 +6,7 @@ golden rows and the copied requests of a rollout are captured too, and are nobod
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,17 +14,28 @@ from tidegate.answers import measured
 
 GOLDEN = "golden-"  # begins the inference id of golden rows
 MIRROR = "mirror-"  # and that of copied requests
+CHUNK_ROWS = 65_536  # that are held as objects at a time
 
 
 @dataclass
-class Captured:
-    """What a window's files held. Rows of `instances` and `answers` belong together."""
+class Rows:
+    """Requests and what was answered: rows of the lists belong together."""
 
     instances: list[Mapping[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)  # as tidegate.answers.measured gives them
+    vectors: list[Sequence[Any] | None] = field(default_factory=list)  # features as the model saw them
+    ids: list[str] = field(default_factory=list)  # of the event and the place in it, like no other's
+
+
+@dataclass
+class Captured(Rows):
+    """What a window's files held."""
+
     golden: int = 0  # records of golden rows and copied requests, left out
     unreadable: int = 0
     fallen_short: int = 0  # records with another number of answers than instances
+    repeated: int = 0  # records of an event that was there before
+    seen: set[int] = field(default_factory=set)  # hashes of events, not their texts
 
     def add(self, line: bytes) -> None:
         """Read one line."""
@@ -32,10 +43,11 @@ class Captured:
             return
         try:
             record = json.loads(line)
-            golden = not is_traffic(str(record.get("eventMetadata", {}).get("inferenceId", "")))
-            sides = record["captureData"]
+            event, sides = record.get("eventMetadata", {}), record["captureData"]
+            golden = not is_traffic(str(event.get("inferenceId", "")))
             instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
-            answers = [measured(a) for a in payload(sides["endpointOutput"])["predictions"]]
+            answered = payload(sides["endpointOutput"])
+            answers = [measured(a) for a in answered["predictions"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
@@ -45,8 +57,23 @@ class Captured:
         if len(instances) != len(answers):
             self.fallen_short += 1
             return
+        name = str(event.get("eventId") or f"without an id {len(self.seen)}")
+        if hash(name) in self.seen:
+            self.repeated += 1
+            return
+        self.seen.add(hash(name))
+        vectors = answered.get("vectors")
+        known = isinstance(vectors, list) and len(vectors) == len(instances)
         self.instances += instances
         self.answers += answers
+        self.vectors += vectors if known else [None] * len(instances)
+        self.ids += [f"{name}#{number}" for number in range(len(instances))]
+
+    def take(self) -> Rows:
+        """The rows that were read since they were last taken."""
+        taken = Rows(self.instances, self.answers, self.vectors, self.ids)
+        self.instances, self.answers, self.vectors, self.ids = [], [], [], []
+        return taken
 
 
 def is_traffic(inference_id: str) -> bool:
@@ -83,6 +110,15 @@ def read(lines: Iterable[bytes]) -> Captured:
     for line in lines:
         found.add(line)
     return found
+
+
+def chunks(found: Captured, lines: Iterable[bytes], *, rows: int = CHUNK_ROWS) -> Iterator[Rows]:
+    """The same in chunks of about so many rows, at least one; `found` keeps the counts."""
+    for line in lines:
+        found.add(line)
+        if len(found.instances) >= rows:
+            yield found.take()
+    yield found.take()
 
 
 def payload(side: Mapping[str, str]) -> Any:

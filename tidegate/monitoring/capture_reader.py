@@ -27,6 +27,8 @@ class Chunk:
     rows: int
     columns: dict[str, list[Any]]  # of the instances
     answers: dict[str, list[Any]]  # as tidegate.answers.measured names them
+    ids: list[str]  # of the event and the place in it, like no other's
+    lines: list[bytes]  # the line that each was read from
 
 
 # gc=False: they hold no cycles, and 16,384 of them would be looked through again and again
@@ -43,26 +45,28 @@ class _Sides(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
+    event_id: str
     inference_id: str = ""
 
 
 class _Record(msgspec.Struct, rename="camel", gc=False):
     capture_data: _Sides
-    event_metadata: _Event = msgspec.field(default_factory=_Event)
+    event_metadata: _Event
 
 
 class CaptureReader:
-    """Reads lines; the counts are those of `Captured` and hold for what has been read so far."""
+    """Reads lines into chunks of rows; `Captured` counts what is left out."""
 
-    def __init__(self, columns: Mapping[str, str], answers: Sequence[str]) -> None:
+    def __init__(self, captured: Captured, columns: Mapping[str, str], answers: Sequence[str]) -> None:
         """What to read.
 
         Args:
+            captured: keeps the counts, and the events that were read.
             columns: members of an instance by name, each with its type in the contract.
             answers: names of `tidegate.answers.measured`; a row whose answer lacks one has None there.
         """
-        self.rows = self.golden = self.unreadable = self.fallen_short = 0
-        self.columns = dict(columns)
+        self._captured = captured
+        self._columns = dict(columns)
         self._answers = tuple(answers)
         fields = [(f"c{i}", _JSON.get(kind, Any), None) for i, kind in enumerate(columns.values())]
         names = {f"c{i}": name for i, name in enumerate(columns)}
@@ -83,31 +87,34 @@ class CaptureReader:
         self._number = None if "label" in answers else attrgetter(*answers)
 
     def chunks(self, lines: Iterable[bytes]) -> Iterator[Chunk]:
-        """All rows in order, some CHUNK_ROWS at a time."""
-        instances: list[Any] = []
-        answers: list[Any] = []
+        """All rows in order, some CHUNK_ROWS at a time; a chunk without rows where there are none."""
+        captured, kept, none = self._captured, _Kept(), True
         record_of, request_of, response_of = self._record.decode, self._request.decode, self._response.decode
         for line in lines:
             try:
                 record = record_of(line)
-                sides = record.capture_data
+                sides, event = record.capture_data, record.event_metadata
                 asked = request_of(_data(sides.endpoint_input)).instances
                 answered = self._answered(response_of(_data(sides.endpoint_output)).predictions)
             except (msgspec.DecodeError, ValueError, KeyError, RecursionError):
-                self._otherwise(line, instances, answers)
+                self._otherwise(line, kept)
             else:
-                if record.event_metadata.inference_id.startswith((GOLDEN, MIRROR)):
-                    self.golden += 1
+                if event.inference_id.startswith((GOLDEN, MIRROR)):
+                    captured.golden += 1
                 elif len(asked) != len(answered):
-                    self.fallen_short += 1
+                    captured.fallen_short += 1
+                elif not event.event_id:
+                    self._otherwise(line, kept)
+                elif (hashed := hash(event.event_id)) in captured.seen:
+                    captured.repeated += 1
                 else:
-                    instances += asked
-                    answers += answered
-            if len(instances) >= CHUNK_ROWS:
-                yield self._chunk(instances, answers)
-                instances, answers = [], []
-        if instances:
-            yield self._chunk(instances, answers)
+                    captured.seen.add(hashed)
+                    kept.add(asked, answered, event.event_id, line)
+            if len(kept.instances) >= CHUNK_ROWS:
+                yield self._chunk(kept)
+                kept, none = _Kept(), False
+        if none or kept.instances:
+            yield self._chunk(kept)
 
     def _answered(self, predictions: list[Any]) -> list[Any]:
         """The number of each answer, or of labels a tuple in the order asked for."""
@@ -121,25 +128,46 @@ class CaptureReader:
             for each in predictions
         ]
 
-    def _otherwise(self, line: bytes, instances: list[Any], answers: list[Any]) -> None:
+    def _otherwise(self, line: bytes, kept: "_Kept") -> None:
         """A line of another shape: truncated, of another container, or with values the contract refuses."""
-        slow = Captured()
-        slow.add(line)
-        self.golden += slow.golden
-        self.unreadable += slow.unreadable
-        self.fallen_short += slow.fallen_short
-        instances += [self._instance(*map(each.get, self.columns)) for each in slow.instances]
-        for each in slow.answers:
+        self._captured.add(line)
+        rows = self._captured.take()
+        kept.instances += [self._instance(*map(each.get, self._columns)) for each in rows.instances]
+        for each in rows.answers:
             values = tuple(map(each.get, self._answers))
-            answers.append(values if self._number is None else values[0])
+            kept.answers.append(values if self._number is None else values[0])
+        kept.ids += rows.ids
+        kept.lines += [line] * len(rows.ids)
 
-    def _chunk(self, instances: list[Any], answers: list[Any]) -> Chunk:
-        self.rows += len(instances)
-        columns = {name: list(map(attrgetter(f"c{i}"), instances)) for i, name in enumerate(self.columns)}
+    def _chunk(self, kept: "_Kept") -> Chunk:
+        instances, answers = kept.instances, kept.answers
+        columns = {name: list(map(attrgetter(f"c{i}"), instances)) for i, name in enumerate(self._columns)}
         if self._number is not None:
-            return Chunk(len(instances), columns, {self._answers[0]: answers})
-        told = map(list, zip(*answers, strict=True))
-        return Chunk(len(instances), columns, dict(zip(self._answers, told, strict=True)))
+            told = [answers]
+        else:
+            told = [list(values) for values in zip(*answers, strict=True)] or [[] for _ in self._answers]
+        named = dict(zip(self._answers, told, strict=True))
+        return Chunk(len(instances), columns, named, kept.ids, kept.lines)
+
+
+class _Kept:
+    """Rows read so far of the chunk to come."""
+
+    def __init__(self) -> None:
+        self.instances: list[Any] = []
+        self.answers: list[Any] = []
+        self.ids: list[str] = []
+        self.lines: list[bytes] = []
+
+    def add(self, asked: list[Any], answered: list[Any], event_id: str, line: bytes) -> None:
+        self.instances += asked
+        self.answers += answered
+        if len(asked) == 1:
+            self.ids.append(f"{event_id}#0")
+            self.lines.append(line)
+        else:
+            self.ids += [f"{event_id}#{number}" for number in range(len(asked))]
+            self.lines += [line] * len(asked)
 
 
 def _data(side: _Side) -> str | bytes:

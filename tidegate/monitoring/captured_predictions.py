@@ -13,7 +13,7 @@ from typing import Any
 
 from tidegate.answers import measured
 from tidegate.moments import seconds
-from tidegate.monitoring.capture import GOLDEN, payload
+from tidegate.monitoring.capture import is_traffic, payload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ class Prediction:
     model: str  # the training run whose model answered
     answer: Mapping[str, Any]  # as tidegate.answers has it
     slices: Mapping[str, str]  # the request's texts by column
+    variant: str = ""  # of the endpoint, that answered
+    champion: bool = True  # whether its model was the champion then
 
 
 @dataclass
@@ -31,20 +33,21 @@ class Predictions:
 
     most: int
     columns: Sequence[str] = ()  # of the request, to slice by
+    champion: bool = True  # whether those who answer are the champion
     repeated: int = 0
     batched: int = 0  # answers of records with several
-    golden: int = 0
+    golden: int = 0  # golden rows and copied requests: no outcome is ever told of them
     unreadable: int = 0
     seen: int = 0  # different predictions; a repeated record that was not kept counts again
     _kept: dict[str, Prediction] = field(default_factory=dict)
     _order: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, line: bytes) -> None:
-        """Read one line of a capture file."""
+    def add(self, line: bytes, variant: str = "") -> None:
+        """Read one line of a capture file of `variant`."""
         if not line.strip():
             return
         try:
-            found = self._read(json.loads(line))
+            found = self._read(json.loads(line), variant)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
@@ -66,12 +69,12 @@ class Predictions:
         """The kept ones in order of id."""
         return [self._kept[inference_id] for inference_id in sorted(self._kept)]
 
-    def _read(self, record: Mapping[str, Any]) -> Prediction | None:
+    def _read(self, record: Mapping[str, Any], variant: str) -> Prediction | None:
         event, sides = record["eventMetadata"], record["captureData"]
         inference_id = event.get("inferenceId") or event["eventId"]
         if not isinstance(inference_id, str):
             raise TypeError("an id is a text")
-        if inference_id.startswith(GOLDEN):
+        if not is_traffic(inference_id):
             self.golden += 1
             return None
         instances = payload(sides["endpointInput"])["instances"]
@@ -90,6 +93,8 @@ class Predictions:
             model=str(answered.get("model", "")),
             answer=answer,
             slices=texts,
+            variant=variant,
+            champion=self.champion,
         )
 
 

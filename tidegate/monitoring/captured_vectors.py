@@ -29,6 +29,7 @@ class CapturedVector:
     model: str  # the training run whose model answered
     instance: Mapping[str, Any]  # request columns, and `views`: view@hash -> what was looked up
     vector: Sequence[Any]  # features in declared order: numbers, texts, None for missing
+    answer: Any = None  # what it said, as tidegate.answers has it
 
 
 @dataclass
@@ -95,6 +96,9 @@ def _rows(record: Mapping[str, Any]) -> list[CapturedVector] | None:
         return None
     if len(instances) != len(vectors):
         raise ValueError(f"{len(vectors)} vectors for {len(instances)} instances")
+    answers = answer.get("predictions")
+    if not isinstance(answers, list) or len(answers) != len(vectors):
+        answers = [None] * len(vectors)
     if not all(isinstance(each, dict) for each in instances) or not all(isinstance(v, list) for v in vectors):
         raise TypeError("an instance is an object, a vector a list")
     return [
@@ -105,6 +109,7 @@ def _rows(record: Mapping[str, Any]) -> list[CapturedVector] | None:
             model=str(answer["model"]),
             instance=instance,
             vector=vector,
+            answer=told,
         )
-        for number, (instance, vector) in enumerate(zip(instances, vectors, strict=True))
+        for number, (instance, vector, told) in enumerate(zip(instances, vectors, answers, strict=True))
     ]

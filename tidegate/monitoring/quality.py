@@ -21,7 +21,7 @@ CONFIDENCE = 0.95
 DAY_SECONDS = 86400
 FEWEST_DAYS = 7  # of blocks: percentile intervals of fewer are far too narrow
 LARGEST_SLICES = 5  # values of a column that get a row of their own
-Status = Literal["kept", "breach", "insufficient"]
+Status = Literal["kept", "breach", "insufficient", "suspicious"]  # the labels, that is
 
 
 @dataclass(frozen=True, kw_only=True)
