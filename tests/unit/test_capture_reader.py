@@ -113,6 +113,7 @@ ODD = {
     "an answer with more": line([{"hour": 1}], [{"probability": 0.5, "more": 1}]),
     "an answer that is true": line([{"hour": 1}], [{"probability": True}]),
     "a label that has no probability": line([{"hour": 1}], [{"label": "c", "probabilities": {"a": 1.0}}]),
+    "probabilities that are a text": line([{"hour": 1}], [{"label": 0, "probabilities": ""}]),
     "an id that is a number": WHOLE.replace(b'"i-1"', b"7"),
     "no metadata": json.dumps({"captureData": json.loads(WHOLE)["captureData"]}).encode(),
     "nothing asked": line([], []),

@@ -48,7 +48,7 @@ class Captured(Rows):
             instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
             answered = payload(sides["endpointOutput"])
             answers = [measured(a) for a in answered["predictions"]]
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
         if golden:
@@ -99,7 +99,7 @@ def requests(lines: Iterable[bytes]) -> Iterator[Request]:
             sides = record["captureData"]
             instances = [dict(_object(i)) for i in payload(sides["endpointInput"])["instances"]]
             answers = [_object(a) for a in payload(sides["endpointOutput"])["predictions"]]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
         if len(instances) == len(answers):
             yield Request(instances=tuple(instances), answers=tuple(answers))
