@@ -48,9 +48,14 @@ def synth(pipeline: Path, environment: str, outdir: Path, *, bundle: bool = Fals
 
 
 def build(app: "App", sources: Sources) -> None:
-    """Add the stage of the pipeline's environment to `app`."""
+    """Add the stage of the pipeline's environment to `app`.
+
+    Raises:
+        ConfigError: an alarm has no runbook.
+    """
     from aws_cdk import Stage, Tags
 
+    from infra.constructs.alarms import runbooks
     from infra.stacks.api import ApiStack
     from infra.stacks.data import DataStack
     from infra.stacks.pipeline import PipelineStack
@@ -77,8 +82,10 @@ def build(app: "App", sources: Sources) -> None:
         store=data.store,
         sources=sources,
         alerts=running.alerts,
+        pages=running.pages,
         stack_name=f"{config.prefix}-Api",
     )
+    runbooks.require(stage, config)
 
 
 def main(arguments: list[str] | None = None) -> int:

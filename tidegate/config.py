@@ -18,6 +18,7 @@ from tidegate import collect_section, gate_section, scaling_section, tuning_sect
 from tidegate.collect_section import CollectSection
 from tidegate.errors import ConfigError
 from tidegate.gate_section import GateSection
+from tidegate.monitoring import schedules
 from tidegate.scaling_section import ScalingSection
 from tidegate.toml_reader import Lines, Problem, build, merge
 from tidegate.tuning_section import TuningSection
@@ -178,7 +179,17 @@ class AlarmsSection:
     feature_null: float = field(default=0.25, metadata=_limits(0, 1))
     feature_coverage: float = field(default=0.9, metadata=_limits(0, 1))
     degraded_share: float = field(default=0.01, metadata=_limits(0, 1))
+    out_of_contract_share: float = field(default=0.01, metadata=_limits(0, 1))
+    domain_auc: float = field(default=0.6, metadata=_limits(0.5, 1))
+    attribution_drift: float = field(default=0.1, metadata=_limits(0, 1))
+    label_contradictions: int = field(default=10, metadata=_limits(0))
+    model_age_days: float = field(default=90, metadata=_limits(0.01))
+    feature_age_hours: float = field(default=48, metadata=_limits(0.01))
+    traffic_stop_minutes: int = field(default=60, metadata=_limits(1, 1440))
+    traffic_band: float = field(default=3, metadata=_limits(1, 100))  # standard deviations
     email: str | None = None
+    page_email: str | None = None  # of whoever is woken
+    runbooks: str = "docs/guides/runbooks.md"  # where the links of alarms lead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,8 +300,10 @@ def _contradictions(config: PipelineConfig) -> list[Problem]:
         problems.append(("serving.auth", "`serving.auth` is jwt: give `jwt_issuer` and `jwt_audience`"))
     if sentence := _default_problem(training.task, serving.default):
         problems.append(("serving.default", f"`serving.default` is {serving.default!r}, must be {sentence}"))
-    if not re.fullmatch(r"(rate|cron)\(.+\)", config.monitoring.schedule):
-        problems.append(("monitoring.schedule", "`monitoring.schedule` must be rate(...) or cron(...)"))
+    try:
+        schedules.shortest_interval_seconds(config.monitoring.schedule)
+    except ValueError as cause:
+        problems.append(("monitoring.schedule", f"`monitoring.schedule`: {cause}"))
     uri = config.tracking.uri
     if uri is not None and not re.fullmatch(r"https?://.+|arn:[\w-]+:sagemaker:.+:mlflow-app/.+", uri):
         problems.append(("tracking.uri", "`tracking.uri` must be http(s)://... or the ARN of an MLflow App"))

@@ -472,6 +472,20 @@ class SkewMeasured(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OperationsMeasured(Message):
+    """How the endpoint did while a window was captured, and how old what it serves is; None is not known."""
+
+    run: str
+    requests: int  # of all variants
+    error_share: float | None  # 5xx
+    p99_ms: float | None  # of the slowest variant in its slowest period
+    fallback_share: float | None  # of answered rows that the endpoint did not answer
+    model_age_days: float | None
+    feature_age_seconds: float | None  # of the view that waits longest
+    report_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class QualityMeasured(Message):
     """How good the champion's predictions were, by outcomes known so far, and should be where they lack."""
 

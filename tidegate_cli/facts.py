@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate_cli.operation_words import operated
+
 
 @dataclass(frozen=True)
 class Told:
@@ -177,6 +179,7 @@ FACTS: dict[str, Callable[[dict[str, Any]], Told | str | None]] = {
     "PlanWindow": _window,
     "MeasureSkew": _skew,
     "MeasureQuality": _quality,
+    "MeasureOperations": operated,
     "MeasureWindow": lambda job: "",
     "PublishMetrics": lambda answer: "",
 }

@@ -84,14 +84,19 @@ def packages(place: Place) -> list[dict[str, Any]]:
 
 
 def alarms(place: Place) -> list[dict[str, Any]]:
-    """The pipeline's alarms: name, state and reason."""
+    """The pipeline's alarms, composites too: name, state, reason, and where the runbook is."""
     pages = (
         place.client("cloudwatch")
         .get_paginator("describe_alarms")
-        .paginate(AlarmNamePrefix=f"{place.prefix}-")
+        .paginate(AlarmNamePrefix=f"{place.prefix}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     )
     return [
-        {"name": a["AlarmName"], "state": a["StateValue"], "reason": a.get("StateReason", "")}
+        {
+            "name": a["AlarmName"],
+            "state": a["StateValue"],
+            "reason": a.get("StateReason", ""),
+            "runbook": a.get("AlarmDescription", "").partition("Runbook: ")[2],
+        }
         for page in pages
         for a in page["MetricAlarms"] + page.get("CompositeAlarms", [])
     ]
@@ -109,6 +114,12 @@ def quality(place: Place) -> dict[str, Any] | None:
     return None if item is None else json.loads(item["summary"])
 
 
+def operations(place: Place) -> dict[str, Any] | None:
+    """How the endpoint did, and how old what it serves is, as the last look found it."""
+    item = state(place, "operations")
+    return None if item is None else json.loads(item["summary"])
+
+
 def summary(place: Place) -> dict[str, Any]:
     """Everything about the live model as JSON."""
     found = champion(place)
@@ -119,4 +130,5 @@ def summary(place: Place) -> dict[str, Any]:
         "traffic": [asdict(share) for share in traffic(place)],
         "monitoring": measured(place),
         "quality": quality(place),
+        "operations": operations(place),
     }

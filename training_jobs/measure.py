@@ -185,6 +185,7 @@ def _summary(found: Measured) -> dict[str, Any]:
         "domain": {"status": found.together.status, "auc": found.together.auc},
         "attribution": {"status": found.attribution.status, "drift": found.attribution.drift},
         "weighted_drift": found.weighted.score,
+        "weighted_drifted_share": found.weighted.drifted_share,
     }
 
 

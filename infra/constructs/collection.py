@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import function_error_alarm
+from infra.constructs.alarms.failures import function_error_alarm
 from infra.constructs.function import TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.store import allow, arn
 from tidegate.collect_section import CollectSection
@@ -49,7 +49,7 @@ class Collection(Construct):
         self.dataset = dataset
         functions = [self._source(section, undelivered) for section in config.collect]
         self.alarms: list[cloudwatch.Alarm] = (
-            [function_error_alarm(self, functions, config, name="collect-failures")] if functions else []
+            [function_error_alarm(self, functions, config, what="collect-failures")] if functions else []
         )
 
     def _source(self, section: CollectSection, undelivered: sqs.IQueue) -> lambda_.Function:

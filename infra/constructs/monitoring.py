@@ -1,11 +1,11 @@
-"""Monitoring: captured traffic is measured on a schedule; drift and skew raise an alarm."""
+"""Monitoring: captured traffic is measured on a schedule; what a look finds raises alarms."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import drift_alarm, skew_alarm
+from infra.constructs.alarms.looks import look_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import METRICS_NAMESPACE, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
@@ -14,7 +14,7 @@ from tidegate.config import PipelineConfig
 
 
 class Monitoring(Construct):
-    """The schedule, the machine, the alarms `<prefix>-model-monitor-drift` and `<prefix>-features-skew`."""
+    """The schedule, the machine, and an alarm for each question that a look answers."""
 
     def __init__(
         self,
@@ -83,13 +83,28 @@ class Monitoring(Construct):
             memory_mebibytes=TWO_VCPU_MEBIBYTES,
             timeout_seconds=900,
         )
+        measure_operations = Function(
+            self,
+            "MeasureOperations",
+            shared=shared,
+            statements=[
+                allow("cloudwatch:GetMetricData", on=["*"]),  # has no resources
+                publish,
+                store.list_lake("features/sets/"),
+                store.read_lake("features/sets/"),
+                store.write_lake("monitoring/"),
+                store.state("GetItem", "PutItem"),
+                describe_package,
+            ],
+            environment={"ENDPOINT_NAME": endpoint, **store.environment("LAKE_BUCKET", "STATE_TABLE")},
+        )
         measure_jobs = [arn("sagemaker", "processing-job/measure-*")]
         self.machine = Machine(
             self,
             "Monitoring",
             name="monitoring",
             shared=shared,
-            functions=[plan_window, measure_skew, measure_quality],
+            functions=[plan_window, measure_skew, measure_quality, measure_operations],
             fills={
                 "EndpointName": endpoint,
                 "ImageUri": image_uri,
@@ -109,10 +124,7 @@ class Monitoring(Construct):
                 "dynamodb:PutItem": [store.state_arn],
             },
         )
-        self.alarms: list[cloudwatch.Alarm] = [
-            drift_alarm(self, endpoint=endpoint, config=config),
-            skew_alarm(self, endpoint=endpoint, config=config),
-        ]
+        self.alarms: list[cloudwatch.Alarm] = look_alarms(self, endpoint=endpoint, config=config)
         start_on(
             self,
             "Schedule",

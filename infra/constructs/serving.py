@@ -13,7 +13,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.alarms import feature_alarms, variant_alarms
+from infra.constructs.alarms.endpoint import endpoint_error_alarm, variant_alarms
+from infra.constructs.alarms.look_ups import feature_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
@@ -61,6 +62,7 @@ class Serving(Construct):
                 for variant in VARIANTS
                 for alarm in variant_alarms(self, endpoint=self.endpoint, variant=variant, config=config)
             ),
+            endpoint_error_alarm(self, endpoint=self.endpoint, config=config),
             *feature_alarms(self, config),
         ]
         start_on(

@@ -167,8 +167,8 @@ class Training(Construct):
             undelivered=undelivered,
         )
 
-    def start_on_drift(self, alarm_prefix: str, undelivered: sqs.IQueue) -> None:
-        """A model-monitor alarm asks for a training run."""
+    def start_on_drift(self, alarm_name: str, undelivered: sqs.IQueue) -> None:
+        """The alarm on drift asks for a training run."""
         alarm = events.EventField.from_path("$.detail.alarmName")
         reason = events.EventField.from_path("$.detail.state.reason")
         start_on(
@@ -178,7 +178,7 @@ class Training(Construct):
             pattern=events.EventPattern(
                 source=["aws.cloudwatch"],
                 detail_type=["CloudWatch Alarm State Change"],
-                detail={"alarmName": [{"prefix": alarm_prefix}], "state": {"value": ["ALARM"]}},
+                detail={"alarmName": [alarm_name], "state": {"value": ["ALARM"]}},
             ),
             message=events.RuleTargetInput.from_object({"trigger": "drift", "cause": f"{alarm}: {reason}"}),
             undelivered=undelivered,

@@ -5,7 +5,9 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.constructs.alarms import function_error_alarm, prediction_alarms
+from infra.constructs.alarms.answers import prediction_alarms
+from infra.constructs.alarms.failures import function_error_alarm
+from infra.constructs.alarms.page import page_alarm
 from infra.constructs.function import Shared
 from infra.constructs.inference_api import InferenceApi
 from infra.packaging import Sources
@@ -25,6 +27,7 @@ class ApiStack(Stack):
         store: Store,
         sources: Sources,
         alerts: sns.ITopic,
+        pages: sns.ITopic,
         stack_name: str,
     ) -> None:
         super().__init__(
@@ -35,9 +38,15 @@ class ApiStack(Stack):
             self, "Inference", shared=shared, config=config, predict_code=sources.predict_code()
         )
         functions = [each.function for each in inference.functions]
-        for alarm in (
-            function_error_alarm(self, functions, config, name="api-function-errors"),
+        alarms = [
+            function_error_alarm(self, functions, config, what="api-function-errors"),
             *prediction_alarms(self, config),
-        ):
+        ]
+        for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(alerts))
+        # here, in the stack that is deployed last: the others' alarms are there by then
+        page = page_alarm(self, config)
+        page.node.add_dependency(*alarms)
+        page.add_alarm_action(actions.SnsAction(pages))
+        page.add_ok_action(actions.SnsAction(pages))
         CfnOutput(self, "ApiUrl", value=inference.api.api_endpoint)

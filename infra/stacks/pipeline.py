@@ -8,12 +8,13 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from infra.constructs.alarms import (
+from infra.constructs.alarms.failures import (
     dead_letter_alarm,
     function_error_alarm,
     machine_failure_alarm,
-    monitor_prefix,
 )
+from infra.constructs.alarms.looks import drift_alarm_name
+from infra.constructs.alarms.traffic import traffic_alarms
 from infra.constructs.collection import Collection
 from infra.constructs.dashboard import dashboard
 from infra.constructs.features import Features
@@ -98,7 +99,7 @@ class PipelineStack(Stack):
             job_role_arn=roles.job.role_arn,
         )
         self.training.start_on_features(self.features.machine.arn, self.undelivered)
-        self.training.start_on_drift(monitor_prefix(config.prefix), self.undelivered)
+        self.training.start_on_drift(drift_alarm_name(config.prefix), self.undelivered)
         self.training.free_lock_of_the_stopped(self.undelivered)
         self.tracking = (
             Tracking(
@@ -132,6 +133,7 @@ class PipelineStack(Stack):
             undelivered=self.undelivered,
         )
         self.alerts = AlertTopic(self, "Alerts", store=store, email=config.alarms.email).topic
+        self.pages = AlertTopic(self, "Pages", store=store, email=config.alarms.page_email).topic
         self._alert_on_failed_executions()
         self._alert_on_quarantined_drops()
         self._alert_on_waiting_candidates()
@@ -211,12 +213,13 @@ class PipelineStack(Stack):
             *self.monitoring.alarms,
             *self.serving.alarms,
             *self.collection.alarms,
+            *traffic_alarms(self, endpoint=self.serving.endpoint, config=self.config),
             dead_letter_alarm(self, dead_queues, self.config),
             function_error_alarm(
                 self,
                 [self.ingestion.receive_drop.function, self.ingestion.record_profile.function],
                 self.config,
-                name="receive-drop-errors",
+                what="receive-drop-errors",
             ),
         ]
         for alarm in told:
@@ -229,6 +232,7 @@ class PipelineStack(Stack):
             "EndpointName": self.serving.endpoint,
             **{f"{name}Machine": machine.arn for name, machine in self.machines.items()},
             "AlertTopic": self.alerts.topic_arn,
+            "PageTopic": self.pages.topic_arn,
             "DropQueueUrl": self.ingestion.drops.queue_url,
             "DashboardName": board.dashboard_name,
         }

@@ -1,7 +1,8 @@
 """CloudWatch on this machine: metrics with percentiles and math, metrics from log lines, alarms that act.
 
-Refused, rather than stored and never sounding: anomaly detection, Metrics Insights, SEARCH, PromQL and wall
-clock windows. Other parts of the cloud store what AWS's services measure of themselves through `record`.
+Anomaly detection has a stand-in for its models (`usual`). Refused, rather than stored and never sounding:
+Metrics Insights, SEARCH, PromQL and wall clock windows. Other parts of the cloud store what AWS's services
+measure of themselves through `record`.
 """
 
 from collections.abc import Mapping

@@ -122,7 +122,12 @@ class MetricAlarm(Alarm):
     @property
     def watched(self) -> dict[str, Any]:
         queries = self.queries
-        return next((q for q in queries if q.get("ReturnData", True)), queries[0])
+        return next((q for q in queries if q.get("ReturnData", True) and q["Id"] != self.band), queries[0])
+
+    @property
+    def band(self) -> str | None:
+        """Id of the query whose two series are its thresholds, of an alarm of anomaly detection."""
+        return self.settings.get("ThresholdMetricId")
 
     @property
     def stat(self) -> str | None:

@@ -7,6 +7,8 @@ from moto.cloudwatch.exceptions import InvalidParameterCombination, ValidationEr
 
 from localcloud.cloudwatch import alarm_rule, queries
 from localcloud.cloudwatch.alarm import ACTION_KEYS
+from localcloud.cloudwatch.metric_math import Node
+from localcloud.cloudwatch.reasons import OF_BANDS
 from localcloud.cloudwatch.store import MINUTE
 from localcloud.cloudwatch.time_series import TimeSeries
 
@@ -18,7 +20,7 @@ OPERATORS = (
 )
 TREATMENTS = ("breaching", "notBreaching", "ignore", "missing")
 ONE_METRIC = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
-NOT_EVALUATED = ("EvaluationCriteria", "EvaluationInterval", "WarmUpConfiguration", "ThresholdMetricId")
+NOT_EVALUATED = ("EvaluationCriteria", "EvaluationInterval", "WarmUpConfiguration")
 ALARM_PERIODS = (10, 20, 30)
 LONGEST_SECONDS = 7 * 24 * 3600  # EvaluationPeriods * Period; one day where a period is under an hour
 _DAY, _HOUR = 24 * 3600, 3600
@@ -37,7 +39,7 @@ def metric_alarm(request: Mapping[str, Any]) -> dict[str, Any]:
         _check_metrics(request)
     else:
         _check_one_metric(request)
-    if request.get("Threshold") is None:
+    if request.get("Threshold") is None and request.get("ThresholdMetricId") is None:
         raise ValidationError("The parameter Threshold is required.")
     missing = request.get("TreatMissingData") or "missing"
     if missing not in TREATMENTS:
@@ -56,7 +58,8 @@ def metric_alarm(request: Mapping[str, Any]) -> dict[str, Any]:
     settings = _common(request)
     if not request.get("Metrics"):
         settings.setdefault("Dimensions", [])
-    settings["Threshold"] = float(request["Threshold"])
+    if request.get("Threshold") is not None:
+        settings["Threshold"] = float(request["Threshold"])
     return settings
 
 
@@ -91,13 +94,18 @@ def _refuse_beyond_us(request: Mapping[str, Any]) -> None:
     if given:
         raise ValidationError(
             f"the local cloud does not evaluate {', '.join(given)}: it would be an alarm that never sounds "
-            "(no anomaly detection models, PromQL, warm-up periods or wall clock windows)"
+            "(no PromQL, warm-up periods or wall clock windows)"
         )
-    if request.get("ComparisonOperator") not in OPERATORS:
+    banded = request.get("ThresholdMetricId") is not None
+    operators = tuple(OF_BANDS) if banded else OPERATORS
+    if request.get("ComparisonOperator") not in operators:
+        kind = "an alarm with" if banded else "an alarm without"
         raise ValidationError(
-            f"ComparisonOperator {request.get('ComparisonOperator')} is not one the local cloud evaluates: "
-            f"{', '.join(OPERATORS)}; those of anomaly detection need a trained model"
+            f"ComparisonOperator {request.get('ComparisonOperator')} is not one of {kind} ThresholdMetricId: "
+            f"{', '.join(operators)}"
         )
+    if banded and request.get("Threshold") is not None:
+        raise InvalidParameterCombination("Threshold cannot be combined with ThresholdMetricId.")
 
 
 def _check_one_metric(request: Mapping[str, Any]) -> None:
@@ -128,9 +136,12 @@ def _check_metrics(request: Mapping[str, Any]) -> None:
     metrics = request["Metrics"]
     queries.check(metrics)
     periods = [query["MetricStat"]["Period"] for query in metrics if "MetricStat" in query]
-    watched = [query["Id"] for query in metrics if query.get("ReturnData", True)]
+    band = request.get("ThresholdMetricId")
+    watched = [query["Id"] for query in metrics if query.get("ReturnData", True) and query["Id"] != band]
     if len(watched) != 1:
-        raise ValidationError("Exactly one of the Metrics must have ReturnData true.")
+        raise ValidationError("Exactly one of the Metrics must have ReturnData true, beside the band.")
+    if band is not None and not any(q["Id"] == band and queries.is_band(q) for q in metrics):
+        raise ValidationError(f"ThresholdMetricId {band} is not the id of an ANOMALY_DETECTION_BAND.")
     if not periods:
         raise ValidationError("An alarm needs at least one MetricStat.")
     for period in periods:
@@ -139,5 +150,9 @@ def _check_metrics(request: Mapping[str, Any]) -> None:
     def nothing(query: queries.Query) -> TimeSeries:
         return TimeSeries({}, 0, 0, query["MetricStat"]["Period"])
 
-    if not isinstance(queries.resolve(metrics, nothing)[watched[0]], TimeSeries):
+    def no_band(target: Node, series: TimeSeries, deviations: float) -> list[TimeSeries]:
+        del target, deviations
+        return [series, series]
+
+    if not isinstance(queries.resolve(metrics, nothing, no_band)[watched[0]], TimeSeries):
         raise ValidationError(f"The expression {watched[0]} must return a single time series.")

@@ -21,6 +21,8 @@ from localcloud.cloudwatch.store import MINUTE, Metric, MetricStore
 
 _logger = logging.getLogger(__name__)
 
+HOUR = 3600
+
 
 class Alarms:
     """The alarms by name; metric and composite alarms share one space of names, as in AWS."""
@@ -109,6 +111,12 @@ class Alarms:
             )
             if (due := _moves(alarm, slot, now)) is not None
         ]
+        # a band is another one from hour to hour, whether there is data or not
+        dues += [
+            float((int(now) // HOUR + 1) * HOUR)
+            for alarm in alarms
+            if isinstance(alarm, MetricAlarm) and alarm.band
+        ]
         dues += [
             alarm.held.until
             for alarm in alarms
@@ -144,10 +152,11 @@ class Alarms:
 
     def _judge(self, alarm: MetricAlarm, now: float) -> None:
         alarm.stale = False
-        finding = evaluation.evaluate(alarm, self._store, now)
-        alarm.evaluated_until = finding.until
-        if finding.state is not alarm.state:
-            self._change(alarm, finding.state)
+        for moment in (*evaluation.missed(alarm, self._store, now), now):
+            finding = evaluation.evaluate(alarm, self._store, moment)
+            alarm.evaluated_until = finding.until
+            if finding.state is not alarm.state:
+                self._change(alarm, finding.state)
 
     def _settle_composites(self) -> None:
         """Follow the rules until nothing changes; AWS gives up on a cycle of alarms, and so does this."""

@@ -6,17 +6,18 @@ soon as nothing that can still happen in it would change its side of the thresho
 the alarm then comes as it would at the window's end, without the wait.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
 
-from localcloud.cloudwatch import queries, reasons
+from localcloud.cloudwatch import bands, queries, reasons
 from localcloud.cloudwatch.alarm import MetricAlarm, State
 from localcloud.cloudwatch.distribution import Distribution
 from localcloud.cloudwatch.judgement import judge
+from localcloud.cloudwatch.math_values import Value
 from localcloud.cloudwatch.reasons import Point, breaches
 from localcloud.cloudwatch.statistics import is_percentile, statistic
 from localcloud.cloudwatch.store import Metric, MetricStore
@@ -37,15 +38,30 @@ def evaluate(alarm: MetricAlarm, store: MetricStore, now: float) -> Finding:
     """Judge an alarm at `now` (epoch seconds)."""
     until = int(now) // alarm.step * alarm.step
     points = _points(alarm, store, until + alarm.step)
-    newest = points[-1]
-    if newest.value is None or not _is_settled(alarm, newest):
+    if not _is_settled(alarm, points[-1]):
         points = _points(alarm, store, until)
     return Finding(_judge(alarm, points, now), until)
 
 
+def missed(alarm: MetricAlarm, store: MetricStore, now: float) -> list[int]:
+    """Moments before `now` at which the alarm would have been judged, had the clock not jumped over them.
+
+    Only those that can tell something: from the end of its last datapoint on a period each, until that has
+    left the evaluation range.
+    """
+    until = int(now) // alarm.step * alarm.step
+    if not alarm.evaluated_until or until - alarm.evaluated_until <= alarm.step:
+        return []
+    known = [newest for metric in alarm.metrics if (newest := store.newest(metric)) is not None]
+    if not known:
+        return []
+    first = (max(known) // alarm.step + 1) * alarm.step
+    ends = range(first, first + alarm.rule.range * alarm.period, alarm.period)
+    return [end for end in ends if alarm.evaluated_until < end < until]
+
+
 def _judge(alarm: MetricAlarm, points: Sequence[Point], now: float) -> State:
-    threshold, operator = alarm.settings["Threshold"], alarm.settings["ComparisonOperator"]
-    sides = [None if p.value is None else breaches(p.value, operator, threshold) for p in points]
+    sides = [breaches(point, alarm.settings) for point in points]
     verdict = judge(sides, alarm.rule, alarm.state.value)
     used = [points[position] for position in verdict.used]
     if verdict.state == alarm.state.value or (used and _too_few_samples(alarm, used[-1])):
@@ -64,7 +80,7 @@ def _points(alarm: MetricAlarm, store: MetricStore, end: int) -> list[Point]:
     period = alarm.period
     start = end - alarm.rule.range * period
     watched = alarm.watched
-    if "MetricStat" in watched:
+    if "MetricStat" in watched and alarm.band is None:
         found = _distributions(watched["MetricStat"], store, start, end)
         compute = statistic(watched["MetricStat"]["Stat"])
         return [
@@ -76,11 +92,19 @@ def _points(alarm: MetricAlarm, store: MetricStore, end: int) -> list[Point]:
         return queries.read_series(store, query["MetricStat"], start=start, end=end)[0]
 
     try:
-        series = queries.resolve(alarm.queries, read)[watched["Id"]]
+        values = queries.resolve(alarm.queries, read, bands.of_store(store, alarm.queries))
     except ValidationError:  # an array of another length than when it was put: no datapoints, as in AWS
-        series = None
-    values = series.points if isinstance(series, TimeSeries) else {}
-    return [Point(when, values.get(when)) for when in range(start, end, period)]
+        return [Point(when) for when in range(start, end, period)]
+    series = _points_of(values[watched["Id"]])
+    upper, lower = map(_points_of, values[alarm.band]) if alarm.band else ({}, {})  # type: ignore[arg-type]
+    return [
+        Point(when, series.get(when), lower=lower.get(when), upper=upper.get(when))
+        for when in range(start, end, period)
+    ]
+
+
+def _points_of(value: Value) -> Mapping[int, float]:
+    return value.points if isinstance(value, TimeSeries) else {}
 
 
 def _distributions(
@@ -101,8 +125,7 @@ def _is_settled(alarm: MetricAlarm, point: Point) -> bool:
     if point.value is None or point.distribution is None:
         return False
     operator: str = alarm.settings["ComparisonOperator"]
-    breach = breaches(point.value, operator, alarm.settings["Threshold"])
-    above = breach == operator.startswith("GreaterThan")
+    above = breaches(point, alarm.settings) == operator.startswith("GreaterThan")
     rises = alarm.stat in ("SampleCount", "Maximum") or (
         alarm.stat == "Sum" and point.distribution.minimum >= 0
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue, ValidationError
 
-from localcloud.cloudwatch import labels
+from localcloud.cloudwatch import bands, labels
 from localcloud.cloudwatch.intake import epoch
 from localcloud.cloudwatch.queries import check, check_period, check_statistic, read_series, resolve
 from localcloud.cloudwatch.statistics import statistic
@@ -40,7 +40,7 @@ def get_metric_data(
         series, units[query["Id"]] = read_series(store, stat, start=aligned, end=end)
         return series
 
-    values = resolve(queries, read)
+    values = resolve(queries, read, bands.of_store(store, queries))
     names = labels.defaults(queries)
     results = []
     for query in queries:

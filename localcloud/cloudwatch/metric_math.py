@@ -1,14 +1,17 @@
 """Metric math as a tree: the operators, numbers, ids and function calls of a CloudWatch expression.
 
-Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics". SEARCH, Metrics Insights
-(SELECT) and ANOMALY_DETECTION_BAND are other languages or models and are refused by name.
+Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics". SEARCH and Metrics Insights
+(SELECT) are other languages and are refused by name.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-REFUSED = ("SEARCH", "SELECT", "ANOMALY_DETECTION_BAND", "INSIGHT_RULE_METRIC", "LAMBDA", "DB_PERF_INSIGHTS")
+REFUSED = ("SEARCH", "SELECT", "INSIGHT_RULE_METRIC", "LAMBDA", "DB_PERF_INSIGHTS")
+
+BAND = "ANOMALY_DETECTION_BAND"
+DEFAULT_DEVIATIONS = 2.0  # of a band
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<string>\"[^\"]*\"|'[^']*')"
@@ -95,6 +98,22 @@ def references(node: Node) -> Iterator[str]:
         case Listing(parts) | Call(_, parts):
             for part in parts:
                 yield from references(part)
+
+
+def band(node: Node) -> tuple[Node, float] | None:
+    """What a band is of and how many deviations wide; None for another expression.
+
+    Raises:
+        ExpressionError: a band of something else than one series and a number.
+    """
+    match node:
+        case Call(function, (target,)) if function == BAND:
+            return target, DEFAULT_DEVIATIONS
+        case Call(function, (target, Number(deviations))) if function == BAND:
+            return target, deviations
+        case Call(function, _) if function == BAND:
+            raise ExpressionError(f"{BAND} takes a time series and a number")
+    return None
 
 
 class _Parser:

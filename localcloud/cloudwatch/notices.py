@@ -87,7 +87,7 @@ def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
         trigger["DatapointsToAlarm"] = settings["DatapointsToAlarm"]
     trigger |= {
         "ComparisonOperator": settings["ComparisonOperator"],
-        "Threshold": settings["Threshold"],
+        **_threshold(settings),
         "TreatMissingData": alarm.rule.missing,
         "EvaluateLowSampleCountPercentile": settings.get("EvaluateLowSampleCountPercentile", ""),
     }
@@ -103,6 +103,11 @@ def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
     if extended := settings.get("ExtendedStatistic"):
         return trigger | {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": extended}
     return trigger | {"StatisticType": "Statistic", "Statistic": _SNS_STATISTIC[settings["Statistic"]]}
+
+
+def _threshold(settings: dict[str, Any]) -> dict[str, Any]:
+    key = "ThresholdMetricId" if "ThresholdMetricId" in settings else "Threshold"
+    return {key: settings[key]}
 
 
 def _sns_query(query: dict[str, Any]) -> dict[str, Any]:

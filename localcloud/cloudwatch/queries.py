@@ -14,6 +14,8 @@ from localcloud.cloudwatch.time_series import TimeSeries
 
 SHORT_PERIODS = (1, 5, 10, 20, 30)
 Query = Mapping[str, Any]  # MetricDataQuery, as in the API
+# of a series and what it is an expression of: upper and lower end, so many deviations from what is usual
+Band = Callable[[Node, TimeSeries, float], list[TimeSeries]]
 
 
 def check(queries: Sequence[Query]) -> None:
@@ -69,8 +71,17 @@ def _parse(query: Query) -> Node:
         raise ValidationError(str(cause)) from cause
 
 
-def resolve(queries: Sequence[Query], read: Callable[[Query], TimeSeries]) -> dict[str, Value]:
+def is_band(query: Query) -> bool:
+    return "Expression" in query and metric_math.band(_parse(query)) is not None
+
+
+def resolve(
+    queries: Sequence[Query], read: Callable[[Query], TimeSeries], band: Band | None = None
+) -> dict[str, Value]:
     """The value of every query, by id; `read` fetches the series of one that has a MetricStat.
+
+    Args:
+        band: the band of an expression that asks for one; without it nobody may ask.
 
     Raises:
         ValidationError: an expression does not work out.
@@ -86,13 +97,26 @@ def resolve(queries: Sequence[Query], read: Callable[[Query], TimeSeries]) -> di
             for name in metric_math.references(node):
                 value_of(name)
             try:
-                values[identity] = math_values.evaluate(node, values, metrics)
+                values[identity] = _value(node, values, metrics, band)
             except ExpressionError as cause:
                 text = by_id[identity]["Expression"]
                 raise ValidationError(f"Error in expression '{text}': {cause}") from cause
         return values[identity]
 
     return {query["Id"]: value_of(query["Id"]) for query in queries}
+
+
+def _value(
+    node: Node, values: Mapping[str, Value], metrics: Sequence[TimeSeries], band: Band | None
+) -> Value:
+    wanted = metric_math.band(node)
+    if wanted is None or band is None:
+        return math_values.evaluate(node, values, metrics)
+    target, deviations = wanted
+    series = math_values.evaluate(target, values, metrics)
+    if not isinstance(series, TimeSeries):
+        raise ExpressionError("a band is of one time series")
+    return band(target, series, deviations)
 
 
 def read_series(

@@ -1,7 +1,7 @@
 """Why an alarm changed its state, in CloudWatch's words and in its StateReasonData."""
 
 import operator as comparison
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,12 @@ _COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "LessThanThreshold": (comparison.lt, "less than"),
     "LessThanOrEqualToThreshold": (comparison.le, "less than or equal to"),
 }
+# of anomaly detection: which ends of the band count, as (lower, upper)
+OF_BANDS = {
+    "LessThanLowerThreshold": (True, False),
+    "GreaterThanUpperThreshold": (False, True),
+    "LessThanLowerOrGreaterThanUpperThreshold": (True, True),
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,21 @@ class Point:
     when: int
     value: float | None = None
     distribution: Distribution | None = None
+    lower: float | None = None  # ends of the band, of an alarm on one
+    upper: float | None = None
 
 
-def breaches(value: float, operator: str, threshold: float) -> bool:
-    return _COMPARISONS[operator][0](value, threshold)
+def breaches(point: Point, settings: Mapping[str, Any]) -> bool | None:
+    """Whether a point is beyond the alarm's threshold or outside its band; None where either is missing."""
+    operator = settings["ComparisonOperator"]
+    if point.value is None:
+        return None
+    if operator not in OF_BANDS:
+        return _COMPARISONS[operator][0](point.value, settings["Threshold"])
+    if point.lower is None or point.upper is None:
+        return None
+    low, high = OF_BANDS[operator]
+    return (low and point.value < point.lower) or (high and point.value > point.upper)
 
 
 def timestamp(when: datetime) -> str:
@@ -50,13 +67,13 @@ def text(alarm: MetricAlarm, verdict: Judgement, used: Sequence[Point]) -> str:
     if not used:
         received = f"no datapoints were received for {periods} period{'s' * (periods != 1)}"
         return f"Threshold Crossed: {received}{treated}."
-    return f"Threshold Crossed: {_crossed(alarm, verdict, used)}{treated}{_minimum(alarm, verdict)}."
+    thresholds = "Thresholds" if alarm.settings["ComparisonOperator"] in OF_BANDS else "Threshold"
+    return f"{thresholds} Crossed: {_crossed(alarm, verdict, used)}{treated}{_minimum(alarm, verdict)}."
 
 
 def _crossed(alarm: MetricAlarm, verdict: Judgement, used: Sequence[Point]) -> str:
-    operator, threshold = alarm.settings["ComparisonOperator"], alarm.settings["Threshold"]
     wanted = verdict.state == ALARM
-    deciding = [p for p in used if p.value is not None and breaches(p.value, operator, threshold) == wanted]
+    deciding = [p for p in used if breaches(p, alarm.settings) == wanted]
     shown = ", ".join(
         f"{p.value} ({datetime.fromtimestamp(p.when, UTC):%d/%m/%y %H:%M:%S})" for p in reversed(deciding)
     )
@@ -64,7 +81,22 @@ def _crossed(alarm: MetricAlarm, verdict: Judgement, used: Sequence[Point]) -> s
     of_the_last = f"{number} out of the last {_datapoints(len(used))}"
     count = of_the_last if _minimum(alarm, verdict) else _datapoints(number)
     verb = _were(number) if wanted else f"{_were(number)} not"
-    return f"{count} [{shown}] {verb} {_COMPARISONS[operator][1]} the threshold ({threshold})"
+    return f"{count} [{shown}] {verb} {_beyond(alarm.settings, deciding)}"
+
+
+def _beyond(settings: Mapping[str, Any], deciding: Sequence[Point]) -> str:
+    operator = settings["ComparisonOperator"]
+    if operator not in OF_BANDS:
+        return f"{_COMPARISONS[operator][1]} the threshold ({settings['Threshold']})"
+    low, high = OF_BANDS[operator]
+    ends = []
+    if low:
+        ends.append(f"less than the lower thresholds [{', '.join(str(p.lower) for p in reversed(deciding))}]")
+    if high:
+        ends.append(
+            f"greater than the upper thresholds [{', '.join(str(p.upper) for p in reversed(deciding))}]"
+        )
+    return " or ".join(ends)
 
 
 def _minimum(alarm: MetricAlarm, verdict: Judgement) -> str:
@@ -90,10 +122,19 @@ def data(alarm: MetricAlarm, used: Sequence[Point], now: datetime) -> dict[str, 
     found |= {
         "period": alarm.period,
         "recentDatapoints": [point.value for point in used],
-        "threshold": alarm.settings["Threshold"],
+        **_thresholds(alarm.settings, used),
         "evaluatedDatapoints": [_evaluated(point) for point in reversed(used)],
     }
     return found
+
+
+def _thresholds(settings: Mapping[str, Any], used: Sequence[Point]) -> dict[str, Any]:
+    if settings["ComparisonOperator"] not in OF_BANDS:
+        return {"threshold": settings["Threshold"]}
+    return {
+        "recentLowerThresholds": [point.lower for point in used],
+        "recentUpperThresholds": [point.upper for point in used],
+    }
 
 
 def _evaluated(point: Point) -> dict[str, Any]:

@@ -7,6 +7,7 @@ are not kept. A datapoint of standard resolution lies at the start of its minute
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from localcloud.cloudwatch.distribution import COARSE_DIGITS, Distribution
 
@@ -70,6 +71,8 @@ class MetricStore:
 
     def __init__(self) -> None:
         self._series: dict[Metric, dict[str, _Series]] = {}
+        # models of bands by what they are of, each with the moment it was trained until
+        self.trained: dict[tuple[str, str], tuple[int | None, Any]] = {}
         self._lock = threading.Lock()
         self._swept_at = 0.0
 
@@ -107,6 +110,12 @@ class MetricStore:
                 else:
                     found.update(slot for slot in buckets if asked.start <= slot < asked.stop)
         return sorted(found)
+
+    def newest(self, metric: Metric) -> int | None:
+        """The second of its last datapoint, of those kept by the second."""
+        with self._lock:
+            units = self._series.get(metric, {}).values()
+            return max((max(series.seconds) for series in units if series.seconds), default=None)
 
     def units(self, metric: Metric) -> list[str]:
         with self._lock:

@@ -7,7 +7,7 @@ import pytest
 
 from localcloud.cloudwatch.alarm import MetricAlarm, State, initial_state
 from localcloud.cloudwatch.alarm_requests import metric_alarm
-from localcloud.cloudwatch.evaluation import evaluate
+from localcloud.cloudwatch.evaluation import evaluate, missed
 from localcloud.cloudwatch.store import Datum, Metric, MetricStore
 
 NOON = 1_795_608_000  # 2026-11-25T12:00:00Z
@@ -277,3 +277,17 @@ def test_the_reason_for_insufficient_data(shop):
 def test_a_state_that_stays_is_the_same_state(shop):
     alarm = in_state(an_alarm(TreatMissingData="notBreaching"), "OK")
     assert shop.state(alarm, at=60) is alarm.state
+
+
+def test_a_clock_that_jumps_jumps_over_no_datapoint():
+    """An average is known when its minute is over, which the jump has left far behind."""
+    shop = Shop()
+    watch = an_alarm(Statistic="Average", TreatMissingData="ignore")
+    watch.evaluated_until = NOON
+    shop.put(5, at=10)
+    assert missed(watch, shop.store, NOON + 86400) == [NOON + 60, NOON + 120, NOON + 180]
+    # at the end of a day nothing of it is left to be seen; at its own minute's end it is
+    assert shop.state(watch, at=86400).value == "INSUFFICIENT_DATA"
+    assert shop.state(watch, at=60).value == "ALARM"
+    watch.evaluated_until = NOON + 86340  # nor is there anything to catch up with a minute later
+    assert missed(watch, shop.store, NOON + 86400) == []

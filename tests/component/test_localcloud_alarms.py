@@ -207,6 +207,16 @@ def test_a_deleted_alarm_is_gone(account, namespace):
     assert error["Code"] == "ResourceNotFound"
 
 
+WATCHED = stat("m1", "Shop", period=300)
+OF_NOTHING = {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, m1)"}
+BANDED = {
+    **dict.fromkeys(("MetricName", "Namespace", "Statistic", "Period", "Threshold")),
+    "Metrics": [WATCHED, {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)"}],
+    "ThresholdMetricId": "band",
+    "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold",
+}
+
+
 @pytest.mark.parametrize(
     "settings, words",
     [
@@ -219,8 +229,11 @@ def test_a_deleted_alarm_is_gone(account, namespace):
         ({"DatapointsToAlarm": 2}, "DatapointsToAlarm"),
         ({"TreatMissingData": "perhaps"}, "Option perhaps is not supported"),
         ({"Threshold": None}, "Threshold"),
-        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "need a trained model"),
-        ({"ThresholdMetricId": "band"}, "local cloud does not evaluate ThresholdMetricId"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "an alarm without ThresholdMetricId"),
+        ({"ThresholdMetricId": "band"}, "an alarm with ThresholdMetricId"),
+        (BANDED | {"Threshold": 1}, "cannot be combined with ThresholdMetricId"),
+        (BANDED | {"ThresholdMetricId": "m1"}, "not the id of an ANOMALY_DETECTION_BAND"),
+        (BANDED | {"Metrics": [WATCHED, OF_NOTHING]}, "takes a time series and a number"),
         ({"EvaluationWindow": {"WallClockWindow": {}}}, "wall clock windows"),
     ],
 )

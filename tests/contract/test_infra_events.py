@@ -132,6 +132,7 @@ def test_a_model_monitor_alarm_asks_for_training_and_says_why(started):
     [
         ("flights-dev-model-monitor-drift", "OK"),
         ("flights-dev-variant-a-errors", "ALARM"),
+        ("flights-dev-model-monitor-prediction-drift", "ALARM"),  # rings beside drift, and one run is enough
         ("flights-prod-model-monitor-drift", "ALARM"),
     ],
 )

@@ -16,7 +16,7 @@ CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
     *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
-    *("PlanWindow", "Predict", "Feedback", "DescribeApi"),
+    *("PlanWindow", "MeasureOperations", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {
     *("PlanShards", "ValidateShard", "JudgeDrop", "RecordDatasetVersion", "RecordProfile"),

@@ -79,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 35 and len(set(roles)) == len(roles)
+    assert len(roles) == 36 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -200,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 36 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 37 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):
@@ -227,7 +227,7 @@ def test_the_outputs_that_the_command_reads_are_there(any_templates):
     assert outputs["Pipeline"] >= {
         *("IngestionMachine", "FeaturesMachine", "TrainingMachine"),
         *("DeploymentMachine", "MonitoringMachine", "TeardownMachine"),
-        *("EndpointName", "AlertTopic", "DropQueueUrl", "DashboardName"),
+        *("EndpointName", "AlertTopic", "PageTopic", "DropQueueUrl", "DashboardName"),
     }
     assert outputs["Api"] >= {"ApiUrl"}
 
@@ -243,7 +243,8 @@ def test_alarms_that_retrain_and_alarms_that_roll_back_have_the_names_others_loo
         a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()
     }
     assert {name for name in alarms if name.startswith("flights-dev-model-monitor-")} == {
-        "flights-dev-model-monitor-drift"
+        f"flights-dev-model-monitor-{what}"
+        for what in ("drift", "prediction-drift", "domain", "attribution", "quality", "estimate")
     }
     assert {name for name in alarms if name.startswith("flights-dev-variant-")} == {
         *("flights-dev-variant-a-errors", "flights-dev-variant-a-latency"),
@@ -309,10 +310,58 @@ def test_a_function_whose_failure_its_machine_passes_over_is_told_by_an_alarm(te
 
 def test_missing_data_raises_no_alarm_and_all_but_one_are_told(any_templates):
     alarms = [a["Properties"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()]
-    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching"}
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"notBreaching", "ignore"}
+    # what looks publish, by Endpoint alone, stays as the last look found it until the next
+    looks = [a for a in alarms if [d["Name"] for d in a.get("Dimensions", [])] == ["Endpoint"]]
+    assert looks == [alarm for alarm in alarms if alarm["TreatMissingData"] == "ignore"]
     # a failed execution is told with its name, by a rule of its own
     silent = [alarm["AlarmName"] for alarm in alarms if not alarm.get("AlarmActions")]
     assert len(silent) == 1 and silent[0].endswith("-machine-failures")
+
+
+def test_a_person_is_paged_on_a_topic_of_its_own_by_names_of_alarms_that_are_there(any_templates):
+    alarms = {a["Properties"]["AlarmName"] for a in any_templates.of("AWS::CloudWatch::Alarm").values()}
+    [page] = any_templates.of("AWS::CloudWatch::CompositeAlarm").values()
+    named = re.findall(r'"([^"]+)"', page["Properties"]["AlarmRule"])
+    assert len(named) == 6 and set(named) <= alarms
+    [topic] = page["Properties"]["AlarmActions"]
+    assert page["Properties"]["OKActions"] == [topic]  # who was woken is told when it is over
+    told = [
+        json.dumps(a["Properties"].get("AlarmActions"))
+        for a in any_templates.of("AWS::CloudWatch::Alarm").values()
+    ]
+    assert json.dumps(topic) not in told
+    assert "Pages" in json.dumps(topic)
+
+
+def test_what_looks_publish_is_on_the_dashboard(templates):
+    [board] = templates.of("AWS::CloudWatch::Dashboard").values()
+    drawn = json.dumps(board["Properties"]["DashboardBody"])
+    watched = {
+        a["Properties"]["MetricName"]
+        for a in templates.of("AWS::CloudWatch::Alarm").values()
+        if a["Properties"]["TreatMissingData"] == "ignore"
+    }
+    # what is 0 or 1, or a count of mishaps, is seen in the state of its alarm
+    mishaps = {"QualityBreaches", "EstimateBreaches", "UnreadableRecords", "LabelContradictions"}
+    assert [name for name in watched - mishaps if name not in drawn] == []
+    assert "alarm:flights-dev-page" in drawn
+    assert {"RealizedQuality", "LabelCoverage", "FallbackShare"} <= set(re.findall(r"\w+", drawn))
+
+
+def test_traffic_stops_only_while_a_look_told_that_a_model_serves(templates):
+    alarms = {
+        a["Properties"]["AlarmName"]: a["Properties"] for a in templates.of("AWS::CloudWatch::Alarm").values()
+    }
+    stopped, unusual = alarms["flights-dev-traffic-stopped"], alarms["flights-dev-traffic-unusual"]
+    periods = {q["MetricStat"]["Period"] for q in stopped["Metrics"] if "MetricStat" in q}
+    # 60 minutes of [alarms], in two halves
+    assert (periods, stopped["EvaluationPeriods"], stopped["DatapointsToAlarm"]) == ({1800}, 2, 2)
+    names = {q["MetricStat"]["Metric"]["MetricName"] for q in stopped["Metrics"] if "MetricStat" in q}
+    assert names == {"ModelAgeDays", "Predictions", "FailedPredictions"}
+    [band] = [q for q in unusual["Metrics"] if q["Id"] == unusual["ThresholdMetricId"]]
+    assert re.fullmatch(r"ANOMALY_DETECTION_BAND\(\w+, 3\)", band["Expression"])
+    assert unusual["ComparisonOperator"] == "LessThanLowerOrGreaterThanUpperThreshold"
 
 
 def test_the_api_is_signed_logged_and_throttled(any_templates):

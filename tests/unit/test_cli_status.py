@@ -1,6 +1,7 @@
-"""What `tidegate status` says of the quality of predictions."""
+"""What `tidegate status` says of the quality of predictions and of the endpoint's operation."""
 
 from tidegate_cli.commands.status import quality_lines
+from tidegate_cli.operation_words import ages, operated
 
 MEASURED = {"status": "breach", "rows": 400, "value": 0.5, "low": 0.45, "high": 0.55, "promised": 0.7}
 ESTIMATED = {"estimate_status": "kept", "estimate": 0.69}
@@ -21,3 +22,12 @@ def test_without_outcomes_and_licence_no_number_is_made_up():
         "quality   0 outcomes, 0% of predictions have one",
         "estimated unlicensed",
     ]
+
+
+def test_what_was_measured_of_the_operation_is_said_and_nothing_else():
+    known = {"requests": 1234, "error_share": 0.004, "p99_ms": 12.345, "fallback_share": 0.0}
+    known |= {"model_age_days": 3.21, "feature_age_seconds": 5400.0}
+    assert operated(known) == "1,234 requests, 0.4% errors, p99 12.3 ms, 0.0% fallbacks"
+    assert ages(known) == "model 3.2 days old, features 1.5 h old"
+    unknown = dict.fromkeys(known) | {"requests": 1}
+    assert (operated(unknown), ages(unknown)) == ("1 request", "")

@@ -94,3 +94,14 @@ def test_a_handler_without_a_word_on_how_its_type_fares_cannot_be_defined():
     with pytest.raises(TypeError, match="does not say how AWS::Silent::Thing fares"):
         type("Silent", (Handler,), {"type": "AWS::Silent::Thing"})
     assert "AWS::Silent::Thing" not in HANDLERS
+
+
+def test_an_alarm_on_a_band_is_emulated_and_says_why(rows_of):
+    rows = rows_of(
+        {
+            "Plain": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1}},
+            "Banded": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"ThresholdMetricId": "band"}},
+        }
+    )
+    assert [row.how for row in rows] == [How.EXECUTED, How.EMULATED]
+    assert "not CloudWatch's own model" in rows[1].why

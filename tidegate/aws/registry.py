@@ -1,6 +1,7 @@
 """The model registry: what a model package says about itself."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class ModelPackage:
     image: str
     model_uri: str
     metadata: dict[str, str]  # the customer's: run, feature_set_hash, train_snapshot, ...
+    created: datetime
 
 
 def describe(sagemaker: "SageMakerClient", arn: str) -> ModelPackage:
@@ -32,4 +34,5 @@ def describe(sagemaker: "SageMakerClient", arn: str) -> ModelPackage:
         image=container.get("Image", ""),
         model_uri=container.get("ModelDataUrl", ""),
         metadata=dict(found.get("CustomerMetadataProperties", {})),
+        created=found["CreationTime"],
     )

@@ -202,6 +202,16 @@ class State:
         hashes = {item["feature_set_hash"]["S"] for item in items if item and "feature_set_hash" in item}
         return tuple(sorted(hashes))
 
+    def record_operations(self, run: str, summary: str) -> None:
+        """Remember what the last look found of the endpoint's operation."""
+        item: Any = {"id": {"S": "operations"}, "run": {"S": run}, "summary": {"S": summary}}
+        self.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def feature_set_of(self, variant: str) -> str | None:
+        """Hash of the features that the model in a variant takes; None while none is known."""
+        item = self.item(variant_key(variant)["id"]["S"])
+        return None if item is None else item.get("feature_set_hash", {}).get("S")
+
     def forget_view(self, version: str) -> None:
         """Its rows are gone: whoever needs it computes it anew."""
         self.dynamodb.delete_item(TableName=self.table, Key={"id": {"S": f"view#{version}"}})

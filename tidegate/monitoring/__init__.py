@@ -10,4 +10,8 @@ estimated             quality estimated while labels lack, and the licence to do
 skew                  vectors as served beside the same vectors rebuilt
 monitor_files         statistics, constraints and violations in Model Monitor's schema
 monitor_checks        a window held against constraints
+schedules             how soon after a look the next may come
+spans                 a span of time and the periods it is counted in
+operations            requests, errors, latency and fallbacks of a span
+ages                  how old the model and its features are
 """

@@ -14,7 +14,7 @@ from tidegate.answers import measured
 
 GOLDEN = "golden-"  # begins the inference id of golden rows
 MIRROR = "mirror-"  # and that of copied requests
-CHUNK_ROWS = 65_536  # that are held as objects at a time
+CHUNK_ROWS = 16_384  # that are held as objects at a time, some 2 KB each
 
 
 @dataclass

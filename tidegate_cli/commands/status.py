@@ -11,6 +11,7 @@ from tidegate_cli import ledger, model
 from tidegate_cli.executions import machine
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
+from tidegate_cli.operation_words import ages, operated
 from tidegate_cli.place import Place, current
 
 STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
@@ -97,6 +98,9 @@ def _print_model(report: dict[str, Any]) -> None:
         window = live["monitoring"]
         drifted = ", ".join(c["column"] for c in window.get("drifted", [])) or "none"
         click.echo(f"watched   {window.get('rows', 0)} rows until {window['end']}, drifted: {drifted}")
+    if live["operations"]:
+        told = (operated(live["operations"]), ages(live["operations"]))
+        click.echo(f"operated  {'; '.join(filter(None, told))}")
     if live["quality"]:
         for line in quality_lines(live["quality"]):
             click.echo(line)
@@ -118,3 +122,5 @@ def _print(report: dict[str, Any]) -> None:
     click.echo(f"alarms    {len(ringing)} of {len(report['alarms'])} ringing")
     for alarm in ringing:
         click.echo(f"  ALARM     {alarm['name']}: {alarm['reason']}")
+        if alarm["runbook"]:
+            click.echo(f"            {alarm['runbook']}")

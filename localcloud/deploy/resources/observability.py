@@ -1,5 +1,6 @@
 """CloudWatch: alarms and dashboards."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from localcloud import cloud
@@ -23,6 +24,11 @@ class Alarm(ApiHandler):
 
     def doomed(self, resource: Resource) -> dict[str, Any]:
         return {"AlarmNames": [self.name(resource)]}
+
+    def coverage(self, properties: Mapping[str, Any]) -> tuple[How, str]:
+        if "ThresholdMetricId" in properties:
+            return How.EMULATED, f"{self.why}; its band is a robust one by hour, not CloudWatch's own model"
+        return super().coverage(properties)
 
 
 class CompositeAlarm(Alarm):
