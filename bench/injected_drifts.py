@@ -19,6 +19,7 @@ from bench.month_script import drifted
 from bench.report import Figure
 from tidegate import metrics
 from tidegate.drift import drift
+from tidegate.monitoring import attributions
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled
 from tidegate.monitoring.quality import Promise, realised
@@ -33,7 +34,12 @@ LEARN_ROWS, TEST_ROWS, WINDOW_ROWS = 60_000, 20_000, 700
 WINDOWS = 365
 DAY_SECONDS = 86_400
 PSI, P_VALUE, MARGIN, MINIMUM_ROWS = 0.25, 0.01, 0.02, 300  # the defaults of [monitoring]
-NOMINAL = {"data": P_VALUE, "prediction": P_VALUE, "quality": 0.025}  # share of quiet windows that may alarm
+NOMINAL = {
+    "data": P_VALUE,
+    "prediction": P_VALUE,
+    "attribution": P_VALUE,
+    "quality": 0.025,
+}  # share of quiet windows that may alarm
 WITHIN = 2  # windows
 TEXTS = ("carrier", "origin", "dest")
 
@@ -53,7 +59,9 @@ class Watched:
         self._columns = columns
         self._codes = {name: _codes(learned.requests[name]) for name in TEXTS}
         self._model = HistGradientBoostingClassifier(max_iter=40, random_state=SEED)
-        self._model.fit(self._matrix(learned.requests), learned.outcomes)
+        self._learned = self._matrix(learned.requests)
+        self._model.fit(self._learned, learned.outcomes)
+        self._attributions = self._rests_on(self._learned)
         self._baseline = _profile(learned.requests.select(columns), BASELINE_RANKS)
         answers = self.probabilities(tested.requests)
         self._expected = _profile(pa.table({"probability": answers}), BASELINE_RANKS)
@@ -69,6 +77,12 @@ class Watched:
         answers: NDArray[np.float64] = self._model.predict_proba(self._matrix(requests))[:, 1]
         return answers
 
+    def _rests_on(self, matrix: NDArray[np.float64]) -> dict[str, float]:
+        found = attributions.attributions(
+            matrix, self._learned, lambda rows: self._model.predict_proba(rows)[:, 1], SEED
+        )
+        return dict(zip(self._columns, found.tolist(), strict=True))
+
     def alarms(self, window: Window) -> dict[str, str]:
         """Measure -> what it says, of those that alarm."""
         limits: dict[str, Any] = {"alarm": PSI, "q": P_VALUE, "minimum_rows": MINIMUM_ROWS}
@@ -82,6 +96,9 @@ class Watched:
             if moved := [column for column in columns if column.status == "alarm"]:
                 worst = max(moved, key=lambda column: column.psi)
                 found[name] = f"{worst.column}: PSI {worst.psi:.2f}"
+        moved_by = attributions.drift(self._attributions, self._rests_on(self._matrix(window.requests)))
+        if moved_by is not None and moved_by > attributions.ALARM:
+            found["attribution"] = f"1 - NDCG {moved_by:.2f}"
         quality = realised(metrics.roc_auc, Task("binary"), _labelled(answers, window.outcomes), self.promise)
         if quality.status == "breach":
             found["quality"] = f"AUC {quality.value:.3f} of {self.promise.metric:.3f} promised"
@@ -127,11 +144,21 @@ def more_late(window: Window, _: Watched) -> Window:
     return Window(window.requests.take(pa.array(rows)), window.outcomes[rows])
 
 
-INJECTED: Mapping[str, Change] = {
-    "data": unseen_units,
-    "prediction": harder_questions,
-    "concept": other_rules,
-    "label": more_late,
+def a_broken_sensor(window: Window, _: Watched) -> Window:
+    """A column that answers hardly rested on says always the same, and moves all of them."""
+    requests = window.requests
+    place = requests.column_names.index("visib")
+    stuck = pa.array([0.1] * requests.num_rows)
+    return Window(requests.set_column(place, "visib", stuck), window.outcomes)
+
+
+# kind -> the measure that is to say so, and the change; outcomes come later than the rest
+INJECTED: Mapping[str, tuple[str, Change]] = {
+    "data": ("data", unseen_units),
+    "prediction": ("prediction", harder_questions),
+    "concept": ("quality", other_rules),
+    "label": ("prediction", more_late),
+    "attribution": ("attribution", a_broken_sensor),
 }
 
 
@@ -140,9 +167,9 @@ def figures() -> list[Figure]:
     watched, windows = _year()
     found: list[Figure] = []
     some = [next(windows) for _ in range(WITHIN)]
-    for kind, change in INJECTED.items():
+    for kind, (measure, change) in INJECTED.items():
         said = [watched.alarms(change(window, watched)) for window in some]
-        first = next((number for number, alarms in enumerate(said, 1) if alarms), None)
+        first = next((number for number, alarms in enumerate(said, 1) if measure in alarms), None)
         told = "; ".join(f"{name} {what}" for name, what in next(filter(None, said), {}).items())
         print(f"{kind:<12} {'not detected' if first is None else f'window {first}: {told}'}")
         found.append(
