@@ -145,7 +145,9 @@ class Month:
         for hour, (some, together) in zip((9, 18), halves, strict=True):
             self.until(midnight + timedelta(hours=hour))
             answered += self.ask(some)
-            self.ask(together)
+            for third in range(3):  # spread over some minutes: an alarm wants two bad ones of three
+                self.ask(together[third::3])
+                self.until(self.now() + timedelta(minutes=1))
             if day.number == script.OUTAGE_DAY and config:
                 self.until(self.now() + timedelta(minutes=10))
                 self.place.client("sagemaker").create_endpoint(
@@ -280,6 +282,7 @@ def live(days: int = script.DAYS, *, say: bool = False) -> Told:
                         f"{time.monotonic() - begin:6.1f} s  day {day.number:2}  {month.told.predictions:,}",
                         flush=True,
                     )
+            month.until(month.now() + timedelta(hours=1))
             told = month.read()
             told.days = (month.now() - march).total_seconds() / 86400
             told.seconds = time.monotonic() - began
