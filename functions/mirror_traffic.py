@@ -1,7 +1,7 @@
 """MirrorTraffic: the champion's latest requests, asked of the candidate before any user's request reaches it.
 
 Invoked by  state MirrorTraffic of step_functions/deployment.asl.json
-Takes       {"plan": messages.RolloutPlan}
+Takes       {"plan": messages.RolloutPlan, "now": ISO 8601, by the machine's clock}
 Returns     {"report": messages.MirrorReport, "counts": [messages.VariantCounts]}, the traffic so far, so that
             steps count from here
 Raises      CandidateUnhealthyError (rolled back)
@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ SECONDS = 40  # of copying; the function has more
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    plan = RolloutPlan.from_json(event["plan"])
-    copied = _copy(plan) if plan.champion_variant else []
+    plan, now = RolloutPlan.from_json(event["plan"]), datetime.fromisoformat(event["now"])
+    copied = _copy(plan, now) if plan.champion_variant else []
     report = mirror.report(config.training.task, copied, config.deployment, config.latency_objective_ms)
     logger.info("copied traffic", extra={"report": report.to_json()})
     if refusal := mirror.refusal(report):
@@ -61,12 +61,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             hint=f"its log says why: /aws/sagemaker/Endpoints/{source.endpoint}",
         )
     variants = tuple(name for name in (plan.candidate_variant, plan.champion_variant) if name is not None)
-    since, until = datetime.fromisoformat(plan.started), datetime.now(UTC) + timedelta(seconds=1)
+    since, until = datetime.fromisoformat(plan.started), now + timedelta(seconds=1 + SECONDS)
     counts = traffic.total(traffic.minutes(cloudwatch, source, variants, since, until), variants)
     return {"report": report.to_json(), "counts": [count.to_json() for count in counts]}
 
 
-def _copy(plan: RolloutPlan) -> list[Copied]:
+def _copy(plan: RolloutPlan, now: datetime) -> list[Copied]:
     """The answers to as many requests as are asked for, fit into the time, or were captured of late."""
     until = time.monotonic() + SECONDS
 
@@ -87,14 +87,14 @@ def _copy(plan: RolloutPlan) -> list[Copied]:
         taken = (time.monotonic() - began) * 1000
         return Copied(champion=request.answers, candidate=answer, milliseconds=taken)
 
-    wanted = itertools.islice(_captured(plan), config.deployment.mirror_rows)
+    wanted = itertools.islice(_captured(plan, now), config.deployment.mirror_rows)
     with ThreadPoolExecutor(THREADS) as threads:
         return [each for each in threads.map(ask, wanted) if each is not None]
 
 
-def _captured(plan: RolloutPlan) -> Iterator[Request]:
+def _captured(plan: RolloutPlan, now: datetime) -> Iterator[Request]:
     """The champion's requests of the last minutes, newest file first."""
-    since = datetime.now(UTC) - timedelta(minutes=config.deployment.mirror_minutes)
+    since = now - timedelta(minutes=config.deployment.mirror_minutes)
     prefix = f"captures/{source.endpoint}/{plan.champion_variant}/"
     for file in reversed([*captures.since(s3, lake_bucket, prefix, since)]):
         lines = s3.get_object(Bucket=lake_bucket, Key=file.key)["Body"].iter_lines(1 << 20)

@@ -44,7 +44,7 @@ from tidegate.predict_request import RefusedError
 logger = Logger()
 metrics = Metrics()
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))
-serving = plan.config.serving
+serving, task = plan.config.serving, plan.config.training.task
 runtime = boto3.client("sagemaker-runtime", config=endpoint.deadline(serving.timeout_ms))
 endpoint_name = os.environ["ENDPOINT_NAME"]
 within = batch_get.deadline(serving.look_up_timeout_ms)
@@ -58,7 +58,7 @@ live = Live(
     packaged=plan.features,
     milliseconds=serving.look_up_timeout_ms,
 )
-stand_in = StandIn(s3, os.environ["LAKE_BUCKET"], serving, plan.config.training.task)
+stand_in = StandIn(s3, os.environ["LAKE_BUCKET"], serving, task)
 RETRY_AFTER_SECONDS = 5
 
 
@@ -89,12 +89,12 @@ def _predict(rows: list[dict[str, Any]], inference_id: str) -> dict[str, Any]:
         extra = {"inference_id": inference_id, "kind": reading.failure}
         logger.warning("defaults stand in for what could not be looked up", extra=extra)
     instances = [{**row, VIEWS: views} for row, views in zip(rows, reading.views, strict=True)]
-    variant = assignment.variant_of(live.models.split, serving.sticky, rows)
+    variant = assignment.variant_of(live.models.split, serving.sticky, rows, inference_id)
     told: dict[str, Any] = {"inference_id": inference_id}
     try:
         answered = breaker.call(variant or "endpoint", lambda: _ask(instances, inference_id, variant))
     except EndpointUnavailableError as error:
-        _count_failure(error)
+        _count_failure(error, variant or assignment.charged(live.models.split))
         stood_in = stand_in.answer(live.models.standing_in, rows, instances)
         if stood_in is None:
             return _unanswered(inference_id, error.kind, len(rows))
@@ -118,27 +118,38 @@ def _ask(instances: list[dict[str, Any]], inference_id: str, variant: str | None
     """The variant, or whom the weights choose once it is gone: it may have been taken back a moment ago."""
     try:
         return endpoint.invoke(
-            runtime, endpoint_name, instances, inference_id=inference_id, variant=variant, vectors=True
+            runtime,
+            endpoint_name,
+            instances,
+            inference_id=inference_id,
+            variant=variant,
+            vectors=True,
+            task=task,
         )
     except EndpointUnavailableError as error:
         if variant is None or error.kind not in endpoint.UNKNOWN_VARIANT:
             raise
-    return endpoint.invoke(runtime, endpoint_name, instances, inference_id=inference_id, vectors=True)
+    return endpoint.invoke(
+        runtime, endpoint_name, instances, inference_id=inference_id, vectors=True, task=task
+    )
 
 
-def _count_failure(error: EndpointUnavailableError) -> None:
-    """What the judge of a rollout cannot read off SageMaker's own metrics, where the variant is known."""
-    if error.variant is None:
+def _count_failure(error: EndpointUnavailableError, asked: str | None) -> None:
+    """What the judge of a rollout cannot read off SageMaker's own metrics, where the variant is known.
+
+    A circuit that is open stands for failures of the variant behind it, though nobody asked it again.
+    """
+    if (variant := error.variant or asked) is None:
         return
     names = [traffic.FALLBACKS]
     if error.kind in endpoint.TIMED_OUT:
         names.append(traffic.TIMEOUTS)
-    elif error.kind == endpoint.INCOMPLETE:
+    elif error.kind in (endpoint.INCOMPLETE, endpoint.INVALID):
         names.append(traffic.INVALID)
     for name in names:
         with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
             metric.add_dimension(name="service", value=os.environ["POWERTOOLS_SERVICE_NAME"])
-            metric.add_dimension(name="variant", value=error.variant)
+            metric.add_dimension(name="variant", value=variant)
 
 
 def _count(tally: feature_tally.Tally, rows: int) -> None:
@@ -155,4 +166,6 @@ def _unanswered(inference_id: str, kind: str, rows: int) -> dict[str, Any]:
     metrics.add_metric("FailedPredictions", MetricUnit.Count, rows)
     logger.error(what, extra={"inference_id": inference_id, "kind": kind})
     error = {"what": what, "cause": kind, "inference_id": inference_id}
+    if live.models.champion is None:
+        error["hint"] = "no model is known to serve: has one been rolled out yet?"
     return answer(503, {"error": error}, {"Retry-After": str(RETRY_AFTER_SECONDS)})

@@ -1,7 +1,7 @@
 """PreflightCandidate: whether an approved package can be served, and under which names.
 
 Invoked by  state PreflightCandidate of step_functions/deployment.asl.json
-Takes       {"model_package_arn": "..."}
+Takes       {"model_package_arn": "...", "now": ISO 8601, by the machine's clock}
 Returns     messages.RolloutPlan
 Raises      PreflightFailedError (nothing is deployed)
 Needs       sagemaker:DescribeModelPackage on the package group; sagemaker:DescribeEndpoint on the endpoint;
@@ -30,6 +30,7 @@ from tidegate.errors import ArtefactError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
 from tidegate.rollout import VARIANTS
+from tidegate.rollout.weights import instances
 
 logger = Logger()
 sagemaker = boto3.client("sagemaker")
@@ -48,7 +49,8 @@ kms = signatures.client(signing_key) if signing_key else None
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     package = registry.describe(sagemaker, event["model_package_arn"])
     champion = state.champion()
-    config = _endpoint_config()
+    endpoint = _endpoint()
+    config = endpoint.get("EndpointConfigName")
     _check(package, champion, config)
     manifest_sha256 = _check_artefact(package)
     if config is None:
@@ -56,7 +58,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if champion is not None:
         _check_quiet()
     candidate = VARIANTS[0] if champion is None else next(v for v in VARIANTS if v != champion.variant)
-    stamp = datetime.now(UTC)
+    stamp = datetime.fromisoformat(event["now"])
     name = f"{prefix}-v{package.version}-{stamp:%Y%m%d%H%M%S}"
     state.record_variant(
         candidate,
@@ -92,6 +94,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         champion_package_arn=champion.model_package_arn if champion else None,
         champion_version=champion.model_version if champion else None,
         champion_since=champion.since if champion else None,
+        candidate_instances=instances(
+            endpoint, champion.variant if champion else None, plan.config.serving.instances
+        ),
     ).to_json()
 
 
@@ -107,8 +112,8 @@ def _fallback(package: ModelPackage, manifest_sha256: str) -> str:
         return ""
 
 
-def _endpoint_config() -> str | None:
-    """The configuration that serves now; None when there is no endpoint.
+def _endpoint() -> dict[str, Any]:
+    """What DescribeEndpoint says of it; empty when there is none.
 
     Raises:
         PreflightFailedError: the endpoint is in no state to be changed.
@@ -118,14 +123,14 @@ def _endpoint_config() -> str | None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationException":  # how SageMaker says "not found"
             raise
-        return None
+        return {}
     if described["EndpointStatus"] != "InService":
         raise PreflightFailedError(
             f"endpoint `{endpoint_name}` is {described['EndpointStatus']}",
             cause=described.get("FailureReason", "another change is in progress"),
             hint="approve the package again when it is InService",
         )
-    return described["EndpointConfigName"]
+    return dict(described)
 
 
 def _check_quiet() -> None:

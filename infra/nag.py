@@ -59,6 +59,7 @@ ACCEPTED = (
     Accepted(_below("features/sets"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
     Accepted(_below("fallbacks"), "*/Api/Inference/Predict/*", UNKNOWN_OBJECTS),
     Accepted(_below("fallbacks"), "*/Pipeline/Serving/PreflightCandidate/*", UNKNOWN_OBJECTS),
+    Accepted(_below("rollouts"), "*/Pipeline/Serving/ReportRollout/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("training"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("lineage"), "*/Pipeline/Training/*", UNKNOWN_OBJECTS),
@@ -71,10 +72,18 @@ ACCEPTED = (
     Accepted(_below("mlflow"), "*/Pipeline/Tracking/*", UNKNOWN_OBJECTS),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:scalable-target/[*]]",
-        "*/Pipeline/Serving/Deployment/*",
+        "*/Pipeline/Serving/*",
         "a scalable target's id is Application Auto Scaling's own, given when it is registered",
     ),
     Accepted("AwsSolutions-IAM5[[]Resource::*/mlflow/[*]]", "*/Data/Mlflow/*", UNKNOWN_OBJECTS),
+    *(
+        Accepted(
+            "AwsSolutions-APIG4",
+            f"*/Api/Inference/Api/GET--{page}/Resource",
+            "where serving.public_docs says so: names and rules of columns, which a browser cannot sign for",
+        )
+        for page in ("docs", "openapi.json")
+    ),
     Accepted(_below("outcomes"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
     Accepted(_below("outcomes"), "*/Pipeline/*", UNKNOWN_OBJECTS),
     Accepted(_below("ground-truth"), "*/Api/Inference/Feedback/*", UNKNOWN_OBJECTS),
@@ -87,6 +96,11 @@ ACCEPTED = (
         "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
         "*/Pipeline/Tracking/*",
         "executions are named at run time; the machine is the training machine",
+    ),
+    Accepted(
+        "AwsSolutions-IAM5[[]Resource::*:execution:*:[*]]",
+        "*/Pipeline/Serving/ReportRollout/*",
+        "executions are named at run time; the machine is the deployment machine",
     ),
     Accepted(
         "AwsSolutions-IAM5[[]Resource::*:log-group:/aws/sagemaker/[*]]",

@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.session
 
-from tidegate import api_page, estimators, feature_checks, gate_section, metrics, openapi
+from tidegate import api_page, estimators, feature_checks, gate_section, metrics, openapi, request_checks
 from tidegate.config import PipelineConfig, ServingSection, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
@@ -21,6 +21,7 @@ from tidegate.toml_reader import Lines
 from tidegate.tuning import draw
 
 CONFIG_FILE = "pipeline.toml"
+EXAMPLE_FILE = "one.json"
 # which of SageMaker's lists of instance types a setting must be in: one type trains and evaluates
 INSTANCE_TYPES = {
     "training.instance_type": ("TrainingInstanceType", "ProcessingInstanceType"),
@@ -63,10 +64,19 @@ def write_plan(plan: Plan, folder: Path, into: Path) -> None:
     target = into / file
     target.parent.mkdir(parents=True)
     target.write_bytes((folder / file).read_bytes())
-    described = openapi.document(plan)
+    described = openapi.document(plan, example_row(plan, folder))
     (into / "openapi.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
     (into / "api.html").write_text(api_page.page(described), encoding="utf-8")
     (into / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def example_row(plan: Plan, folder: Path) -> dict[str, Any] | None:
+    """The pipeline's own example of a request, where it has one that would be answered."""
+    try:
+        row = json.loads((folder / EXAMPLE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return None if request_checks.problems(plan.features, plan.contract, row) else row
 
 
 def digest(root: Path, files: list[Path]) -> str:

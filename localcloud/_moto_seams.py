@@ -21,6 +21,7 @@ SEAMS: dict[tuple[str, str], str | None] = {
     ("moto.awslambda.models", "lambda_backends.backend"): None,
     ("moto.cloudwatch.models", "cloudwatch_backends.backend"): None,
     ("moto.logs.models", "LogsBackend.put_log_events"): "(self, log_group_name, log_stream_name, log_events)",
+    ("moto.s3.models", "utcnow"): "()",
     ("moto.sagemaker.models", "sagemaker_backends.backend"): None,
     ("moto.sagemakerruntime.models", "sagemakerruntime_backends.backend"): None,
     ("moto.applicationautoscaling.models", "applicationautoscaling_backends.backend"): None,

@@ -1,12 +1,16 @@
-"""S3's ranged GET, read from where the object is kept: moto copies the whole object for every range of it."""
+"""S3 where moto's is not enough: ranged reads from where the object is kept, and the cloud's own clock.
+
+moto copies the whole object for every range of it, and dates objects by the machine's clock.
+"""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from moto.s3.models import FakeKey
 from moto.s3.responses import S3Response
 
-from localcloud import _moto_seams
+from localcloud import _moto_seams, cloud
 
 _stock_get_key = S3Response._get_key
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -14,6 +18,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 def install() -> None:
     _moto_seams.replace("moto.s3.responses", "S3Response._get_key", get_key)
+    _moto_seams.replace("moto.s3.models", "utcnow", _utcnow)
 
 
 def get_key(self: S3Response, validate_storage_class: bool = True) -> tuple[Any, bool]:
@@ -25,6 +30,10 @@ def get_key(self: S3Response, validate_storage_class: bool = True) -> tuple[Any,
         if first < key.size and first <= last:
             return _Ranged(key), not_modified
     return key, not_modified
+
+
+def _utcnow() -> datetime:
+    return cloud.current().clock.now().replace(tzinfo=None)
 
 
 class _Ranged:

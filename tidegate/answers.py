@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SUM_TOLERANCE = 1e-6  # of the probabilities of all classes
+
 
 def of(task: str, classes: Sequence[str], prediction: float | Sequence[float]) -> dict[str, Any]:
     """The answer that says this prediction: P(label = 1), the probabilities of the classes, or a number."""
@@ -40,6 +42,24 @@ def measured(answer: Mapping[str, Any]) -> dict[str, Any]:
         return {"label": str(label), "confidence": _number(answer["probabilities"][label])}
     name = "probability" if "probability" in answer else "value"
     return {name: _number(answer[name])}
+
+
+def is_valid(task: str, answer: Any) -> bool:
+    """Whether it is an answer of this task: the right members, finite, and probabilities within [0, 1]."""
+    try:
+        numbers = [value for value in measured(answer).values() if not isinstance(value, str)]
+        if task == "multiclass":
+            numbers = [float(p) for p in answer["probabilities"].values()]
+        else:
+            numbers = [float(answer["probability" if task == "binary" else "value"])]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    if not all(map(math.isfinite, numbers)):
+        return False
+    if task == "regression":
+        return True
+    whole = task == "binary" or abs(sum(numbers) - 1) <= SUM_TOLERANCE
+    return whole and all(0 <= number <= 1 for number in numbers)
 
 
 def distance(expected: Mapping[str, Any], given: Mapping[str, Any]) -> float:

@@ -5,6 +5,7 @@
     signature.json   task and classes, instance members with types, encoding of features, calibration
     features.json    the compiled feature set
     features.py      the transforms' code, the champion's own even after the pipeline has changed
+    golden.json      instances with the estimator's answers, asked of a server before it is healthy
     MLmodel          MLflow's description of a model
     manifest.json    run, feature hash, runtime (compiled or sklearn), parity, versions, sha256 of every other
                      file and of its own members
@@ -26,30 +27,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate import mlmodel, skops_file
+from tidegate import mlmodel, signing, skops_file
 from tidegate.calibration import apply
 from tidegate.compiled.matrix import MatrixScorer
 from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
 from tidegate.feature_file import load, plan_of
-from tidegate.feature_hash import digest
 from tidegate.feature_plan import FeatureSetPlan
 from tidegate.features import FeatureSet
 from tidegate.metrics import Predictions
-from tidegate.signing import MANIFEST as _MANIFEST
+from tidegate.serving import files
 from tidegate.task import Task
 
-MANIFEST = _MANIFEST
-MODEL = "model.skops"
-SIGNATURE = "signature.json"
-FEATURES = "features.json"
-CODE = "features.py"
-MLMODEL = "MLmodel"
-COMPILED = "compiled.json"
-FILES = (MODEL, SIGNATURE, FEATURES, CODE, MLMODEL)  # of every artefact
+MANIFEST = signing.MANIFEST
+MODEL, SIGNATURE, FEATURES, CODE = files.MODEL, files.SIGNATURE, files.FEATURES, files.CODE
+MLMODEL, COMPILED, GOLDEN, FILES = files.MLMODEL, files.COMPILED, files.GOLDEN, files.FILES
+is_intact = files.is_intact
 OF_FEATURES = (MANIFEST, SIGNATURE, FEATURES, CODE)  # what `read_features` needs
 LIBRARIES = ("scikit-learn", "numpy", "skops")
-PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +71,7 @@ class Artefact(FeatureCode):
     @cached_property
     def estimator(self) -> Any:
         """The fitted estimator; where the compiled model predicts, loaded only when it is asked for."""
-        _verified(self.folder, [MODEL])
+        files.verified(self.folder, [MODEL])
         return skops_file.load(self.folder / MODEL)
 
     def predict(self, matrix: NDArray[np.float64]) -> Predictions:
@@ -103,11 +98,13 @@ def write(
     facts: Mapping[str, Any],
     compiled: Mapping[str, Any] | None = None,
     calibration: Mapping[str, Any] | None = None,
+    golden: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Fill `folder` and return the manifest; `facts` are recorded in it as they are.
 
     Args:
         compiled: the document of tidegate.compiled, parity checked; None to be served by scikit-learn.
+        golden: instances with answers, as tidegate.serving.files reads them.
 
     Raises:
         ArtefactError: the estimator holds a type that would not be loaded again.
@@ -115,7 +112,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     data = skops_file.dump(estimator)
     (folder / MODEL).write_bytes(data)
-    names = FILES if compiled is None else (*FILES, COMPILED)
+    names = [*FILES, *([] if compiled is None else [COMPILED]), *([GOLDEN] if golden else [])]
     runtime = "sklearn" if compiled is None else "compiled"
     if compiled is not None:
         text = json.dumps(compiled, separators=(",", ":"), allow_nan=False)
@@ -140,8 +137,10 @@ def write(
         "encoding": encoding.to_json(),
         "calibration": calibration,
     }
-    _write_json(folder / SIGNATURE, signature)
-    _write_json(folder / FEATURES, plan.to_json())
+    files.write_json(folder / SIGNATURE, signature)
+    files.write_json(folder / FEATURES, plan.to_json())
+    if golden:
+        files.write_json(folder / GOLDEN, {"rows": list(golden)})
     (folder / CODE).write_bytes(code.read_bytes())
     manifest: dict[str, Any] = {
         "run": run,
@@ -150,10 +149,10 @@ def write(
         **facts,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
-        "sha256": {name: _sha256(folder / name) for name in names},
+        "sha256": {name: files.sha256(folder / name) for name in names},
     }
-    manifest["sha256"][MANIFEST] = _own_digest(manifest)
-    _write_json(folder / MANIFEST, manifest)
+    manifest["sha256"][MANIFEST] = files.own_digest(manifest)
+    files.write_json(folder / MANIFEST, manifest)
     return manifest
 
 
@@ -166,9 +165,8 @@ def read(folder: Path) -> Artefact:
         ArtefactError: a file is missing, has other bytes, or may be a pickle, or the model holds a type that
             is not on the list.
     """
-    if pickles := sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES):
-        raise ArtefactError("the artefact holds a pickle", cause=", ".join(pickles))
-    manifest = _verified(folder, FILES)
+    files.refuse_pickles(folder)
+    manifest = files.verified(folder, FILES)
     code, signature = _feature_code(folder, manifest)
     compiled = manifest["runtime"] == "compiled"
     found = Artefact(
@@ -191,7 +189,7 @@ def read_features(folder: Path) -> FeatureCode:
     Raises:
         ArtefactError: see `read`.
     """
-    code, _ = _feature_code(folder, _verified(folder, (SIGNATURE, FEATURES, CODE)))
+    code, _ = _feature_code(folder, files.verified(folder, (SIGNATURE, FEATURES, CODE)))
     return code
 
 
@@ -199,62 +197,16 @@ def _feature_code(folder: Path, manifest: Mapping[str, Any]) -> tuple[FeatureCod
     signature = json.loads((folder / SIGNATURE).read_text())
     plan = FeatureSetPlan.from_json(json.loads((folder / FEATURES).read_text()))
     feature_set = load(folder / CODE, plan.attribute)
-    if (found := plan_of(feature_set, plan.attribute).hash) != manifest["feature_hash"]:
-        raise ArtefactError(
-            "the feature code is not the one the model was trained with",
-            cause=f"its hash is {found[:16]}, the manifest says {manifest['feature_hash'][:16]}",
-            hint="a feature hash also names numpy's minor version: serve with the image that trained",
-        )
+    files.refuse_other_features(plan_of(feature_set, plan.attribute).hash, manifest)
     code = FeatureCode(run=manifest["run"], types=signature["types"], plan=plan, feature_set=feature_set)
     return code, signature
 
 
-def _verified(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    try:
-        text = (folder / MANIFEST).read_bytes()
-        manifest: dict[str, Any] = json.loads(text)
-        wrong = [name for name in names if _sha256(folder / name) != manifest["sha256"][name]]
-        if not is_intact(manifest) or text != _json_bytes(manifest):
-            wrong.append(MANIFEST)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
-        raise ArtefactError(
-            "the artefact is incomplete",
-            cause=f"{MANIFEST} or what it names: {type(cause).__name__}: {cause}",
-        ) from cause
-    if wrong:
-        raise ArtefactError("the artefact was changed", cause=f"other bytes in {', '.join(wrong)}")
-    return manifest
-
-
-def is_intact(manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest's own digest is that of its members."""
-    told: Mapping[str, str] = manifest["sha256"]
-    return _own_digest(manifest) == told.get(MANIFEST)
-
-
-def _own_digest(manifest: Mapping[str, Any]) -> str:
-    """Of all members, sha256 of the other files included: guards against damage, not against a forger."""
-    others = {name: value for name, value in manifest["sha256"].items() if name != MANIFEST}
-    return digest({**manifest, "sha256": others})
-
-
 def _load_compiled(folder: Path) -> MatrixScorer:
-    _verified(folder, [COMPILED])
+    files.verified(folder, [COMPILED])
     try:
         return MatrixScorer.load(json.loads((folder / COMPILED).read_bytes()))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
         raise ArtefactError(
             "the compiled model cannot be loaded", cause=f"{type(cause).__name__}: {cause}"
         ) from cause
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_bytes(_json_bytes(document))
-
-
-def _json_bytes(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()

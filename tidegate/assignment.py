@@ -1,8 +1,9 @@
-"""Which variant answers an entity while two of them share the traffic: always the same one.
+"""Which variant is asked while two of them share the traffic: for one entity always the same one.
 
 Pure standard library. An entity's place in [0, 1) is a hash of its name and the rollout's salt; those below
 the candidate's weight are the candidate's. So a weight that rises takes entities over and gives none back,
-and the next rollout deals anew.
+and the next rollout deals anew. A request that names no entity has a place of its own: who is asked is known
+even when nobody answers, and a failure is laid to the variant that failed.
 """
 
 import hashlib
@@ -38,18 +39,28 @@ def entity_of(columns: Sequence[str], row: Mapping[str, Any]) -> str | None:
     return json.dumps(values, separators=(",", ":"))
 
 
-def variant_of(split: Split | None, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The variant of all these rows; None to let the endpoint's weights choose.
+def variant_of(
+    split: Split | None, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], request: str
+) -> str | None:
+    """The variant of all these rows; None where no traffic is shared, so that the endpoint's weights choose.
 
-    They choose where no traffic is shared, a row names no entity, or the rows of one request belong to
-    several variants: a request has one answer.
+    A request has one answer. Where a row names no entity, or the rows belong to several variants, the
+    request's own place decides.
+
+    Args:
+        request: a name of the request that nobody chooses, such as its inference id.
     """
     if split is None or not 0 < split.weight < 1:
         return None
-    found = set()
-    for row in rows:
-        entity = entity_of(columns, row)
-        if entity is None:
-            return None
-        found.add(split.candidate if place(split.salt, entity) < split.weight else split.champion)
-    return found.pop() if len(found) == 1 else None
+    entities = [entity_of(columns, row) for row in rows]
+    found = {_dealt(split, request if entity is None else entity) for entity in entities}
+    return found.pop() if len(found) == 1 else _dealt(split, request)
+
+
+def charged(split: Split | None) -> str | None:
+    """The variant that failed when one did that nobody named: the one that has all the traffic, if known."""
+    return split.candidate if split is not None and split.weight >= 1 else None
+
+
+def _dealt(split: Split, name: str) -> str:
+    return split.candidate if place(split.salt, name) < split.weight else split.champion

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import ConfigError
-from tidegate.feature_hash import code_of, digest, minor_version
+from tidegate.feature_hash import code_of, digest, of_plan
 from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan
 from tidegate.features import FeatureSet
 from tidegate.purity import check_pure
@@ -74,15 +74,8 @@ def plan_of(feature_set: FeatureSet, attribute: str) -> FeatureSetPlan:
         features=tuple(feature_set.features),
     )
     code = {each.plan.name: code_of(each.function) for each in feature_set.transforms}
-    document = {
-        "plan": plan.to_json(),
-        # a digest forgets the order of members, and arrays go in and come out by position
-        "order": [[list(each.inputs), list(each.outputs)] for each in plan.transforms],
-        "code": code,
-        "numpy": minor_version("numpy"),
-    }
     coded = tuple(replace(each, code=digest(code[each.name])) for each in plan.transforms)
-    return replace(plan, hash=digest(document), transforms=coded)
+    return replace(plan, hash=of_plan(plan, code), transforms=coded)
 
 
 def compile_feature_set(file: Path, attribute: str) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import hashlib
 import json
 import linecache
 import types
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from tidegate.feature_plan import FeatureSetPlan
 from tidegate.scopes import globals_read
 
 _SKIPPED = frozenset(
@@ -37,6 +40,20 @@ def minor_version(library: str) -> str:
         return ".".join(version(library).split(".")[:2])
     except PackageNotFoundError:
         return "none"
+
+
+def of_plan(plan: FeatureSetPlan, code: Mapping[str, Any]) -> str:
+    """The hash of a feature set; `code` is `code_of` each transform, by its name."""
+    bare = replace(plan, hash="", transforms=tuple(replace(each, code="") for each in plan.transforms))
+    return digest(
+        {
+            "plan": bare.to_json(),
+            # a digest forgets the order of members, and arrays go in and come out by position
+            "order": [[list(each.inputs), list(each.outputs)] for each in plan.transforms],
+            "code": dict(code),
+            "numpy": minor_version("numpy"),
+        }
+    )
 
 
 def code_of(function: types.FunctionType) -> dict[str, Any]:

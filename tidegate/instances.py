@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidegate.features import Array
-from tidegate.moments import seconds
+from tidegate.serving import values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,19 @@ def from_json(rows: Sequence[Mapping[str, Any]], types: Types) -> dict[str, Arra
     Raises:
         ValueError: a value cannot be of its column's type; the text names the member.
     """
-    return {name: _column(name, kind, [row.get(name) for row in rows]) for name, kind in types.items()}
+    return from_values(values.columns(rows, types), types)
+
+
+def from_values(columns: Mapping[str, Sequence[values.Value]], types: Types) -> dict[str, Array]:
+    """The same of values that are of their types already, as tidegate.serving.values makes them."""
+    found: dict[str, Array] = {}
+    for name, given in columns.items():
+        if types[name] == "string":
+            found[name] = np.empty(len(given), dtype=object)
+            found[name][:] = given
+        else:
+            found[name] = np.array([np.nan if value is None else value for value in given])
+    return found
 
 
 def from_table(table: "pa.Table", types: Types) -> dict[str, Array]:
@@ -43,28 +55,3 @@ def from_table(table: "pa.Table", types: Types) -> dict[str, Array]:
         else:
             found[name] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return found
-
-
-def _column(name: str, kind: str, values: list[Any]) -> Array:
-    try:
-        if kind == "string":
-            out = np.empty(len(values), dtype=object)
-            out[:] = [None if value is None else _text(value) for value in values]
-            return out
-        if kind in ("timestamp", "date"):
-            return np.array([np.nan if value is None else seconds(value) for value in values])
-        return np.array([np.nan if value is None else _number(value) for value in values])
-    except (TypeError, ValueError, OverflowError) as cause:
-        raise ValueError(f"`{name}` must be a {kind}: {cause}") from cause
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"got {value!r}")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, str):  # float() would take "nan" and "inf", and numbers in quotes
-        raise TypeError(f"got {value!r}")
-    return float(value)

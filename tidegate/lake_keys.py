@@ -7,6 +7,7 @@ from tidegate.messages import Drop
 
 PROFILES = "profiles/"  # a table in Glue, partitioned by dataset and dt
 FALLBACKS = "fallbacks/"
+ROLLOUTS = "rollouts/"
 PARTITION_KEYS = ("dataset", "dt")
 
 
@@ -82,6 +83,11 @@ def feature_rows(table: str, run: str, file: str) -> str:
 def lineage(run: str, kind: str) -> str:
     """The OpenLineage event of a training run's START, COMPLETE or FAIL."""
     return f"lineage/{run}/{kind.lower()}.json"
+
+
+def rollout(name: str, what: str) -> str:
+    """`report.html` or `report.json` of one execution of the deployment machine."""
+    return f"{ROLLOUTS}{name}/{what}"
 
 
 def _staging(drop: Drop) -> str:

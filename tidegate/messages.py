@@ -356,6 +356,7 @@ class RolloutPlan(Message):
     champion_package_arn: str | None = None
     champion_version: int | None = None
     champion_since: str | None = None  # ISO 8601 UTC
+    candidate_instances: int = 1  # it begins with
 
 
 BadEvent = Literal["errors", "slow", "timeouts", "fallbacks", "invalid"]
@@ -382,6 +383,7 @@ class GuardrailEvidence(Message):
     candidate: int  # bad events
     champion: int
     evidence: float  # e-value; 1 is none
+    limit: float = 0.0  # share of the candidate's requests that may be so at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -395,6 +397,17 @@ class OutcomeEvidence(Message):
     margin: float  # the candidate's loss may be larger by so much
     lower: float | None  # None while too few are known
     upper: float | None
+    more: int | None = None  # of the candidate until the bounds decide, going on as so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitEvidence(Message):
+    """Whether the traffic was split as told: requests in whole minutes of the step alone."""
+
+    candidate: int
+    champion: int
+    evidence: float  # e-value; 1 is none
+    needed: float  # so much freezes the rollout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,6 +445,7 @@ class RolloutJudgement(Message):
     more_requests: int = 0  # of the candidate until it has the least that the step asks for
     guardrails: tuple[GuardrailEvidence, ...] = ()
     outcomes: OutcomeEvidence | None = None
+    split: SplitEvidence | None = None  # None where entities are dealt, or all traffic is the candidate's
 
 
 # --- monitoring

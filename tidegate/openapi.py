@@ -6,7 +6,7 @@ Pure standard library. See https://spec.openapis.org/oas/v3.1.1.
 from typing import Any
 
 from tidegate.config import ServingSection, TaskName
-from tidegate.outcomes import MAX_CLASS_CHARACTERS
+from tidegate.outcomes import MAX_CLASS_CHARACTERS, MAX_OUTCOMES
 from tidegate.plan import Plan
 from tidegate.predict_request import MAX_BODY_BYTES, MAX_KEY_CHARACTERS
 from tidegate.request_checks import MAX_ROWS
@@ -21,13 +21,17 @@ _REFUSALS = {
     400: "the body is not JSON",
     409: "another outcome was told before",
     413: f"more than {MAX_ROWS} rows or {MAX_BODY_BYTES} bytes",
-    422: "fields that break the contract, each named",
+    422: "fields that break the contract, each named; nothing of a batch is taken",
     503: "nobody answers; ask again after `Retry-After` seconds",
 }
 
 
-def document(plan: Plan) -> Document:
-    """The whole document; its server is wherever it was fetched from."""
+def document(plan: Plan, example: Document | None = None) -> Document:
+    """The whole document; its server is wherever it was fetched from.
+
+    Args:
+        example: of a row.
+    """
     config = plan.config
     security = _security(config.serving)
     components: Document = {"schemas": _schemas(plan)}
@@ -44,14 +48,14 @@ def document(plan: Plan) -> Document:
         "servers": [{"url": "./"}],
         **({"security": [{name: [] for name in security}]} if security else {}),
         "paths": {
-            "/predict": {"post": _predict()},
-            "/feedback": {"post": _feedback()},
+            "/predict": {"post": _with_gateway(_predict(example), config.serving)},
+            "/feedback": {"post": _with_gateway(_feedback(config.training.task), config.serving)},
         },
         "components": components,
     }
 
 
-def _predict() -> Document:
+def _predict(example: Document | None) -> Document:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
@@ -62,20 +66,31 @@ def _predict() -> Document:
     return {
         "operationId": "predict",
         "summary": "Predict one row, or a batch",
+        "description": f"A batch has up to {MAX_ROWS} rows and {MAX_BODY_BYTES >> 20} MiB. It is answered or "
+        "refused as a whole, by one variant or one fallback, and has one `inference_id`: outcomes are joined "
+        "to predictions of one row alone.",
         "parameters": [key],
-        "requestBody": _json_body({"anyOf": [_ref("Row"), _ref("Batch")]}),
+        "requestBody": _json_body({"anyOf": [_ref("Row"), _ref("Batch")]}, example),
         "responses": {"200": _answer("the predictions, in the order of the rows", "Predictions")}
         | _refusals(400, 413, 422, 503),
     }
 
 
-def _feedback() -> Document:
+def _feedback(task: TaskName) -> Document:
+    outcome = {"binary": 1, "multiclass": "a", "regression": 12.5}[task]
+    example = {"inference_id": "0b6c7f1e-9a57-4c55-a0a1-1f2e3d4c5b6a", "outcome": outcome}
     return {
         "operationId": "feedback",
-        "summary": "Tell the outcome of a prediction",
-        "description": "Once or again: the same outcome is kept once, another one is refused.",
-        "requestBody": _json_body(_ref("Outcome")),
-        "responses": {"202": _answer("the outcome is kept", "Kept")} | _refusals(400, 409, 422),
+        "summary": "Tell the outcome of a prediction, or of many",
+        "description": "Once or again: the same outcome is kept once, another one is refused. A batch has up "
+        f"to {MAX_OUTCOMES} outcomes and an answer for each, in its order; send it again if no answer comes.",
+        "requestBody": _json_body({"anyOf": [_ref("Outcome"), _ref("OutcomeBatch")]}, example),
+        "responses": {
+            "202": _answer("the outcome is kept", "Kept"),
+            "207": _answer("of a batch: what became of each outcome", "KeptBatch"),
+            **_refusals(400, 409, 422),
+            "413": _answer(f"more than {MAX_OUTCOMES} outcomes", "Refusal"),
+        },
     }
 
 
@@ -94,10 +109,7 @@ def _schemas(plan: Plan) -> Document:
     )
     return {
         "Row": row_schema(plan.features, plan.contract),
-        "Batch": {
-            **_object({"instances": {"type": "array", "items": _ref("Row"), "minItems": 1}}),
-            "additionalProperties": False,
-        },
+        "Batch": _batch("instances", "Row", MAX_ROWS),
         "Predictions": _object(
             {
                 "inference_id": ID,
@@ -109,9 +121,30 @@ def _schemas(plan: Plan) -> Document:
             }
         ),
         "Outcome": outcome,
+        "OutcomeBatch": _batch("outcomes", "Outcome", MAX_OUTCOMES),
         "Kept": _object({"inference_id": ID}),
+        "KeptBatch": _object(
+            {
+                "results": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            "inference_id": ID,
+                            "status": {"enum": [202, 409], "description": "as of this outcome alone"},
+                        }
+                    ),
+                }
+            }
+        ),
         "Refusal": _object({"error": error}),
+        "Message": _object({"message": STRING}),
     }
+
+
+def _batch(name: str, schema: str, most: int) -> Document:
+    """An object of nothing but a list."""
+    listed = {"type": "array", "items": _ref(schema), "minItems": 1, "maxItems": most}
+    return {**_object({name: listed}), "additionalProperties": False}
 
 
 def _prediction(task: TaskName) -> Document:
@@ -140,6 +173,17 @@ def _security(serving: ServingSection) -> Document:
     return {}
 
 
+def _with_gateway(operation: Document, serving: ServingSection) -> Document:
+    """An operation with what API Gateway answers before a function is asked."""
+    denied = {
+        "iam": {"403": "not signed, or not allowed"},
+        "jwt": {"401": "no valid token", "403": "no scope"},
+    }
+    told = {**denied.get(serving.auth, {}), "429": "more requests than the route may have"}
+    answers = {status: _answer(words, "Message") for status, words in told.items()}
+    return {**operation, "responses": dict(sorted({**operation["responses"], **answers}.items()))}
+
+
 def _refusals(*statuses: int) -> Document:
     return {str(status): _answer(_REFUSALS[status], "Refusal") for status in statuses}
 
@@ -148,8 +192,9 @@ def _answer(what: str, schema: str) -> Document:
     return {"description": what, "content": {"application/json": {"schema": _ref(schema)}}}
 
 
-def _json_body(schema: Document) -> Document:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def _json_body(schema: Document, example: Document | None) -> Document:
+    shown = {} if example is None else {"example": example}
+    return {"required": True, "content": {"application/json": {"schema": schema, **shown}}}
 
 
 def _ref(name: str) -> Document:

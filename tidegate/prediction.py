@@ -12,11 +12,8 @@ from tidegate.features import Array
 from tidegate.instances import from_json
 from tidegate.looked_up import flat
 from tidegate.metrics import Predictions
+from tidegate.serving.values import NotFiniteError
 from tidegate.transforms import feature_columns
-
-
-class NotFiniteError(ValueError):
-    """The model answered NaN or infinity."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def predictions(artefact: Artefact, columns: Mapping[str, Array]) -> Predictions
     Raises:
         NotFiniteError: a prediction is not a number.
     """
-    return _predicted(artefact, columns).predictions
+    return of_columns(artefact, columns).predictions
 
 
 def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> Predicted:
@@ -52,7 +49,7 @@ def of_instances(artefact: Artefact, instances: Sequence[Mapping[str, Any]]) -> 
         ValueError: a member is not of its type.
     """
     rows = [flat(artefact.plan, instance) for instance in instances]
-    return _predicted(artefact, from_json(rows, artefact.types))
+    return of_columns(artefact, from_json(rows, artefact.types))
 
 
 def of_matrix(artefact: Artefact, matrix: Matrix) -> Predictions:
@@ -67,6 +64,7 @@ def of_matrix(artefact: Artefact, matrix: Matrix) -> Predictions:
     return found
 
 
-def _predicted(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
+def of_columns(artefact: Artefact, columns: Mapping[str, Array]) -> Predicted:
+    """What it says of instances, and what it saw of them; see `predictions`."""
     features = feature_columns(artefact.feature_set, columns)
     return Predicted(of_matrix(artefact, artefact.encoding.matrix(features)), features)

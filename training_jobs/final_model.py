@@ -12,11 +12,14 @@ from typing import Any
 import tidegate
 import training_jobs
 from tidegate import artefact, provenance, training_inputs
+from tidegate.calibration import apply
 from tidegate.compiled.attempt import attempt
 from tidegate.estimators import typed
+from tidegate.feature_file import load
 from tidegate.plan import Plan
 from tidegate.signing import MANIFEST
 from tidegate.splits import ORDERED
+from training_jobs import golden
 from training_jobs.calibrate import calibrated
 from training_jobs.cross_validation import Given, Learner
 from training_jobs.paths import PIPELINE, Paths
@@ -45,12 +48,20 @@ def train(plan: Plan, learner: Learner, given: Given, data: TrainingData, paths:
     )
     tried = attempt(estimator, encoding, rows.task, encoding.matrix(data.columns), calibration)
     channel = paths.channel("train")
+    answered = golden.of_estimator(
+        plan.features,
+        load(FEATURE_FILE, plan.features.attribute),
+        plan.instance_types,
+        rows,
+        lambda features: apply(calibration, rows.task.predict(estimator, encoding.matrix(features))),
+    )
     with _whole(paths) as folder:
         artefact.write(
             folder,
             estimator=estimator,
             compiled=tried.document,
             calibration=calibration,
+            golden=answered,
             task=rows.task,
             encoding=encoding,
             plan=plan.features,

@@ -1,29 +1,60 @@
-"""Golden rows: instances with the candidate's answers, asked again before it gets any traffic."""
+"""Golden rows: instances with the model's answers, asked again before it gets any traffic."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from tidegate import looked_up
 from tidegate.artefact import Artefact
-from tidegate.looked_up import MISSING, VIEWS
+from tidegate.feature_plan import FeatureSetPlan
+from tidegate.features import Array, FeatureSet
+from tidegate.instances import from_json
+from tidegate.looked_up import MISSING, VIEWS, flat
+from tidegate.metrics import Predictions
 from tidegate.prediction import of_instances
+from tidegate.transforms import feature_columns
 from training_jobs.rows import Rows
 
 GOLDEN_ROWS = 20
 
 
 def golden(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
-    """The instances with the model's answers."""
-    found = instances(model, rows)
+    """The instances with the answers of an artefact."""
+    found = instances(model.plan, model.types, rows)
     answers = model.task.answers(of_instances(model, found).predictions)
     return [{"instance": instance, "answer": answer} for instance, answer in zip(found, answers, strict=True)]
 
 
-def instances(model: Artefact, rows: Rows) -> list[dict[str, Any]]:
-    """Spread over the test rows, and one of them without its aggregates."""
-    plan = model.plan
+def of_estimator(
+    plan: FeatureSetPlan,
+    feature_set: FeatureSet,
+    types: Mapping[str, str],
+    rows: Rows,
+    predict: Callable[[Mapping[str, Array]], Predictions],
+) -> list[dict[str, Any]]:
+    """The instances with what the fitted estimator says: `predict` of features, shape (1,) each.
+
+    An instance that the estimator cannot take, such as one with missing values, is left out.
+    """
+    found = []
+    for instance in instances(plan, types, rows):
+        features = feature_columns(feature_set, from_json([flat(plan, instance)], types))
+        try:
+            predictions = predict(features)
+        except ValueError:
+            continue
+        if np.isfinite(predictions).all():
+            [answer] = rows.task.answers(predictions)
+            found.append({"instance": instance, "answer": answer})
+    return found
+
+
+def instances(plan: FeatureSetPlan, types: Mapping[str, str], rows: Rows) -> list[dict[str, Any]]:
+    """Spread over the rows, and one of them without its aggregates."""
     step = max(1, rows.table.num_rows // GOLDEN_ROWS)
     positions = list(range(0, rows.table.num_rows, step))[:GOLDEN_ROWS]
-    picked = rows.table.select(list(model.types)).take(positions).to_pylist()
+    picked = rows.table.select(list(types)).take(positions).to_pylist()
     found: list[dict[str, Any]] = [
         {
             **{name: _json(row[name]) for name in plan.request},

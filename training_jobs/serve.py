@@ -1,9 +1,9 @@
 """The serving container: a verified artefact behind training_jobs.serving.app, on uvicorn.
 
-A container whose manifest is not the verified one, whose files or feature code do not match it, or whose
-package was registered with other features, never becomes healthy, so a rollout gives it no traffic. The model
-is compiled, else scikit-learn's. After SIGTERM no connection is taken, and requests under way are answered
-first.
+A container whose manifest is not the verified one, whose files or feature code do not match it, whose package
+was registered with other features, or which answers its golden rows unlike the trained model never becomes
+healthy, so a rollout gives it no traffic. The model is compiled, else scikit-learn's. After SIGTERM no
+connection is taken, and requests under way are answered first.
 """
 
 import asyncio
@@ -14,12 +14,15 @@ from pathlib import Path
 
 import uvicorn
 
-from tidegate import artefact, signing
-from tidegate.artefact import Artefact
-from tidegate.compiled.matrix import FEWEST_ROWS
+from tidegate import signing
 from tidegate.errors import ArtefactError, TidegateError
+from tidegate.serving import files
+from tidegate.serving.row_model import RowModel
 from training_jobs.paths import Paths
-from training_jobs.serving.app import App, RefusedError
+from training_jobs.serving.app import App
+from training_jobs.serving.invocation import Invocation, Model
+from training_jobs.serving.protocol import Protocol
+from training_jobs.serving.warm_up import warm_up
 
 logger = logging.getLogger("serve")
 DEFAULT_PORT = 8080
@@ -31,29 +34,54 @@ DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
 def main(paths: Paths) -> None:
     """Serve until SIGTERM; requests in flight are answered first."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    try:
-        _refuse_another(paths.model)  # before any of its code runs
-        model: Artefact | None = _of_its_package(artefact.read(paths.model))
-    except TidegateError as error:
-        logger.error("%s", error)  # noqa: TRY400  the three lines say it; /ping stays 503 and the endpoint fails
-        model = None
-    app = App(model)
-    if model is not None:
-        _warm_up(app, model)
-        gc.freeze()  # the model never dies: a collection need not walk its trees
+    app = App(_loaded(paths.model))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
     config = uvicorn.Config(
         app,
         host=os.environ.get("SAGEMAKER_BIND_TO_HOST", EVERY_INTERFACE),
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
+        proxy_headers=False,  # nobody asks who called
         lifespan="on",
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     asyncio.run(uvicorn.Server(config).serve())
+
+
+def _loaded(folder: Path) -> Invocation | None:
+    """The model, warm; None, with the reason in the log, of one that must not serve."""
+    try:
+        _refuse_another(folder)  # before any of its code runs
+        model = _of_its_package(read(folder))
+        found = Invocation(model)
+        rows = files.golden(folder, model.manifest)
+        if not rows:
+            logger.warning("the artefact has no golden rows: healthy without having answered any")
+        warm_up(found, rows)
+    except TidegateError as error:
+        logger.error("%s", error)  # noqa: TRY400  the three lines say it; /ping stays 503 and the endpoint fails
+        return None
+    gc.collect()
+    gc.freeze()  # the model never dies: a collection need not walk its trees
+    return found
+
+
+def read(folder: Path) -> Model:
+    """The verified model of an artefact: compiled, else scikit-learn's.
+
+    Raises:
+        ArtefactError: see tidegate.artefact.read.
+    """
+    found = RowModel.read(folder)
+    if found is not None:
+        return found
+    from tidegate import artefact  # scikit-learn, which nobody else needs
+    from training_jobs.serving.array_model import ArrayModel
+
+    return ArrayModel(artefact.read(folder))
 
 
 def _refuse_another(folder: Path) -> None:
@@ -73,7 +101,7 @@ def _refuse_another(folder: Path) -> None:
         )
 
 
-def _of_its_package(model: Artefact) -> Artefact:
+def _of_its_package(model: Model) -> Model:
     """Raises ArtefactError when the model package names other features than the artefact has."""
     named = os.environ.get(FEATURE_SET_HASH)
     if named and named != model.plan.hash:
@@ -83,14 +111,3 @@ def _of_its_package(model: Artefact) -> Artefact:
             hint="the package's model.tar.gz was replaced: register the model again",
         )
     return model
-
-
-def _warm_up(app: App, model: Artefact) -> None:
-    """The first prediction imports and allocates; do it before /ping says 200."""
-    kinds = ((name, model.types[name]) for name in model.plan.request)
-    instance = {name: "1970-01-01T00:00:00Z" if kind == "timestamp" else None for name, kind in kinds}
-    try:
-        for rows in (1, FEWEST_ROWS):  # by walking the trees and by the array kernel
-            app.invoke(app.encode({"instances": [instance] * rows, "vectors": True}))
-    except RefusedError as error:
-        logger.warning("warm-up was refused: %s", error)

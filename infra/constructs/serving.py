@@ -18,6 +18,7 @@ from infra.constructs.alarms.look_ups import feature_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
+from infra.constructs.rollout_report import report_rollouts
 from infra.store import allow, arn
 from tidegate.config import PipelineConfig
 from tidegate.rollout import VARIANTS
@@ -32,6 +33,7 @@ SCALING_ACTIONS = tuple(
         "RegisterScalableTarget",
     )
 )
+SCALABLE_TARGETS = arn("application-autoscaling", "scalable-target/*")
 
 
 class Serving(Construct):
@@ -56,6 +58,7 @@ class Serving(Construct):
         self.deployment = self._deployment(serving_role_arn)
         self.teardown = self._teardown()
         self._restore_after_death(undelivered)
+        report_rollouts(self, shared=shared, machine=self.deployment, undelivered=undelivered)
         self.alarms: list[cloudwatch.Alarm] = [
             *(
                 alarm
@@ -225,7 +228,7 @@ class Serving(Construct):
                 "sagemaker:UpdateEndpointWeightsAndCapacities": [self.endpoint_arn],
                 "sagemaker:DescribeEndpoint": [self.endpoint_arn],
                 "sagemaker:DeleteEndpoint": [self.endpoint_arn],
-                **{key: [arn("application-autoscaling", "scalable-target/*")] for key in SCALING_ACTIONS},
+                **{key: [SCALABLE_TARGETS] for key in SCALING_ACTIONS},
                 "iam:PassRole": [serving_role_arn],
                 "dynamodb:PutItem": [store.state_arn],
                 "dynamodb:DeleteItem": [store.state_arn],
@@ -246,8 +249,10 @@ class Serving(Construct):
                 "PollSeconds": str(self.config.deployment.poll_seconds),
                 "Prefix": prefix,
                 "StateTable": self.shared.store.state_table,
+                "Variants": json.dumps(VARIANTS).replace('"', "'"),
             },
             grants={
+                "application-autoscaling:DeregisterScalableTarget": [SCALABLE_TARGETS],
                 "sagemaker:DeleteEndpoint": [self.endpoint_arn],
                 "sagemaker:DescribeEndpoint": [self.endpoint_arn],
                 "sagemaker:ListEndpointConfigs": ["*"],  # lists have no resources

@@ -55,6 +55,16 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def colours(self, selector):
+        """(ink, ground) of each element, as CSS writes them."""
+        return self.evaluate(
+            f"[...document.querySelectorAll({selector!r})].map(e => {{"
+            "const ground = n => getComputedStyle(n).backgroundColor; let back = e;"
+            "while (ground(back) === 'rgba(0, 0, 0, 0)') back = back.parentNode;"
+            "const style = getComputedStyle(e);"
+            "return [e instanceof SVGElement ? style.fill : style.color, ground(back)]})"
+        )
+
     def press(self, key, character):
         code = ord(character)
         self.send(
@@ -162,3 +172,16 @@ def running(profile) -> Iterator[Browser]:
         yield browser
     finally:
         browser.close()
+
+
+def contrast(ink, ground):
+    """WCAG's ratio of two colours `rgb(r, g, b)`, from 1 to 21."""
+    one, other = luminance(ink), luminance(ground)
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def luminance(colour):
+    """Relative luminance of `rgb(r, g, b)`, as WCAG defines it."""
+    shares = [int(part) / 255 for part in colour[4:-1].split(",")]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

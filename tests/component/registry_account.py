@@ -16,7 +16,6 @@ from sagemaker_cloud import SageMakerCloud, unique
 from serving_account import plan
 
 from localcloud import server
-from tidegate import artefact
 from tidegate.aws import feature_sets
 from tidegate_cli.commands import models, replay
 from tidegate_cli.main import main
@@ -188,7 +187,7 @@ def packed(*, run, model=b"a model", rows=10, parameters=None, snapshot="flights
         **facts,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    manifest["sha256"]["manifest.json"] = artefact._own_digest(manifest)
+    manifest["sha256"]["manifest.json"] = files.own_digest(manifest)
     files["manifest.json"] = json.dumps(manifest).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:

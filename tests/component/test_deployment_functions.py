@@ -9,6 +9,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.stub import Stubber
 from served_model import archived, write_artefact
 from serving_account import VERSIONS, account, call, model, other_features, plan  # noqa: F401
 from signed_archive import FILES, manifest_of, pack, sign
@@ -17,12 +18,17 @@ from tidegate.aws import feature_sets, outcome_losses
 from tidegate.aws.state import State
 from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
 from tidegate.messages import RolloutPlan, RolloutStep
-from tidegate.rollout.weights import returned
+from tidegate.rollout.weights import instances, returned
 
 GOLDEN = [
     {"instance": {"hour": hour, "carrier": "UA", "views": {}}, "answer": {"probability": hour / 24}}
     for hour in (0, 6, 12, 18)
 ]
+
+
+def now():
+    """As a state machine tells it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 # --- PreflightCandidate
@@ -32,7 +38,7 @@ GOLDEN = [
 def preflight(call, account):
     """Preflight of a package, the deployed features computed."""
     account.put_feature_set()
-    return lambda arn: call("preflight_candidate", {"model_package_arn": arn})
+    return lambda arn: call("preflight_candidate", {"model_package_arn": arn, "now": now()})
 
 
 def test_the_first_model_comes_into_variant_a_alone(preflight, account):
@@ -53,6 +59,31 @@ def test_the_steps_are_those_of_the_configuration(preflight, account):
         {"weight": 0.2, "bake_seconds": 3, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
         {"weight": 1.0, "bake_seconds": 2, "minimum_requests": 20, "hold_hours": 0, "minimum_outcomes": 0},
     ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "wanted"),
+    [
+        ({"variant-a": 3}, 1, 3),  # it is to take what three instances carry
+        ({"variant-a": 1}, 2, 2),
+        ({"variant-a": 2, "variant-b": 5}, 1, 2),  # of one that was taken back
+        ({}, 2, 2),
+    ],
+)
+def test_a_candidate_begins_as_large_as_the_champion_is_now(counts, least, wanted):
+    variants = [{"VariantName": name, "DesiredInstanceCount": count} for name, count in counts.items()]
+    assert instances({"ProductionVariants": variants}, "variant-a", least) == wanted
+
+
+def test_the_plan_tells_how_many_instances_the_candidate_begins_with(preflight, account):
+    account.put_champion()
+    account.serve()
+    assert preflight(account.register())["candidate_instances"] == 1
+    account.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=account.endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "variant-a", "DesiredInstanceCount": 3}],
+    )
+    assert preflight(account.register())["candidate_instances"] == 3
 
 
 @pytest.mark.parametrize(("champion", "candidate"), [("variant-a", "variant-b"), ("variant-b", "variant-a")])
@@ -308,7 +339,7 @@ def test_refuses_while_the_endpoint_cannot_be_changed(load, context, account, st
         "after-call.sagemaker.DescribeEndpoint", lambda parsed, **_: parsed.update(EndpointStatus=status)
     )
     with pytest.raises(PreflightFailedError, match=f"is {status}"):
-        handler({"model_package_arn": account.register()}, context)
+        handler({"model_package_arn": account.register(), "now": now()}, context)
 
 
 def test_refuses_to_start_while_an_alarm_of_a_variant_rings(preflight, account):
@@ -433,7 +464,7 @@ def copy(call, account):
         hour = datetime.now(UTC)
         key = f"captures/{account.endpoint}/variant-a/{hour:%Y/%m/%d/%H}/00-00.jsonl"
         account.s3.put_object(Bucket=account.lake, Key=key, Body="\n".join(lines).encode())
-        return call("mirror_traffic", {"plan": rollout()})
+        return call("mirror_traffic", {"plan": rollout(), "now": now()})
 
     return copied
 
@@ -499,7 +530,7 @@ def judge(call, account):
         ]
         shifted = datetime.now(UTC) - timedelta(seconds=shifted_ago)
         event = {"plan": rollout(**plan), "step": step, "counts": counts, "shifted": shifted.isoformat()}
-        return call("judge_rollout", event)
+        return call("judge_rollout", event | {"now": now()})
 
     return judged
 
@@ -623,6 +654,38 @@ def test_weights_that_leave_the_champion_alone(weights, champion, wanted):
     variants = [{"VariantName": name, "DesiredWeight": weight} for name, weight in weights.items()]
     found = returned({"ProductionVariants": variants}, champion)
     assert {each["VariantName"]: each["DesiredWeight"] for each in found} == wanted
+
+
+def test_the_page_of_a_rollout_and_its_facts_are_kept_however_long_its_history(load, context, account):
+    handler = load("functions.report_rollout.handler", **account.environment)
+    arn = "arn:aws:states:us-east-1:123456789012:execution:Deployment:run-1"
+    event = {"timestamp": datetime.now(UTC), "id": 1}
+    entered = event | {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "PreflightCandidate"}}
+    output = {"output": json.dumps({"Payload": rollout()}), "resourceType": "lambda", "resource": "invoke"}
+    succeeded = event | {"type": "TaskSucceeded", "taskSucceededEventDetails": output}
+    with Stubber(sys.modules["functions.report_rollout"].stepfunctions) as states:  # checks shapes
+        states.add_response(
+            "describe_execution",
+            {
+                "executionArn": arn,
+                "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:Deployment",
+                "status": "FAILED",
+                "startDate": datetime.now(UTC),
+                "error": "EndpointNotReady",
+                "cause": "endpoint is Failed",
+            },
+            {"executionArn": arn},
+        )
+        asked = {"executionArn": arn}
+        states.add_response("get_execution_history", {"events": [entered], "nextToken": "more"}, asked)
+        states.add_response("get_execution_history", {"events": [succeeded]}, asked | {"nextToken": "more"})
+        told = handler({"detail": {"executionArn": arn}}, context)
+    assert told == {"report_key": "rollouts/run-1/report.html"}
+    kept = account.s3.get_object(Bucket=account.lake, Key=told["report_key"])
+    assert kept["ContentType"] == "text/html; charset=utf-8"
+    assert "Version 2 was rolled back" in kept["Body"].read().decode()
+    facts = account.s3.get_object(Bucket=account.lake, Key="rollouts/run-1/report.json")["Body"].read()
+    assert json.loads(facts)["plan"]["model_version"] == 2
 
 
 def test_the_token_of_a_person_is_kept(call, account):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from serving_account import account, call, request  # noqa: F401
 
+from tidegate.aws import tellings
+
 ID = "0b6c7f1e-9a57-4c55-a0a1-1f2e3d4c5b6a"
 GOOD = {"inference_id": ID, "outcome": 1, "observed_at": "2013-03-01T18:00:00-05:00"}
 
@@ -126,6 +128,77 @@ def test_a_body_that_is_no_object_is_refused(feedback, body):
 def test_a_whole_number_may_be_written_as_a_float(feedback, kept):
     assert feedback(json.dumps(GOOD).replace('"outcome": 1', '"outcome": 1.0'))[0] == 202
     assert [each["groundTruthData"]["data"] for each in kept()] == ["1"]
+
+
+def batch(*told):
+    return {
+        "outcomes": [{"inference_id": inference_id, "outcome": outcome} for inference_id, outcome in told]
+    }
+
+
+def results(answered):
+    status, body = answered
+    assert status == 207
+    return [(each["inference_id"], each["status"]) for each in body["results"]]
+
+
+def test_a_batch_has_a_status_for_each_outcome_in_its_order(feedback, kept):
+    feedback(GOOD)
+    told = results(feedback(batch(("b", 0), (ID, 0), ("c", 1), (ID, 1))))
+    assert told == [("b", 202), (ID, 409), ("c", 202), (ID, 202)]
+    by_id = {each["eventMetadata"]["eventId"]: each["groundTruthData"]["data"] for each in kept()}
+    assert by_id == {"b": "0", ID: "1", "c": "1"}
+
+
+def test_a_batch_that_is_sent_again_says_the_same_and_is_kept_once(feedback, kept):
+    body = batch(*((f"id-{number}", number % 2) for number in range(100)))
+    first, again = results(feedback(body)), results(feedback(body))
+    assert first == again == [(f"id-{number}", 202) for number in range(100)]
+    assert len(kept()) == 100
+
+
+def test_of_two_outcomes_in_one_batch_the_first_is_kept(feedback, kept):
+    told = results(feedback(batch(("a", 1), ("a", 0), ("a", 1))))
+    assert told == [("a", 202), ("a", 409), ("a", 202)]
+    assert [each["groundTruthData"]["data"] for each in kept()] == ["1"]
+
+
+def test_quality_is_told_of_every_outcome_of_a_batch(feedback, account):
+    feedback(batch(("a", 1), ("b", 0), ("a", 0)))
+    lines = tellings.since(account.s3, account.lake, datetime.now(UTC) - timedelta(hours=1))
+    told = [json.loads(line) for line in lines]
+    pairs = [(each["eventMetadata"]["eventId"], each["groundTruthData"]["data"]) for each in told]
+    assert pairs == [("a", "1"), ("b", "0"), ("a", "0")]
+
+
+def test_a_batch_with_a_wrong_outcome_is_refused_whole_and_each_field_named(feedback, kept):
+    body = batch(("a", 1), ("?", 1), ("c", 2))
+    status, answer = feedback({"outcomes": [*body["outcomes"], 7]})
+    assert status == 422 and kept() == []
+    fields = [mistake["field"] for mistake in answer["error"]["fields"]]
+    assert fields == ["outcomes[1].inference_id", "outcomes[2].outcome", "outcomes[3]"]
+
+
+@pytest.mark.parametrize("told", [[], {}, None, "text", 3])
+def test_a_batch_that_is_no_list_of_outcomes_is_refused(feedback, told):
+    status, answer = feedback({"outcomes": told})
+    assert (status, answer["error"]["fields"][0]["field"]) == (422, "outcomes")
+
+
+def test_a_batch_beside_other_members_is_none(feedback):
+    status, answer = feedback(batch(("a", 1)) | {"more": 1})
+    assert (status, answer["error"]["fields"][0]["field"]) == (422, "inference_id")
+
+
+def test_more_outcomes_than_one_request_may_have_are_refused(feedback, kept):
+    status, answer = feedback(batch(*((f"id-{number}", 1) for number in range(101))))
+    assert (status, answer["error"]["hint"]) == (413, "send at most 100") and kept() == []
+
+
+def test_of_a_batch_kept_and_refused_outcomes_are_counted(feedback, capsys):
+    feedback(batch(("a", 1), ("a", 0), ("b", 0)))
+    [metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (metrics["Outcomes"], metrics["RefusedOutcomes"]) == ([2.0], [1.0])
 
 
 def test_a_class_or_a_number_is_kept_where_the_task_is_one(account, call, kept):

@@ -1,12 +1,13 @@
 """Ranges of an object, as S3 answers them: its API reference, GetObject, and RFC 9110, section 14."""
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud import server
+from localcloud import cloud, server
 
 CONTENT = random.Random(8).randbytes(50_000)  # noqa: S311  # content, not a secret
 
@@ -61,3 +62,12 @@ def test_a_range_of_another_content_than_expected_is_refused(s3, version):
         s3.get_object(Bucket="ranges", Key="k", Range="bytes=0-1", IfMatch='"other"')
     assert refused.value.response["Error"]["Code"] == "PreconditionFailed"
     assert s3.get_object(Bucket="ranges", Key="k", Range="bytes=0-1")["Body"].read() == b"ne"
+
+
+def test_an_object_is_dated_by_the_clouds_clock(s3):
+    cloud.current().clock.advance(86_400)
+    began = cloud.current().clock.now().replace(microsecond=0)
+    s3.put_object(Bucket="ranges", Key="dated", Body=b"")
+    dated = s3.head_object(Bucket="ranges", Key="dated")["LastModified"]
+    assert began <= dated <= cloud.current().clock.now()
+    assert dated - datetime.now(UTC) > timedelta(hours=23)

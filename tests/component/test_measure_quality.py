@@ -337,10 +337,13 @@ def test_an_evaluation_without_calibration_gives_no_licence(measure, account):
 
 def test_an_hour_that_is_over_is_read_as_one_file_from_then_on(account):
     then = NOW - timedelta(hours=3)
-    told = {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": "a"}}
-    for inference_id in "abc":
-        tellings.put(account.s3, account.lake, inference_id, told, then)
-    tellings.put(account.s3, account.lake, "d", told, NOW)
+    a, b, c, d = (
+        {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": inference_id}}
+        for inference_id in "abcd"
+    )
+    for told in ([a], [b, c]):  # one alone, and a batch
+        tellings.put(account.s3, account.lake, told, then)
+    tellings.put(account.s3, account.lake, [d], NOW)
 
     def read():
         return len(list(tellings.since(account.s3, account.lake, NOW - timedelta(hours=5))))
@@ -358,7 +361,7 @@ def test_tellings_of_an_hour_that_is_one_file_are_not_listed_again(account):
     told = {"groundTruthData": {"data": "1"}, "eventMetadata": {"eventId": "a"}}
     hours = [NOW - timedelta(hours=h) for h in (30, 29, 3)]
     for hour in hours:
-        tellings.put(account.s3, account.lake, "a", told, hour)
+        tellings.put(account.s3, account.lake, [told], hour)
     listed = []
     account.s3.meta.events.register(
         "provide-client-params.s3.ListObjectsV2", lambda params, **_: listed.append(params)

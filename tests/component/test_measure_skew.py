@@ -23,7 +23,8 @@ from tidegate.instances import from_json
 from tidegate.messages import CaptureWindow, SkewMeasured
 from tidegate.task import Task
 from tidegate.transforms import feature_columns
-from training_jobs.serving.app import App
+from training_jobs.serve import read
+from training_jobs.serving.invocation import Invocation
 
 NOON = datetime(2013, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -318,7 +319,7 @@ def test_what_our_own_store_and_container_answer_has_no_skew_to_the_bit(recorded
     """Beyond the TTL, with entities that nobody knows, each request by itself."""
     dynamodb, table = boto3.client("dynamodb"), aws.name("online")
     recorded.put_online(dynamodb, table)
-    app = App(artefact.read(model))
+    invocation = Invocation(read(model))
     moments = [NOON + HOUR + number * timedelta(minutes=210) for number in range(100)]  # 14.6 days
     requests = [
         {
@@ -339,7 +340,7 @@ def test_what_our_own_store_and_container_answer_has_no_skew_to_the_bit(recorded
     found = online.read(dynamodb, table, views, requests, [when.timestamp() for when in moments])
     for number, (request, looked_up) in enumerate(zip(requests, found.views, strict=True)):
         instance = request | {"views": dict(looked_up)}
-        answer = json.loads(app.invoke(json.dumps({"instances": [instance], "vectors": True}).encode()))
+        answer = json.loads(invocation(json.dumps({"instances": [instance], "vectors": True}).encode())[0])
         at = recorded.committed + HOUR
         recorded.capture(f"i-{number}", at, instance, answer["vectors"][0], answer["model"])
     states = {

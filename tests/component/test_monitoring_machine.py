@@ -21,6 +21,7 @@ WINDOW = {
     "model_uri": "s3://lake/model.tar.gz",
 }
 QUALITY = {"status": "kept", "rows": 12}
+OPERATIONS = {"requests": 400}
 MEASUREMENT = {"summary": {"rows": 400}, "metrics": []}
 
 
@@ -48,6 +49,7 @@ def monitored(run):
             "ReadMeasurement": {"Body": json.dumps(MEASUREMENT)},
             "MeasureSkew": {"Payload": {"rows": 7}},
             "MeasureQuality": {"Payload": QUALITY},
+            "MeasureOperations": {"Payload": OPERATIONS},
         }
         ended = run(states(), results)
         assert ended["status"] == "SUCCEEDED", ended
@@ -63,7 +65,7 @@ def names(output):
 def test_a_window_is_measured_with_its_skew_and_its_quality(monitored):
     output = monitored()
     assert (output["outcome"], output["summary"], output["skew"]) == ("measured", {"rows": 400}, {"rows": 7})
-    assert output["quality"] == QUALITY
+    assert (output["quality"], output["operations"]) == (QUALITY, OPERATIONS)
     assert names(output) == ["captures", "baseline", "predictions", "reference", "model"]
 
 
@@ -75,6 +77,7 @@ def test_a_window_with_too_few_rows_skips_the_job_and_still_looks_at_late_labels
     output = monitored(ready=False, reason="29 of 300", records=29)
     assert (output["outcome"], output["reason"], output["records"]) == ("insufficient", "29 of 300", 29)
     assert (output["summary"], output["skew"], output["quality"]) == (None, None, QUALITY)
+    assert output["operations"] == OPERATIONS
 
 
 def test_without_a_model_nothing_is_looked_at(monitored):

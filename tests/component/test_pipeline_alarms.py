@@ -240,6 +240,7 @@ def test_a_storm_tells_each_alarm_once_and_pages_once(pipeline):
             OutOfContractShare=1,
             UnreadableRecords=7,
             LabelContradictions=1000,
+            SuspiciousLabels=1,
             ModelAgeDays=400,
             FeatureAgeSeconds=400 * DAY,
         )

@@ -378,10 +378,19 @@ def test_a_model_past_its_deadline_is_a_503(account, call, model):
     assert (error["what"], error["cause"]) == ("no model answers", "ReadTimeoutError")
 
 
-def test_no_endpoint_is_a_503(call, model):
+def test_no_endpoint_is_a_503_that_asks_whether_there_ever_was_one(call, model):
     model.close()
     answer = call("predict", request(FLIGHT))
     assert answer["statusCode"] == 503
+    hint = json.loads(answer["body"])["error"]["hint"]
+    assert hint == "no model is known to serve: has one been rolled out yet?"
+
+
+def test_while_a_champion_is_known_nobody_is_asked_whether_there_is_one(call, model, account):
+    account.put_champion()
+    model.close()
+    answer = call("predict", request(FLIGHT))
+    assert answer["statusCode"] == 503 and "hint" not in json.loads(answer["body"])["error"]
 
 
 # --- failed reads

@@ -222,16 +222,16 @@ def test_during_a_rollout_a_carrier_always_gets_the_variant_of_its_hash(ask, mod
         ask(FLIGHT | {"carrier": carrier})
     targets = [target for target, _, _ in model.requests]
     assert targets[:8] == targets[8:]
-    assert targets[:8] == [variant_of(split, ["carrier"], [{"carrier": each}]) for each in carriers]
+    assert targets[:8] == [variant_of(split, ["carrier"], [{"carrier": each}], "any") for each in carriers]
     assert set(targets) == {"variant-a", "variant-b"}
 
 
 def test_a_variant_that_fails_opens_its_own_circuit_only(ask, account, model, split):
-    model.failing = variant_of(split, ["carrier"], [FLIGHT])
+    model.failing = variant_of(split, ["carrier"], [FLIGHT], "any")
     other = next(
         c
         for c in ("AA", "B6", "DL", "EV")
-        if variant_of(split, ["carrier"], [{"carrier": c}]) != model.failing
+        if variant_of(split, ["carrier"], [{"carrier": c}], "any") != model.failing
     )
     good = model.answer
     for _ in range(4):
@@ -251,6 +251,74 @@ def test_a_split_that_shares_nothing_leaves_it_to_the_weights(ask, account, mode
     account.dynamodb.put_item(TableName=account.state, Item=item)
     ask()
     assert model.requests[0][0] is None
+
+
+# --- failures by variant, whoever asks
+
+
+def counted(text):
+    """{(metric, variant): sum} of the lines a function printed."""
+    lines = [json.loads(line) for line in text.splitlines() if '"_aws"' in line]
+    found = {}
+    for line in (each for each in lines if "variant" in each):
+        for name in ("VariantTimeouts", "VariantFallbacks", "VariantInvalidAnswers"):
+            if name in line:
+                key = (name, line["variant"])
+                found[key] = found.get(key, 0) + sum(line[name])
+    return found
+
+
+@pytest.fixture
+def alike(account, split):
+    """The same split, nobody sticky: each request is dealt by its own id."""
+    account.configure(serving={"sticky": [], "default": 0.5, "timeout_ms": 300})
+
+
+def test_without_sticky_a_timeout_is_laid_to_the_variant_that_was_asked(ask, model, alike, capsys):
+    model.seconds = 0.9
+    assert ask()[1]["degraded"] == "default"
+    target = model.requests[0][0]
+    assert target in ("variant-a", "variant-b")
+    assert counted(capsys.readouterr().out) == {
+        ("VariantTimeouts", target): 1,
+        ("VariantFallbacks", target): 1,
+    }
+
+
+def test_an_open_circuit_is_laid_to_the_variant_behind_it(ask, model, alike, capsys):
+    model.answer = lambda _: BUSY
+    for _ in range(30):
+        ask()
+    asked = [target for target, _, _ in model.requests]
+    assert len(asked) < 30  # both circuits opened, or one did and the other was hardly asked
+    found = counted(capsys.readouterr().out)
+    assert sum(found.values()) == 30 and {name for name, _ in found} == {"VariantFallbacks"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"probability": float("nan")}, 0.5, {"value": 0.5}, {"probability": 1.5}, {"probability": None}],
+)
+def test_an_answer_that_is_none_does_not_reach_a_user_and_is_laid_to_its_variant(
+    ask, account, model, capsys, answer
+):
+    account.configure(serving={"default": 0.5})
+    model.answer = lambda rows: (200, {"predictions": [answer] * len(rows)})
+    status, body = ask()
+    assert (status, body["degraded"], body["predictions"]) == (200, "default", [{"probability": 0.5}])
+    assert counted(capsys.readouterr().out) == {
+        ("VariantInvalidAnswers", "variant-a"): 1,
+        ("VariantFallbacks", "variant-a"): 1,
+    }
+
+
+def test_at_all_the_traffic_a_timeout_is_laid_to_the_candidate(ask, account, model, alike, capsys):
+    item = account.state_item("split") | {"weight": {"N": "1"}}
+    account.dynamodb.put_item(TableName=account.state, Item=item)
+    model.seconds = 0.9
+    ask()
+    assert model.requests[0][0] is None
+    assert counted(capsys.readouterr().out)[("VariantTimeouts", "variant-b")] == 1
 
 
 # --- the artefact

@@ -12,7 +12,7 @@ from tidegate.drift import ColumnDrift, ReferenceDrift
 from tidegate.figures import Figure, PastDrop
 from tidegate.messages import Drop, ObjectVersion, Reason, Verdict
 from tidegate.profile import profile_batches
-from tidegate.report import render
+from tidegate.report.drop import render
 from tidegate.rule_results import RuleResult
 from tidegate.verdict import Judgement
 
@@ -188,27 +188,11 @@ def test_the_page_never_scrolls_sideways(browser, file, size):
 def test_text_has_contrast_in_both_schemes(browser, file, scheme, expected):
     page = opened(browser, file)
     page.scheme(scheme)
-    colours = page.evaluate(
-        "[...document.querySelectorAll('body,h1,h2,th,td,.tag,small,a,.note,dt')].map(e => {"
-        "const ground = n => getComputedStyle(n).backgroundColor; let back = e;"
-        "while (ground(back) === 'rgba(0, 0, 0, 0)') back = back.parentNode;"
-        "return [getComputedStyle(e).color, ground(back)]})"
-    )
-    ratios = [contrast(*map(luminance, pair)) for pair in {tuple(pair) for pair in colours}]
+    colours = page.colours("body,h1,h2,th,td,.tag,small,a,.note,dt")
+    ratios = [headless_browser.contrast(*pair) for pair in colours]
     assert min(ratios) >= 4.5  # WCAG 2.2 AA of small text
-    ink, ground = map(luminance, colours[0])
+    ink, ground = map(headless_browser.luminance, colours[0])
     assert ("dark on light" if ink < ground else "light on dark") == expected
-
-
-def luminance(colour):
-    """Relative luminance of `rgb(r, g, b)`, as WCAG defines it."""
-    shares = [int(part) / 255 for part in colour[4:-1].split(",")]
-    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
 COLUMN = "[...document.querySelectorAll('#{section} tbody tr:not(details *)')].filter(r => !r.hidden)"

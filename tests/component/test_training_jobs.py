@@ -25,9 +25,14 @@ from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
 
 from tidegate import artefact
+from tidegate.calibration import apply
 from tidegate.feature_hash import digest
+from tidegate.instances import from_json
+from tidegate.looked_up import flat
 from tidegate.monitoring.reference import LABELS, Reference
 from tidegate.profile import Profile
+from tidegate.serving import files
+from tidegate.transforms import feature_columns
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -474,6 +479,18 @@ def test_a_tampered_candidate_is_not_evaluated(jobs, final, tmp_path):
     _, done = jobs.evaluate(labelled(50, first=1000), candidate=model)
     assert done.code == 1
     assert done.failure == "ArtefactError: the artefact was changed\n  cause: other bytes in signature.json"
+
+
+def test_the_artefact_holds_golden_rows_with_what_its_estimator_says(final):
+    """The served model answered them, or /ping would say 503."""
+    found = artefact.read(final.model)
+    rows = files.golden(final.model, found.manifest)
+    assert len(rows) == 21
+    assert rows[-1]["instance"]["views"] == {view.version: {"state": "missing"} for view in found.plan.views}
+    columns = from_json([flat(found.plan, row["instance"]) for row in rows], found.types)
+    matrix = found.encoding.matrix(feature_columns(found.feature_set, columns))
+    said = apply(found.calibration, found.estimator.predict_proba(matrix)[:, 1])
+    assert [row["answer"]["probability"] for row in rows] == pytest.approx(said.tolist(), abs=1e-12)
 
 
 def test_golden_rows_cover_missing_aggregates(evaluated):

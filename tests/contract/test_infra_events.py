@@ -187,10 +187,25 @@ def test_every_end_of_a_training_run_is_recorded_and_its_start_is_not(started, t
 def test_a_rollout_that_is_killed_is_undone(started, templates):
     detail = {"stateMachineArn": machine_of(templates, "Deployment"), "status": "ABORTED", "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
-    assert started(ended) == {"ServingRestoreTrafficFunction": ended}
+    assert started(ended)["ServingRestoreTrafficFunction"] == ended
     detail["stateMachineArn"] = machine_of(templates, "Training")
     others = started(event("aws.states", "Step Functions Execution Status Change", detail))
     assert "ServingRestoreTrafficFunction" not in others
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
+def test_every_end_of_a_rollout_has_a_page_and_its_start_has_none(started, templates, status):
+    for name in ("Deployment", "Training"):
+        detail = {"stateMachineArn": machine_of(templates, name), "status": status, "name": "x"}
+        ended = event("aws.states", "Step Functions Execution Status Change", detail)
+        wanted = ended if name == "Deployment" and status != "RUNNING" else None
+        assert started(ended).get("ServingReportRolloutFunction") == wanted
+
+
+def test_a_promotion_has_its_page_while_the_old_champion_is_warm(started, templates):
+    promoted = event("tidegate.serving", "CandidatePromoted", {"executionArn": "arn"})
+    promoted["resources"] = [machine_of(templates, "Deployment")]
+    assert started(promoted) == {"ServingReportRolloutFunction": promoted}
 
 
 def test_a_candidate_that_waits_for_a_person_is_told(started, templates):

@@ -15,7 +15,8 @@ NUMERIC = {
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),
     *("PreflightCandidate", "CheckCandidate", "MirrorTraffic"),
-    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "RecordOutcome", "FreeTrainingLock"),
+    *("JudgeRollout", "AwaitApproval", "RestoreTraffic", "ReportRollout"),
+    *("RecordOutcome", "FreeTrainingLock"),
     *("PlanWindow", "MeasureOperations", "Predict", "Feedback", "DescribeApi"),
 }
 DATA = {

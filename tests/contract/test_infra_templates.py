@@ -79,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 36 and len(set(roles)) == len(roles)
+    assert len(roles) == 37 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -132,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 12 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 14 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -200,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 37 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 38 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):
@@ -344,6 +344,7 @@ def test_what_looks_publish_is_on_the_dashboard(templates):
     }
     # what is 0 or 1, or a count of mishaps, is seen in the state of its alarm
     mishaps = {"QualityBreaches", "EstimateBreaches", "UnreadableRecords", "LabelContradictions"}
+    mishaps |= {"SuspiciousLabels"}
     assert [name for name in watched - mishaps if name not in drawn] == []
     assert "alarm:flights-dev-page" in drawn
     assert {"RealizedQuality", "LabelCoverage", "FallbackShare"} <= set(re.findall(r"\w+", drawn))
@@ -364,13 +365,17 @@ def test_traffic_stops_only_while_a_look_told_that_a_model_serves(templates):
     assert unusual["ComparisonOperator"] == "LessThanLowerOrGreaterThanUpperThreshold"
 
 
-def test_the_api_is_signed_logged_and_throttled(any_templates):
-    routes = {
-        r["Properties"]["RouteKey"]: r["Properties"]
-        for r in any_templates.of("AWS::ApiGatewayV2::Route").values()
-    }
-    assert routes.keys() == {"POST /predict", "POST /feedback", "GET /openapi.json", "GET /docs"}
-    assert {route["AuthorizationType"] for route in routes.values()} == {"AWS_IAM"}
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_what_the_api_answers_is_signed_for_and_what_describes_it_in_production_too(request, environment):
+    templates = request.getfixturevalue("templates" if environment == "dev" else "templates_prod")
+    routes = [r["Properties"] for r in templates.of("AWS::ApiGatewayV2::Route").values()]
+    kinds = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+    described = "NONE" if environment == "dev" else "AWS_IAM"  # serving.public_docs
+    asked = dict.fromkeys(("POST /predict", "POST /feedback"), "AWS_IAM")
+    assert kinds == {**asked, "GET /openapi.json": described, "GET /docs": described}
+
+
+def test_the_api_is_logged_and_throttled(any_templates):
     [stage] = any_templates.of("AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["AccessLogSettings"]["DestinationArn"]
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0

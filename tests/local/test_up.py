@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,8 @@ def test_the_other_verbs_find_it_and_another_one_does_not_start(up, tmp_path):
     assert status.returncode == 0
     assert status.stdout.startswith("model     none yet")
     assert told["url"] in status.stderr
+    with urllib.request.urlopen(told["docs"]) as page:  # noqa: S310  as a browser, which cannot sign
+        assert "<h1>flights</h1>" in page.read().decode()
     (tmp_path / "pipeline.toml").write_text('[pipeline]\nname = "other"\n')
     for words in (["--pipeline", str(tmp_path), "up"], ["up", "--port", "1"]):
         second = tidegate(*words)

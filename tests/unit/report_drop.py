@@ -10,7 +10,7 @@ from tidegate.drift import ColumnDrift, ReferenceDrift
 from tidegate.figures import Figure, PastDrop
 from tidegate.messages import Drop, Reason, Verdict
 from tidegate.profile import Profile, profile_batches
-from tidegate.report import render
+from tidegate.report.drop import render
 from tidegate.rule_results import RuleResult
 from tidegate.verdict import Judgement
 

@@ -24,7 +24,9 @@ from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
 from tidegate.feature_file import compile_feature_set
 from tidegate.feature_plan import FeatureSetPlan
-from tidegate.prediction import NotFiniteError, of_instances
+from tidegate.prediction import of_instances
+from tidegate.serving import files
+from tidegate.serving.values import NotFiniteError
 from tidegate.task import Task
 
 FEATURES = """
@@ -105,9 +107,9 @@ def replace_model(folder, data, name=artefact.MODEL):
     """Put other bytes in place of the model and make every digest agree, as a forger would."""
     (folder / name).write_bytes(data)
     manifest = json.loads((folder / artefact.MANIFEST).read_text())
-    manifest["sha256"][name] = artefact._sha256(folder / name)
-    manifest["sha256"][artefact.MANIFEST] = artefact._own_digest(manifest)
-    (folder / artefact.MANIFEST).write_bytes(artefact._json_bytes(manifest))
+    manifest["sha256"][name] = files.sha256(folder / name)
+    manifest["sha256"][artefact.MANIFEST] = files.own_digest(manifest)
+    (folder / artefact.MANIFEST).write_bytes(files.json_bytes(manifest))
 
 
 class Bomb:
@@ -167,8 +169,8 @@ def test_a_manifest_of_another_shape_is_refused(folder, text):
 def test_feature_code_of_another_hash_is_refused_before_the_model_is_loaded(folder, monkeypatch):
     manifest = json.loads((folder / artefact.MANIFEST).read_text())
     manifest["feature_hash"] = "0" * 64
-    manifest["sha256"][artefact.MANIFEST] = artefact._own_digest(manifest)
-    (folder / artefact.MANIFEST).write_bytes(artefact._json_bytes(manifest))
+    manifest["sha256"][artefact.MANIFEST] = files.own_digest(manifest)
+    (folder / artefact.MANIFEST).write_bytes(files.json_bytes(manifest))
     monkeypatch.setattr(skops_file, "load", lambda path: pytest.fail("loaded"))
     with pytest.raises(ArtefactError, match="not the one the model was trained with"):
         artefact.read(folder)
@@ -282,10 +284,10 @@ for module in (pickle, _pickle):
         setattr(module, name, refuse)
 pickle._Unpickler.load = refuse
 from pathlib import Path
-from tidegate import artefact
-from training_jobs.serving.app import App
-app = App(artefact.read(Path(sys.argv[1])))
-print(app.invoke(sys.stdin.buffer.read()).decode())
+from training_jobs.serve import read
+from training_jobs.serving.invocation import Invocation
+ask = Invocation(read(Path(sys.argv[1])))
+print(ask(sys.stdin.buffer.read())[0].decode())
 print(sorted({{name.partition(".")[0] for name in sys.modules}} & set({SERVED_WITHOUT})), file=sys.stderr)
 """
 

@@ -6,14 +6,14 @@ import hashlib
 import pytest
 from scipy.stats import binomtest, chi2_contingency
 
-from tidegate.assignment import Split, entity_of, place, variant_of
+from tidegate.assignment import Split, charged, entity_of, place, variant_of
 
 SPLIT = Split(champion="variant-a", candidate="variant-b", weight=0.05, salt="rollout-1")
 ROWS = [{"customer": f"c{i}", "amount": i} for i in range(20_000)]
 
 
 def assigned(split, rows=ROWS):
-    return [variant_of(split, ["customer"], [row]) for row in rows]
+    return [variant_of(split, ["customer"], [row], "request-1") for row in rows]
 
 
 def test_a_place_is_the_first_eight_bytes_of_the_salted_hash():
@@ -43,19 +43,37 @@ def test_two_rollouts_deal_independently():
 @pytest.mark.parametrize("weight", [0, 1])
 def test_traffic_that_is_not_shared_is_left_to_the_weights(weight):
     assert set(assigned(dataclasses.replace(SPLIT, weight=weight), ROWS[:100])) == {None}
-    assert variant_of(None, ["customer"], ROWS[:1]) is None
+    assert variant_of(None, ["customer"], ROWS[:1], "request-1") is None
 
 
-def test_who_names_no_entity_is_left_to_the_weights():
-    assert variant_of(SPLIT, [], ROWS[:1]) is None
-    assert variant_of(SPLIT, ["customer"], [{"customer": None}]) is None
-    assert variant_of(SPLIT, ["customer"], [{"amount": 1}]) is None
+@pytest.mark.parametrize(
+    ("columns", "row"), [([], ROWS[0]), (["customer"], {"customer": None}), (["customer"], {"amount": 1})]
+)
+def test_requests_that_name_no_entity_are_dealt_one_by_one_in_the_share_of_the_weight(columns, row):
+    found = [variant_of(SPLIT, columns, [row], f"request-{i}") for i in range(20_000)]
+    assert set(found) == {"variant-a", "variant-b"}
+    assert binomtest(found.count("variant-b"), len(found), SPLIT.weight).pvalue > 1e-4
+    assert found[:100] == [variant_of(SPLIT, columns, [row], f"request-{i}") for i in range(100)]
 
 
 def test_a_batch_has_a_variant_when_all_its_rows_have_the_same():
     rows = dict(zip(assigned(SPLIT), ROWS, strict=True))
-    assert variant_of(SPLIT, ["customer"], [rows["variant-b"]] * 3) == "variant-b"
-    assert variant_of(SPLIT, ["customer"], [rows["variant-a"], rows["variant-b"]]) is None
+    assert variant_of(SPLIT, ["customer"], [rows["variant-b"]] * 3, "request-1") == "variant-b"
+
+
+def test_a_batch_of_both_variants_is_dealt_as_one_request():
+    rows = dict(zip(assigned(SPLIT), ROWS, strict=True))
+    both, half = [rows["variant-a"], rows["variant-b"]], dataclasses.replace(SPLIT, weight=0.5)
+    mixed = [row for row in ROWS[:50] if {*assigned(half, ROWS[:50])} == {"variant-a", "variant-b"}]
+    assert variant_of(SPLIT, ["customer"], both, "r") == variant_of(SPLIT, [], both, "r")
+    found = {variant_of(half, ["customer"], mixed, f"request-{i}") for i in range(50)}
+    assert found == {"variant-a", "variant-b"}
+
+
+def test_a_failure_that_nobody_is_named_in_is_laid_to_the_variant_with_all_the_traffic():
+    assert charged(dataclasses.replace(SPLIT, weight=1)) == "variant-b"
+    assert charged(SPLIT) is None
+    assert charged(None) is None
 
 
 def test_entities_of_several_columns_are_told_apart():

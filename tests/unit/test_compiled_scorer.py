@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from tidegate.compiled import unrolled
 from tidegate.compiled.links import LINKS, calibrator, logistic
 from tidegate.compiled.matrix import MatrixScorer
 from tidegate.compiled.of_trees import FLOAT32_MAX_TAKEN, cast_threshold
@@ -63,6 +64,23 @@ ROWS = [
 @pytest.mark.parametrize(("row", "leaf"), ROWS)
 def test_a_row_walks_to_its_leaf(row, leaf):
     assert Scorer.load(DOCUMENT).one(row) == (0.5 + leaf) / 2
+
+
+@pytest.mark.parametrize(("row", "leaf"), ROWS)
+@pytest.mark.parametrize("limit", ["MOST_NODES", "MOST_DEPTH"])
+def test_trees_that_are_too_large_to_be_unrolled_say_the_same(row, leaf, limit, monkeypatch):
+    assert unrolled.sum_of_leaves(TREE) is not None
+    monkeypatch.setattr(unrolled, limit, 1)
+    assert unrolled.sum_of_leaves(TREE) is None
+    assert Scorer.load(DOCUMENT).one(row) == (0.5 + leaf) / 2
+
+
+@pytest.mark.parametrize("name", ["thresholds", "features"])
+@pytest.mark.parametrize("value", ["__import__('os')", "x", [1.0]])
+def test_text_in_place_of_a_number_is_never_code(name, value):
+    tree = TREE | {name: [value, *TREE[name][1:]]}
+    with pytest.raises((TypeError, ValueError)):
+        Scorer.load(DOCUMENT | {"model": tree})
 
 
 def test_many_rows_get_what_each_gets_alone():

@@ -25,6 +25,7 @@ CONTROL = [
     "preflight_candidate",
     "check_candidate",
     "judge_rollout",
+    "report_rollout",
     "plan_window",
     "predict",
     "feedback",

@@ -125,19 +125,52 @@ def test_answers_and_outcomes_of_a_task_are_allowed_and_those_of_others_are_not(
     assert not allows(document, "Outcome", {"inference_id": "a-1", "outcome": wrong})
 
 
+def test_batches_have_the_limits_that_are_checked():
+    document = openapi.document(plan_of())
+    told = {"inference_id": "a-1", "outcome": 1}
+    assert allows(document, "Batch", {"instances": [GOOD] * 1000})
+    assert not allows(document, "Batch", {"instances": [GOOD] * 1001})
+    assert allows(document, "OutcomeBatch", {"outcomes": [told] * 100})
+    for wrong in ([], [told] * 101, [told | {"outcome": 2}], told):
+        assert not allows(document, "OutcomeBatch", {"outcomes": wrong})
+    assert not allows(document, "OutcomeBatch", {"outcomes": [told], "more": 1})
+    kept = {"results": [{"inference_id": "a-1", "status": 202}, {"inference_id": "a-1", "status": 409}]}
+    assert allows(document, "KeptBatch", kept)
+
+
+def test_the_page_tells_of_batches_of_both():
+    html = api_page.page(openapi.document(plan_of()))
+    assert "{&quot;instances&quot;: [...]}" in html and "{&quot;outcomes&quot;: [...]}" in html
+
+
 def test_the_page_names_every_field_and_status_and_fetches_nothing():
     document = openapi.document(plan_of())
     html = api_page.page(document)
     for name in (*GOOD, "outcome", "Idempotency-Key", "422", "503"):
-        assert f"<td>{name}</td>" in html
+        assert f"<tr><th>{name}<td>" in html
     addresses = []
     parser = HTMLParser()
     parser.handle_starttag = lambda _tag, attributes: addresses.extend(
         value for name, value in attributes if name in ("src", "href", "action")
     )
     parser.feed(html)
-    assert addresses == ["openapi.json"]
+    assert addresses == ["data:,", "#predict", "#feedback", "openapi.json"]
     assert not re.search(r"<script|@import|url\(", html)
+
+
+def test_the_page_has_a_command_to_paste_for_each_way_in():
+    words = {"iam": "--aws-sigv4", "jwt": "Bearer $TOKEN", "none": "curl -X POST $API_URL/predict"}
+    for auth, word in words.items():
+        issuer = {"jwt_issuer": "https://id.example/"} if auth == "jwt" else {}
+        html = api_page.page(openapi.document(plan_of(auth=auth, **issuer), {"note": "it's <b>"}))
+        assert word in html and "it&#x27;\\&#x27;&#x27;s &lt;b&gt;" in html
+        assert ("--aws-sigv4" in html) == (auth == "iam")
+
+
+def test_the_page_tells_the_fields_of_an_answer_and_of_each_in_a_list():
+    html = api_page.page(openapi.document(plan_of("binary")))
+    assert "<tr><th>predictions<td>a list, each an object of <code>probability</code>: number, " in html
+    assert "<tr><th>results<td>a list, each an object of <code>inference_id</code>" in html
 
 
 def test_what_the_pipeline_is_called_cannot_break_the_page():

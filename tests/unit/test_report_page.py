@@ -16,7 +16,7 @@ from tidegate.contract.plan import Column, ContractPlan
 from tidegate.drift import ReferenceDrift
 from tidegate.messages import Acceptance, ObjectVersion, Reason
 from tidegate.profile import profile_batches
-from tidegate.report import render
+from tidegate.report.drop import render
 
 VOID = {"meta", "link", "br", "input"}
 ENDS_BY_ITSELF = {"tr", "td", "th", "thead", "tbody", "li"}  # HTML lets their end tags out

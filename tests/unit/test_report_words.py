@@ -4,6 +4,7 @@ import pytest
 
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
 from tidegate.report import words
+from tidegate.report.visible import visible
 
 PLAN = ContractPlan(
     id="p", version="1", dataset="p", hash="", columns=(Column(name="x", type="integer"),), rules=()
@@ -107,7 +108,7 @@ def test_spreads_of_times_are_durations():
     ],
 )
 def test_what_cannot_be_seen_is_written_as_its_code(text, shown):
-    assert words.visible(text) == shown
+    assert visible(text) == shown
 
 
 def rule(kind, **more):

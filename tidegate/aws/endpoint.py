@@ -8,13 +8,15 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from tidegate.answers import is_valid
+
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
 _CALLERS_FAULT = range(400, 500)
 UNKNOWN_VARIANT = ("ValidationError", "ValidationException")  # of a TargetVariant that is not there
-INCOMPLETE = "IncompleteAnswer"
+INCOMPLETE, INVALID = "IncompleteAnswer", "InvalidAnswer"
 TIMED_OUT = ("ReadTimeoutError", "ConnectTimeoutError")
 
 
@@ -61,11 +63,13 @@ def invoke(
     inference_id: str,
     variant: str | None = None,
     vectors: bool = False,
+    task: str | None = None,
 ) -> Answer:
     """Ask the endpoint, or one variant of it.
 
     Args:
         vectors: that the container answers what the model saw, too: for data capture, not for the caller.
+        task: of the pipeline, where an answer that is none of it (NaN, another shape) must not go on.
 
     Raises:
         EndpointUnavailableError: see there; the cause is chained.
@@ -89,13 +93,17 @@ def invoke(
         raise kind(cause.response["Error"]["Code"], str(cause), variant) from cause
     except (BotoConnectionError, HTTPClientError, ValueError) as cause:
         raise EndpointUnavailableError(type(cause).__name__, str(cause), variant) from cause
+    answered_by = answer.get("InvokedProductionVariant", variant)
     predictions = document.get("predictions") if isinstance(document, dict) else None
     if not isinstance(predictions, list) or len(predictions) != len(instances):
         count = len(predictions) if isinstance(predictions, list) else "no"
         text = f"{count} answers to {len(instances)} rows"
-        raise EndpointUnavailableError(INCOMPLETE, text, answer.get("InvokedProductionVariant", variant))
+        raise EndpointUnavailableError(INCOMPLETE, text, answered_by)
+    if task is not None and (invalid := sum(not is_valid(task, each) for each in predictions)):
+        text = f"{invalid} of {len(predictions)} answers are none of a {task} model"
+        raise EndpointUnavailableError(INVALID, text, answered_by)
     return Answer(
-        variant=answer.get("InvokedProductionVariant", ""),
+        variant=answered_by or "",
         predictions=predictions,
         model=str(document.get("model", "")),
     )

@@ -1,4 +1,4 @@
-"""What callers told of outcomes: one small object for each telling, one file for each past hour.
+"""What callers told of outcomes: one small object for each request, one file for each past hour.
 
 Every telling is kept, also the second and the contradicting one: who joins them decides. The hour in a key
 is the hour of the telling, so a past hour never changes; whoever reads it first puts its tellings together.
@@ -6,16 +6,19 @@ is the hour of the telling, so a past hour never changes; whoever reads it first
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from tidegate.aws.objects import get_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+TRUTH = "ground-truth/"
 TOLD = "outcomes/told/"
 BY_HOUR = "outcomes/by-hour/"
 _HOUR = "%Y/%m/%d/%H"
@@ -23,11 +26,37 @@ _SETTLED = timedelta(minutes=5)  # after which no function still writes into an 
 _READERS = 16
 
 
-def put(s3: "S3Client", bucket: str, inference_id: str, record: Mapping[str, Any], now: datetime) -> None:
-    """Keep a record in SageMaker's ground-truth form; the same told twice in an hour is one object."""
-    digest = hashlib.sha256(record["groundTruthData"]["data"].encode()).hexdigest()[:8]
-    key = f"{TOLD}{now:{_HOUR}}/{inference_id}-{digest}.jsonl"
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(record).encode() + b"\n")
+def put(s3: "S3Client", bucket: str, records: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Keep what one request told, in SageMaker's ground-truth form; the same again within an hour is one."""
+    told = json.dumps([_told(record) for record in records])
+    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+    key = f"{TOLD}{now:{_HOUR}}/{_told(records[0])[0]}-{digest}.jsonl"
+    s3.put_object(Bucket=bucket, Key=key, Body=b"".join(map(_line, records)))
+
+
+def keep_first(s3: "S3Client", bucket: str, record: Mapping[str, Any]) -> bool:
+    """Write an outcome once; False when another one is there.
+
+    One key for each inference, however often and late it is told: the first telling decides.
+    """
+    inference_id, outcome = _told(record)
+    key = f"{TRUTH}{inference_id[:2]}/{inference_id}.jsonl"
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=_line(record), IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        return bool(_told(json.loads(get_bytes(s3, bucket, key)))[1] == outcome)
+    return True
+
+
+def _told(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Inference id and outcome."""
+    return record["eventMetadata"]["eventId"], record["groundTruthData"]["data"]
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record).encode() + b"\n"
 
 
 def since(s3: "S3Client", bucket: str, moment: datetime) -> Iterator[bytes]:

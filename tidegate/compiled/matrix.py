@@ -13,10 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.compiled.scorer import Scorer
+from tidegate.compiled.scorer import FEWEST_ROWS, Scorer
 from tidegate.compiled.trees import MISSING
 
-FEWEST_ROWS = 24  # below, walking row by row is faster (bench/compiled.py)
 MOST_LEAVES = 64
 MOST_MASK_BYTES = 64 * 1024 * 1024
 BLOCK_ROWS = 1024  # masks of a block stay in the processor's cache

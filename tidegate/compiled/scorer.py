@@ -9,6 +9,9 @@ from tidegate.compiled.links import Scores, calibrator
 from tidegate.errors import ArtefactError
 
 FORMAT = 1
+FEWEST_ROWS = (
+    256  # of the array kernel in `matrix`; below, row by row is as fast, and without its 2 MB of masks
+)
 Prediction = float | Scores  # P(label = 1) or a value; the probabilities of all classes
 
 

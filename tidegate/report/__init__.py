@@ -1,35 +1,7 @@
-"""The page of a drop: one self-contained HTML document that says what was found and why it was judged so."""
+"""Pages for people: each one self-contained HTML document that says what was found and why it was judged so.
 
-from collections.abc import Sequence
-
-from tidegate.contract.plan import ContractPlan
-from tidegate.figures import PastDrop
-from tidegate.messages import Drop, ObjectVersion
-from tidegate.profile import Profile
-from tidegate.report.content import report_data
-from tidegate.report.page import page
-from tidegate.verdict import Judgement
-
-__all__ = ["page", "render", "report_data"]
-
-
-def render(
-    judgement: Judgement,
-    profile: Profile,
-    *,
-    drop: Drop,
-    plan: ContractPlan,
-    history: Sequence[PastDrop],
-    parts: Sequence[tuple[ObjectVersion, int]] = (),
-) -> str:
-    """The page as one HTML document.
-
-    Args:
-        judgement: the verdict in full and all that led to it.
-        profile: of the whole drop.
-        drop: what arrived.
-        plan: the contract it was judged by.
-        history: accepted drops, newest first.
-        parts: objects of a manifest and how many rows each gave, in the order of the rows.
-    """
-    return page(report_data(judgement, profile, drop=drop, plan=plan, past=history, parts=parts))
+drop             a delivery (content, data, page, charts, bins, history, words)
+evaluation_page  a candidate before its rollout
+rollout_page     a candidate beside the champion; without numpy, for a control function writes it
+document         what surrounds every page, and pieces of which it is made
+"""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tidegate.profile import ColumnProfile
 from tidegate.report import words
 from tidegate.report.data import Histogram, Series
+from tidegate.report.visible import visible
 
 _TAILS = np.array([0.005, 0.995])  # beyond them a value does not stretch the picture
 _STRETCH = 0.3  # of the range: the true end is shown when it is no farther than this
@@ -48,7 +49,7 @@ def _of_texts(column: ColumnProfile, baseline: ColumnProfile | None, bins: int) 
         return None
     order = before or now
     values = sorted(order, key=lambda value: (-order[value], str(value)))[: max(bins // 2, 6)]
-    title = ", ".join(words.visible(value, 24) for value in values[:_TITLE_VALUES])
+    title = ", ".join(visible(value, 24) for value in values[:_TITLE_VALUES])
     more = len(order.keys() | now.keys()) - len(values)
     return Histogram(
         baseline=_shares([before.get(v, 0) for v in values], sum(before.values()), more) if before else (),

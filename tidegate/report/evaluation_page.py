@@ -4,24 +4,22 @@ Names of columns, values of slices and runs enter it through `text` alone; the p
 no script run.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from tidegate.evaluation.evaluation import Evaluation, Scored
 from tidegate.evaluation.resampling import Interval
 from tidegate.gate import BASELINE_WORDS, Check
 from tidegate.report import evaluation_charts as charts
-from tidegate.report.page import digest
+from tidegate.report.document import CROSS, STYLE, TICK, banner, document
 from tidegate.report.pieces import facts, sentence, table, text
 
-_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8").strip() + (
+_STYLE = STYLE + (
     "svg.q{width:240px;height:240px;max-width:100%}.frame{fill:none;stroke:var(--line)}"
     ".old{fill:none;stroke:var(--soft);stroke-width:1.5}circle.now{fill:var(--blue)}"
     ".two{display:flex;flex-wrap:wrap;gap:1.5rem}.two>*{flex:1 1 16rem;min-width:0}"
 )
-_PASSED = ("accept", "passed", "M6 17l7 7L27 9")
-_FAILED = ("quarantine", "refused", "M9 9l14 14M23 9L9 23M16 1a15 15 0 1 0 .1 0z")
+_PASSED = ("accept", "passed", TICK)
+_FAILED = ("quarantine", "refused", CROSS)
 _SLICES, _FEATURES = 100, 200  # lines shown; all are in the details
 
 
@@ -38,25 +36,16 @@ def page(found: Evaluation) -> str:
         *([("fairness", "Fairness", _fairness(found))] if found.fairness else []),
         *([("features", "What features are worth", _features(found))] if found.subject.features else []),
     ]
-    links = "".join(f'<a href="#{anchor}">{text(name)}</a>' for anchor, name, _ in sections)
-    body = "".join(
-        f"<section id={anchor}><h2>{text(name)}</h2>{told}</section>" for anchor, name, told in sections
-    )
-    policy = (
-        f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src {digest(_STYLE)}"
-    )
     failed = sum(not check.passed and check.refuses for check in found.gate.checks)
     said = f"{failed} of {len(found.gate.checks)} checks refuse it." if failed else "No check refuses it."
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv=Content-Security-Policy content="{policy}"><title>{text(title)}</title>'
-        f'<link rel=icon href="data:,"><style>{_STYLE}</style></head><body><header class="banner {kind}">'
-        f'<svg viewBox="0 0 32 32" aria-hidden=true><path d="{path}"/></svg>'
-        f"<div><h1>{text(title)}</h1><p>{said}</p></div></header><nav aria-label=Sections>{links}</nav>"
-        f"<main>{facts(_facts(found))}{body}</main><footer>Intervals are of 95 %, from whole UTC days drawn "
-        "again and again, the same for every model. The page asks for nothing.</footer>"
-        "</body></html>"
+    return document(
+        title,
+        banner=banner(kind, path, text(title), said),
+        lead=facts(_facts(found)),
+        sections=sections,
+        footer="Intervals are of 95 %, from whole UTC days drawn again and again, the same for every model. "
+        "The page asks for nothing.",
+        style=_STYLE,
     )
 
 

@@ -1,19 +1,13 @@
-"""The page of a drop: one HTML document that needs nothing else, not even its script.
+"""The page of a drop: one HTML document that needs nothing else, not even its script."""
 
-The content security policy lets nothing load and nothing run but the style and the script in it, named by
-their digests; so even markup that slipped through could do nothing.
-"""
-
-import base64
-import hashlib
 from pathlib import Path
 
 from tidegate.report import charts
 from tidegate.report.data import ColumnLine, DriftLine, DriftTable, ReportData, RuleLine, Track
+from tidegate.report.document import CROSS, SIGN, TICK, banner, document
 from tidegate.report.pieces import cells, facts, sentence, table, text
-from tidegate.report.words import visible
+from tidegate.report.visible import visible
 
-_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8").strip()
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8").strip()
 _TITLE = 60  # characters of the dataset in the browser's own title
 _NAMED = 20  # columns in a sentence
@@ -21,9 +15,9 @@ _WIDE = 60  # columns from which each gets a smaller chart
 _CHART, _DENSE_CHART, _SPARK = 180, 120, 180  # pixels, as in page.css
 _CHARTED = 30  # figures that are drawn; the rest are told
 _VERDICTS = {
-    "accept": ("Accepted", "M6 17l7 7L27 9"),
-    "warn": ("Accepted with warnings", "M16 4L30 29H2zM16 13v8M16 25v.1"),
-    "quarantine": ("Quarantined", "M9 9l14 14M23 9L9 23M16 1a15 15 0 1 0 .1 0z"),
+    "accept": ("Accepted", TICK),
+    "warn": ("Accepted with warnings", SIGN),
+    "quarantine": ("Quarantined", CROSS),
 }
 _SEVERITY = {"e": "no: error", "w": "no: warning"}
 _STATUS_TAGS = {"alarm": "e", "warning": "w", "insufficient": "", "stable": "g"}
@@ -66,10 +60,6 @@ _DRIFT_NOTE = (
 def page(data: ReportData) -> str:
     """The whole document."""
     title = f"{visible(data.dataset, _TITLE)}: {_VERDICTS[data.status][0].lower()}"
-    policy = (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src {digest(_STYLE)}; script-src {digest(_SCRIPT)}"
-    )
     sections = [
         ("why", "Reasons", _reasons(data)),
         *([("objects", "Objects of the drop", _parts(data))] if data.parts else []),
@@ -78,33 +68,21 @@ def page(data: ReportData) -> str:
         ("drift", "Drift", _drift(data)),
         ("columns", "Columns", _columns(data)),
     ]
-    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name, _ in sections)
-    body = "".join(
-        f"<section id={anchor}><h2>{name}</h2>{content}</section>" for anchor, name, content in sections
-    )
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv=Content-Security-Policy content="{policy}">'
-        f'<title>{text(title)}</title><link rel=icon href="data:,"><style>{_STYLE}</style></head><body>'
-        f"{_header(data)}<nav aria-label=Sections>{links}</nav><main>{facts(data.facts)}{body}</main>"
-        "<footer>All times are UTC. Rows are counted from 1, without a header line. The page holds all it "
-        f"shows and asks for nothing.</footer><script>{_SCRIPT}</script></body></html>"
+    return document(
+        title,
+        banner=_banner(data),
+        lead=facts(data.facts),
+        sections=sections,
+        footer="All times are UTC. Rows are counted from 1, without a header line. The page holds all it "
+        "shows and asks for nothing.",
+        script=_SCRIPT,
     )
 
 
-def digest(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
-def _header(data: ReportData) -> str:
+def _banner(data: ReportData) -> str:
     word, path = _VERDICTS[data.status]
-    said = f"<p>{text(data.accepted_by)}</p>" if data.accepted_by else ""
-    return (
-        f'<header class="banner {data.status}">'
-        f'<svg viewBox="0 0 32 32" aria-hidden=true><path d="{path}"/></svg>'
-        f"<div><h1>{text(data.dataset)}: {word.lower()}</h1><p>{text(data.summary)}</p>{said}</div></header>"
-    )
+    title = f"{text(data.dataset)}: {word.lower()}"
+    return banner(data.status, path, title, text(data.summary), text(data.accepted_by or ""))
 
 
 def _parts(data: ReportData) -> str:

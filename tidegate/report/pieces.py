@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from tidegate.report.words import visible
+from tidegate.report.visible import visible
 
 _PLAIN = re.compile(r"[\w .,%~-]{0,100}", re.ASCII)  # most cells: nothing in them needs care
 _QUOTED = re.compile(r"`([^`]*)`")

@@ -1,7 +1,6 @@
 """Numbers, sizes, times and rules of the contract as a person reads them. Pure text, nothing of HTML."""
 
 import math
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,10 +10,6 @@ from tidegate.rule_results import TYPE_NAMES
 _EXACT = 1e15  # a float below it shows its whole part without an exponent
 _TINY = 1e-4
 _LISTED = 8  # values of an enumeration
-_SHOWN = 120  # characters of a name or value
-_UNSEEN = re.compile(  # what would hide or turn the text beside it: controls, bidi marks, half characters
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
-)
 _STATISTICS = {
     "mean": "the mean",
     "standard_deviation": "the standard deviation",
@@ -24,13 +19,6 @@ _STATISTICS = {
     "distinct_count": "the number of distinct values",
     "distinct_share": "the share of distinct values",
 }
-
-
-def visible(text: object, limit: int = _SHOWN) -> str:
-    """`text` cut to `limit` characters; what has no shape of its own is written as its code."""
-    cut = str(text)
-    cut = cut if len(cut) <= limit else f"{cut[: limit - 1]}…"
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", cut)
 
 
 def number(value: float | Decimal | None) -> str:

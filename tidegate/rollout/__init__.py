@@ -7,6 +7,8 @@ sequences       bounds on a difference of means that hold at all times
 outcomes        the loss of an answer once its outcome is known
 judge           advance, wait, hold or roll back
 mirror          the champion's requests, asked of the candidate again
+history         a rollout as its machine tells it
+needed          how much more it takes until a step is decided
 """
 
 VARIANTS = ("variant-a", "variant-b")  # the champion lives in one, the candidate comes into the other

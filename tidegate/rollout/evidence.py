@@ -27,6 +27,11 @@ def e_value(hits: int, misses: int, share: float) -> float:
     return math.exp(min(top, _LARGEST_LOG)) * sum(math.exp(log - top) for log in logs) / len(logs)
 
 
+def in_words(value: float) -> str:
+    """Three digits, and whole ones above a hundred."""
+    return f"{value:.3g}" if value < 100 or value >= 1e6 else f"{value:,.0f}"  # noqa: PLR2004
+
+
 @functools.lru_cache(maxsize=256)
 def _steps(share: float) -> tuple[tuple[float, float], ...]:
     """For each ratio, what one hit and one miss add to the logarithm."""

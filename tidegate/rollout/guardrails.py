@@ -85,4 +85,5 @@ def _of_kind(kind: BadEvent, traffic: Traffic, limit: float) -> GuardrailEvidenc
         candidate=bad,
         champion=champions,
         evidence=BESIDE_CHAMPION * beside + (1 - BESIDE_CHAMPION) * unfit,
+        limit=limit,
     )

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tidegate.config import DeploymentSection
-from tidegate.messages import BadEvent, GuardrailEvidence, OutcomeEvidence, RolloutStep, VariantCounts
+from tidegate.messages import (
+    BadEvent,
+    GuardrailEvidence,
+    OutcomeEvidence,
+    RolloutStep,
+    SplitEvidence,
+    VariantCounts,
+)
 from tidegate.rollout import guardrails, sample_ratio, sequences
+from tidegate.rollout.evidence import in_words
 from tidegate.rollout.guardrails import GUARDRAILS, Traffic
 from tidegate.rollout.sequences import Moments
 
@@ -41,6 +49,7 @@ class Decision:
     more_requests: int  # of the candidate until it has the least that the step asks for
     guardrails: tuple[GuardrailEvidence, ...]
     outcomes: OutcomeEvidence | None
+    split: SplitEvidence | None
 
 
 def judge(section: DeploymentSection, steps: tuple[RolloutStep, ...], number: int, seen: Seen) -> Decision:
@@ -55,6 +64,7 @@ def judge(section: DeploymentSection, steps: tuple[RolloutStep, ...], number: in
     evidence = guardrails.combined(found)
     needed = 1 / guardrails.alpha_of_step(section.alpha, number, len(steps))
     outcomes = _outcomes(section, seen)
+    split = _split(step, seen)
     more = max(0, _least(step) - seen.candidate.requests)
 
     def decide(decision: Literal["advance", "wait", "hold", "roll-back"], reason: str) -> Decision:
@@ -66,6 +76,7 @@ def judge(section: DeploymentSection, steps: tuple[RolloutStep, ...], number: in
             more_requests=more,
             guardrails=found,
             outcomes=outcomes,
+            split=split,
         )
 
     if seen.ringing:
@@ -74,7 +85,7 @@ def judge(section: DeploymentSection, steps: tuple[RolloutStep, ...], number: in
         return decide("roll-back", _accusation(section, seen, found, evidence, needed))
     if outcomes and outcomes.lower is not None and outcomes.lower > outcomes.margin:
         return decide("roll-back", f"outcomes are worse: {told(outcomes)}")
-    waiting = _waiting(section, step, traffic, seen, outcomes)
+    waiting = _waiting(section, step, traffic, split, outcomes)
     if seen.held is not None:
         return decide("hold", f"held: {seen.held}" + (f"; {waiting}" if waiting else ""))
     if seen.hours < step.hold_hours:
@@ -123,14 +134,27 @@ def _outcomes(section: DeploymentSection, seen: Seen) -> OutcomeEvidence | None:
         return None
     champion, candidate = seen.losses
     bounds = sequences.difference(champion, candidate, section.outcome_alpha)
+    margin = section.outcome_margin * champion.mean
     return OutcomeEvidence(
         champion=champion.count,
         candidate=candidate.count,
         champion_loss=champion.mean,
         candidate_loss=candidate.mean,
-        margin=section.outcome_margin * champion.mean,
+        margin=margin,
         lower=None if bounds is None else bounds[0],
         upper=None if bounds is None else bounds[1],
+        more=sequences.more_until_decided(champion, candidate, section.outcome_alpha, margin),
+    )
+
+
+def _split(step: RolloutStep, seen: Seen) -> SplitEvidence | None:
+    if not any(seen.split) or step.weight >= 1:
+        return None
+    return SplitEvidence(
+        candidate=seen.split[0],
+        champion=seen.split[1],
+        evidence=sample_ratio.e_value(*seen.split, step.weight),
+        needed=1 / SPLIT_ALPHA,
     )
 
 
@@ -138,15 +162,15 @@ def _waiting(
     section: DeploymentSection,
     step: RolloutStep,
     traffic: Traffic,
-    seen: Seen,
+    split: SplitEvidence | None,
     outcomes: OutcomeEvidence | None,
 ) -> str:
     """Why the candidate may not have more yet; empty when it may."""
-    if sample_ratio.e_value(*seen.split, step.weight) >= 1 / SPLIT_ALPHA:
-        share = seen.split[0] / sum(seen.split)
+    if split is not None and split.evidence >= split.needed:
+        share = split.candidate / (split.candidate + split.champion)
         return f"the candidate gets {share:.1%} of the requests instead of {step.weight:.1%}: mend the split"
-    if seen.candidate.requests < _least(step):
-        return f"{seen.candidate.requests} of {_least(step)} requests the candidate needs in this step"
+    if traffic.candidate.requests < _least(step):
+        return f"{traffic.candidate.requests} of {_least(step)} requests the candidate needs in this step"
     if beyond := [*guardrails.beyond(traffic, limits(section))]:
         return f"{'; '.join(beyond)}: too many to advance, too few to roll back"
     if not step.minimum_outcomes:
@@ -172,5 +196,5 @@ def _accusation(
     return (
         f"{worst.candidate} of {seen.candidate.requests} requests {did}, of the champion's "
         f"{worst.champion} of {seen.champion.requests}; at most {limits(section)[worst.name]:.1%} may: "
-        f"evidence {evidence:.3g} of {needed:.3g}"
+        f"evidence {in_words(evidence)} of {in_words(needed)}"
     )

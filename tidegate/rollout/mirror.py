@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.answers import distance, measured
+from tidegate.answers import distance, is_valid
 from tidegate.config import DeploymentSection, TaskName
 from tidegate.messages import MirrorReport
 from tidegate.rollout.evidence import e_value
 from tidegate.rollout.guardrails import SMALLEST_SHARE
-
-SUM_TOLERANCE = 1e-6  # of the probabilities of all classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,24 +23,6 @@ class Copied:
     champion: Sequence[Mapping[str, Any]]  # its answers, one for each row
     candidate: Sequence[Any] | None  # None when there was no answer
     milliseconds: float
-
-
-def is_valid(task: TaskName, answer: Any) -> bool:
-    """Whether it is an answer of this task: the right members, finite, and probabilities within [0, 1]."""
-    try:
-        numbers = [value for value in measured(answer).values() if not isinstance(value, str)]
-        if task == "multiclass":
-            numbers = [float(p) for p in answer["probabilities"].values()]
-        else:
-            numbers = [float(answer["probability" if task == "binary" else "value"])]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False
-    if not all(map(math.isfinite, numbers)):
-        return False
-    if task == "regression":
-        return True
-    whole = task == "binary" or abs(sum(numbers) - 1) <= SUM_TOLERANCE
-    return whole and all(0 <= number <= 1 for number in numbers)
 
 
 def report(

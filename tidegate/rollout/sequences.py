@@ -7,11 +7,12 @@ canary's share and rare events it alarms falsely in a third of simulations; ther
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 MINIMUM_COUNT = 100  # of values on each side, before anything is said
 TIGHTEST_AT = 5000  # values on both sides together, where the bounds are closest
+FORESEEN = 1 << 30  # values of a side; what takes more is as good as never
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,36 @@ def difference(champion: Moments, candidate: Moments, alpha: float) -> tuple[flo
     radius = math.sqrt(total * variance) * _radius(total, alpha)
     between = candidate.mean - champion.mean
     return between - radius, between + radius
+
+
+def more_until_decided(champion: Moments, candidate: Moments, alpha: float, margin: float) -> int | None:
+    """How many more of the candidate's values until the bounds lie on one side of `margin`.
+
+    If both sides go on with these means, variances and shares; None when that is never, or not known yet.
+    """
+    if difference(champion, candidate, alpha) is None:
+        return None
+
+    def decided(count: int) -> bool:
+        times = count / candidate.count
+        bounds = difference(_longer(champion, times), replace(candidate, count=count), alpha)
+        return bounds is not None and (bounds[0] > margin or bounds[1] <= margin)
+
+    if decided(candidate.count):
+        return 0
+    low = high = candidate.count
+    while not decided(high):
+        if high > FORESEEN:
+            return None
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return high - candidate.count
+
+
+def _longer(values: Moments, times: float) -> Moments:
+    return replace(values, count=round(values.count * times))
 
 
 def _radius(total: int, alpha: float) -> float:

@@ -8,7 +8,7 @@ import click
 
 from tidegate_cli import example, local
 from tidegate_cli.assembly import CHECKOUT, synthesize
-from tidegate_cli.commands.up import described, hints
+from tidegate_cli.commands.up import described, hints, say_docs
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
@@ -57,6 +57,7 @@ def command(options: Options, keep: bool | None) -> None:
             "live", f"model version {champion['version']} on {champion['variant']}   {seconds:.0f} s in all"
         )
         narrator.say("api", place.outputs["ApiUrl"])
+        say_docs(place, options, narrator)
         stay = sys.stderr.isatty() and not options.as_json if keep is None else keep
         for line in hints(place, options) if stay else NEXT:
             narrator.say("try", line)

@@ -8,13 +8,14 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from tidegate.rollout.history import TAKEN_BACK
 from tidegate_cli import model, rollouts
 from tidegate_cli.executions import POLL_SECONDS, machine
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Line, Narrator
 from tidegate_cli.place import Place, current
-from tidegate_cli.rollout_history import SPLIT, delete_state
+from tidegate_cli.rollouts import SPLIT, delete_state
 
 WAIT_SECONDS = 600
 
@@ -110,7 +111,7 @@ def _stop_machine(place: Place) -> None:
     running = states.list_executions(stateMachineArn=machine(place, "deployment"), statusFilter="RUNNING")
     for execution in running["executions"]:
         states.stop_execution(
-            executionArn=execution["executionArn"], error="RolledBack", cause="tidegate rollback"
+            executionArn=execution["executionArn"], error=TAKEN_BACK, cause="tidegate rollback"
         )
         _release_lock(place, execution["name"])
 

@@ -2,17 +2,20 @@
 
 import getpass
 import json
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tidegate_cli import rollout_history as rollouts
+from tidegate.report import rollout_page
+from tidegate.rollout.history import Rollout
+from tidegate_cli import rollout_words, rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Group, Options
 from tidegate_cli.place import Place, current
-from tidegate_cli.rollout_history import Rollout
 
 
 @click.group("rollout", cls=Group)
@@ -24,17 +27,26 @@ def command() -> None:
 
 
 @command.command("show")
+@click.argument("version", required=False)
+@click.option("--html", is_flag=True, help="Open the rollout's page in a browser")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Save the page there")
 @click.pass_obj
-def show(options: Options) -> None:
+def show(options: Options, version: str | None, html: bool, output: Path | None) -> None:
     """Show the evidence so far, and how much more is needed
 
-    Example: tidegate rollout show
+    Without VERSION it is the rollout that runs, or the last one.
+
+    Example: tidegate rollout show --html
     """
-    found = _last(current(options))
+    place = current(options)
+    found = _last(place) if version is None else rollouts.of_version(place, version)
+    saved = _page(found, output) if html or output else None
+    if saved is not None and html and not options.as_json:
+        click.launch(saved.as_uri())
     if options.as_json:
-        click.echo(json.dumps(found.to_json()))
+        click.echo(json.dumps({**found.to_json(), "report": str(saved) if saved else None}))
     else:
-        click.echo("\n".join(rollouts.told(found)))
+        click.echo("\n".join([*rollout_words.told(found), *([f"report        {saved}"] if saved else [])]))
     raise SystemExit(1 if found.status in ("FAILED", "TIMED_OUT", "ABORTED") else 0)
 
 
@@ -90,6 +102,14 @@ def resume(options: Options) -> None:
 
 
 command.add_command(rollback.command, "rollback")
+
+
+def _page(found: Rollout, output: Path | None) -> Path:
+    """As it stands now; the lake has the same under rollouts/ once it is decided."""
+    name = found.arn.rpartition(":")[2]
+    path = output or Path(tempfile.gettempdir()) / f"tidegate-rollout-{name[:40]}.html"
+    path.write_text(rollout_page.page(found, now=datetime.now(UTC)), encoding="utf-8")
+    return path.resolve()
 
 
 def _running(place: Place) -> Rollout:

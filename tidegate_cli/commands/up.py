@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tidegate.config import PipelineConfig
 from tidegate_cli import local
 from tidegate_cli.assembly import Assembly, synthesize
 from tidegate_cli.failure import CommandError
@@ -37,7 +38,8 @@ def command(options: Options, port: int) -> None:
         cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.resources} resources deployed in {cloud.seconds:.1f} s")
-        click.echo(json.dumps(facts(place)) if options.as_json else cloud.url)
+        click.echo(json.dumps(facts(place, options)) if options.as_json else cloud.url)
+        say_docs(place, options, narrator)
         for line in hints(place, options):
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
@@ -70,7 +72,7 @@ def _update(found: local.LocalCloud, assembly: Assembly, narrator: Narrator, opt
     for line in told_of(told):
         narrator.say("update", line)
     changed = {name: told[name] for name in ("created", "updated", "deleted", "unchanged", "changes")}
-    click.echo(json.dumps({**facts(place), **changed}) if options.as_json else found.url)
+    click.echo(json.dumps({**facts(place, options), **changed}) if options.as_json else found.url)
 
 
 def told_of(update: dict[str, Any]) -> list[str]:
@@ -94,8 +96,21 @@ def described(cached: bool, seconds: float) -> str:
     return f"cached ({seconds:.1f} s)" if cached else f"synthesized in {seconds:.1f} s (cached for next time)"
 
 
-def facts(place: Place) -> dict[str, object]:
-    return {"ok": True, "url": place.url, "prefix": place.prefix, "api": place.outputs["ApiUrl"]}
+def facts(place: Place, options: Options) -> dict[str, object]:
+    api = {"api": place.outputs["ApiUrl"], "docs": docs_url(place, options)}
+    return {"ok": True, "url": place.url, "prefix": place.prefix, **api}
+
+
+def docs_url(place: Place, options: Options) -> str | None:
+    """Where a browser finds what the API takes and answers; None where that must be signed for."""
+    serving = PipelineConfig.from_toml(options.pipeline / "pipeline.toml", options.environment).serving
+    is_open = serving.public_docs or serving.auth == "none"
+    return f"{place.outputs['ApiUrl'].rstrip('/')}/docs" if is_open else None
+
+
+def say_docs(place: Place, options: Options, narrator: Narrator) -> None:
+    if docs := docs_url(place, options):
+        narrator.say("docs", f"{docs}   in a browser: what the API takes and answers")
 
 
 def hints(place: Place, options: Options) -> list[str]:

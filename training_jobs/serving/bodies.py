@@ -19,6 +19,7 @@ from tidegate.moments import seconds
 
 Instance = dict[str, Any]
 JSON = "application/json"
+JSON_TYPES = frozenset({JSON, "", "application/octet-stream"})  # the last two of clients who name no type
 JSON_LINES = frozenset({"application/jsonlines", "application/x-jsonlines", "application/x-ndjson"})
 CSV = "text/csv"
 TEXTS = frozenset({"string", "timestamp", "date"})  # types whose members are texts in JSON
@@ -74,14 +75,14 @@ def decode(body: bytes, content_type: str, columns: Sequence[str], types: Mappin
     media, _, parameters = content_type.partition(";")
     media = media.strip().lower()
     try:
-        if media in {JSON, "", "application/octet-stream"}:  # what clients send who name no type
+        if media in JSON_TYPES:
             return _of_json(_json.decode(body))
         if media in JSON_LINES:
             return Request([_line.decode(line) for line in body.splitlines() if line.strip()])
         if media == CSV:
             named = "header=present" in parameters.replace(" ", "").lower()
             return Request(_of_csv(body.decode(), None if named else columns, types))
-    except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as cause:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, csv.Error) as cause:
         raise FormatError(f"the body is not {media or JSON} as the signature says: {cause}") from cause
     raise FormatError(f"content type {media!r} is none of {JSON}, application/jsonlines, {CSV}", 415)
 

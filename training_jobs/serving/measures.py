@@ -1,6 +1,5 @@
 """What the server counts of itself, as Prometheus reads it."""
 
-import threading
 from bisect import bisect_left
 from collections import Counter
 from itertools import accumulate
@@ -10,20 +9,14 @@ BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 
 
 class Measures:
-    """Counts of one process since it started."""
+    """Counts of one process since it started, kept by its event loop but for `instances`."""
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.instances = 0
-        self._lock = threading.Lock()
         self._statuses: Counter[int] = Counter()
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
-
-    def predicted(self, instances: int) -> None:
-        """Called from the event loop and the worker's thread alike."""
-        with self._lock:
-            self.instances += instances
 
     def answered(self, status: int, seconds: float) -> None:
         """One request of /invocations, and how long it was here."""

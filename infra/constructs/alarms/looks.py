@@ -126,6 +126,12 @@ def _of_what_it_gets(config: PipelineConfig) -> Iterator[Watched]:
         text="Captured records could not be read and are not watched",
     )
     yield Watched(
+        what="labels-suspicious",
+        metric="SuspiciousLabels",
+        above=0,
+        text="Outcomes disagree with themselves, or with training and the answers alike",
+    )
+    yield Watched(
         what="labels-contradict",
         metric="LabelContradictions",
         above=alarms.label_contradictions,
