@@ -245,7 +245,7 @@ class Month:
             output = json.loads(described.get("output") or "{}")
             if stage == "monitoring":
                 self.told.windows[output.get("outcome", each["status"])] += 1
-                columns = [found["column"] for found in output.get("summary", {}).get("drifted", [])]
+                columns = [found["column"] for found in (output.get("summary") or {}).get("drifted", [])]
                 if columns:
                     self.told.drifted[(each["startDate"] - self.begin).days + 1] = columns
             elif stage == "training":
