@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-NAMES = ("pipeline", "quality", "ingestion", "features", "training", "compiled", "serving", "cold_start")
+NAMES = (
+    "pipeline",
+    "quality",
+    "ingestion",
+    "features",
+    "training",
+    "compiled",
+    "serving",
+    "cold_start",
+    "monitoring",
+)
 
 if __name__ == "__main__":
     missed = False

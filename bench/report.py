@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,15 +35,27 @@ class Figure:
         return found | ({"skipped": self.skipped} if self.skipped else {})
 
 
-def main(name: str, measure: Callable[[], list[Figure]]) -> None:
-    """Parse the options, measure, print; exits 1 with `--check` when a target is missed."""
+def main(
+    name: str,
+    measure: Callable[[], list[Figure]],
+    parts: Mapping[str, Callable[[], list[Figure]]] | None = None,
+) -> None:
+    """Parse the options, measure, print; exits 1 with `--check` when a target is missed.
+
+    Each of `parts` is an option of its own: where any is named, only those are measured.
+    """
+    parts = parts or {}
     parser = argparse.ArgumentParser(prog=f"python -m bench.{name}")
     parser.add_argument(
         "--json", action="store_true", help="print one object {figure: {value, unit, target, met}}"
     )
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
+    for part, of_part in parts.items():
+        words = (of_part.__doc__ or part).partition("\n")[0]
+        parser.add_argument(f"--{part}", action="append_const", dest="parts", const=part, help=words)
     options = parser.parse_args()
-    figures = measure()
+    chosen = [parts[part] for part in getattr(options, "parts", None) or ()] or [measure]
+    figures = [figure for measured in chosen for figure in measured()]
     if options.json:
         print(json.dumps({figure.name: figure.to_json() for figure in figures}))
     else:

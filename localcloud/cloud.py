@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 
 from localcloud.clock import Clock
+from localcloud.host import sitecustomize as host
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -33,12 +34,14 @@ class Cloud:
         self.kept = kept or folder  # what outlives this cloud, where it was given a folder for that
         self.account = ACCOUNT
         self.region = REGION
-        self.clock = Clock()
+        self.clock_file = folder / "clock"
+        self.clock = Clock(self.clock_file)
         self.closing = threading.Event()
         self._pool = ThreadPoolExecutor(64, thread_name_prefix="cloud")
         self._children: set[subprocess.Popen[Any]] = set()
         self._closers: list[Callable[[], None]] = []
         self._lock = threading.Lock()
+        self._followed: host.CloudTime | None = None
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
@@ -79,7 +82,12 @@ class Cloud:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "PYTHONUNBUFFERED": "1",
+            host.CLOCK_FILE: str(self.clock_file),
         }
+
+    def python_path(self, *folders: Path) -> str:
+        """What a process started here imports from: its host's folder first, then its own."""
+        return os.pathsep.join(map(str, (Path(host.__file__).parent, *folders)))
 
     def spawn(
         self,
@@ -108,6 +116,16 @@ class Cloud:
             self._children = {c for c in self._children if c.poll() is None} | {child}
         return child
 
+    def follow_clock(self) -> None:
+        """Let moto, and all else in this process, read this cloud's clock."""
+        if self._followed is None:
+            self._followed = host.follow(self.clock_file)
+
+    def leave_clock(self) -> None:
+        followed, self._followed = self._followed, None
+        if followed is not None:
+            host.leave(followed)
+
     def close(self) -> None:
         """End everything this cloud started: closers first, then SIGTERM, then SIGKILL to what is left."""
         with self._lock:
@@ -126,6 +144,7 @@ class Cloud:
             except subprocess.TimeoutExpired:
                 signal_group(child, signal.SIGKILL)
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.leave_clock()
 
 
 def signal_group(child: "subprocess.Popen[Any]", number: int) -> None:
@@ -141,5 +160,9 @@ def current() -> Cloud:
 
 
 def install(cloud: Cloud) -> None:
+    """Make it the cloud of this process, which then reads its clock, until it closes or another comes."""
     global _current  # noqa: PLW0603  moto constructs its backends without arguments of ours
+    if _current is not None:
+        _current.leave_clock()
     _current = cloud
+    cloud.follow_clock()

@@ -59,3 +59,10 @@ def idle() -> bool:
     from localcloud.cloudwatch.models import backend
 
     return backend().local_alarms.idle()
+
+
+def next_due(now: float) -> float | None:
+    """When an alarm looks next at data that may change it."""
+    from localcloud.cloudwatch.models import backend
+
+    return backend().local_alarms.next_due(now)

@@ -17,9 +17,11 @@ from localcloud.cloudwatch import actions, alarm_requests, alarm_rule, evaluatio
 from localcloud.cloudwatch.alarm import Alarm, CompositeAlarm, MetricAlarm, State, Transition, initial_state
 from localcloud.cloudwatch.judgement import ALARM, INSUFFICIENT_DATA, OK
 from localcloud.cloudwatch.reasons import timestamp
-from localcloud.cloudwatch.store import Metric, MetricStore
+from localcloud.cloudwatch.store import MINUTE, Metric, MetricStore
 
 _logger = logging.getLogger(__name__)
+
+HOUR = 3600
 
 
 class Alarms:
@@ -91,6 +93,36 @@ class Alarms:
         with self._lock:
             waiting = any(isinstance(alarm, MetricAlarm) and alarm.stale for alarm in self.by_name.values())
             return not waiting and self._acting == 0
+
+    def next_due(self, now: float) -> float | None:
+        """The next moment at which data goes from one window of an alarm to another, or held actions run.
+
+        In between every window holds what it held, so the alarm says what it said.
+        """
+        with self._lock:
+            alarms = list(self.by_name.values())
+        dues = [
+            due
+            for alarm in alarms
+            if isinstance(alarm, MetricAlarm)
+            for metric in alarm.metrics
+            for slot in self._store.slots(
+                metric, since=now - _reach(alarm), until=now, fine=alarm.step < MINUTE
+            )
+            if (due := _moves(alarm, slot, now)) is not None
+        ]
+        # a band is another one from hour to hour, whether there is data or not
+        dues += [
+            float((int(now) // HOUR + 1) * HOUR)
+            for alarm in alarms
+            if isinstance(alarm, MetricAlarm) and alarm.band
+        ]
+        dues += [
+            alarm.held.until
+            for alarm in alarms
+            if isinstance(alarm, CompositeAlarm) and alarm.held and alarm.held.until is not None
+        ]
+        return min(dues, default=None)
 
     def _put(self, settings: dict[str, Any], kind: type[Alarm], fresh: Mapping[str, Any]) -> bool:
         name, now = settings["AlarmName"], self._now()
@@ -218,3 +250,21 @@ class Alarms:
     @staticmethod
     def _now() -> datetime:
         return cloud.current().clock.now().astimezone(UTC)
+
+
+def _reach(alarm: MetricAlarm) -> int:
+    """Seconds until data has left the oldest window that the alarm looks at."""
+    return (alarm.rule.range + 1) * alarm.period + MINUTE
+
+
+def _moves(alarm: MetricAlarm, slot: int, now: float) -> float | None:
+    """When the data of a slot is next found in another window; None once it has left the last.
+
+    Windows end at multiples of the step; the data lies in the j-th newest while `slot + j * period` is
+    before its end, and at most a period before.
+    """
+    for window in range(alarm.rule.range + 1):
+        due = ((slot + window * alarm.period) // alarm.step + 1) * alarm.step
+        if due > now:
+            return float(due)
+    return None

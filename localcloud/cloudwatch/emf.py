@@ -22,13 +22,12 @@ class FormatError(ValueError):
     """The line has `_aws` and breaks the specification."""
 
 
-def read(message: str, now: float, ahead: float = 0.0) -> list[Datum]:
+def read(message: str, now: float) -> list[Datum]:
     """The samples of one log line.
 
     Args:
         message: the line.
         now: epoch seconds, for a line without a timestamp.
-        ahead: seconds by which this cloud's clock is ahead of the machine's, on which the line was written.
 
     Raises:
         FormatError: it means to be a metric and is none.
@@ -38,7 +37,7 @@ def read(message: str, now: float, ahead: float = 0.0) -> list[Datum]:
         return []
     metadata = root["_aws"]
     timestamp = metadata.get("Timestamp")
-    when = float(timestamp) / 1000 + ahead if isinstance(timestamp, (int, float)) else now
+    when = float(timestamp) / 1000 if isinstance(timestamp, (int, float)) else now
     directives = metadata.get("CloudWatchMetrics")
     if not isinstance(directives, list):
         raise FormatError("_aws.CloudWatchMetrics is a list of directives")

@@ -3,7 +3,6 @@
 import functools
 import json
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,14 +35,11 @@ def watched(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _data(group: str, filters: Sequence[Mapping[str, Any]], messages: Iterable[str]) -> Iterable[Datum]:
-    clock = cloud.current().clock
-    now = clock.time()
-    # workers write lines on the machine's clock, which does not jump when somebody advances this cloud's
-    ahead = now - time.time()
+    now = cloud.current().clock.time()
     newest = {one["filterName"]: one for one in filters}  # moto keeps what was put again beside the old
     for message in messages:
         try:
-            yield from emf.read(message, now, ahead)
+            yield from emf.read(message, now)
         except emf.FormatError as error:
             _logger.warning("a line of %s is not embedded metric format: %s", group, error)
             failed = Metric.of("AWS/Logs", "EMFValidationErrors", {"LogGroupName": group})

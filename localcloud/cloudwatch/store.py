@@ -97,6 +97,20 @@ class MetricStore:
                 for metric, units in self._series.items()
             }
 
+    def slots(self, metric: Metric, *, since: float, until: float, fine: bool) -> list[int]:
+        """Starts of the minutes with data in [since, until], or of the seconds where those are kept."""
+        step = 1 if fine else MINUTE
+        asked = range(-(-int(since) // step) * step, int(until) + 1, step)
+        found: set[int] = set()
+        with self._lock:
+            for series in self._series.get(metric, {}).values():
+                buckets = series.seconds if fine else series.minutes
+                if len(asked) < len(buckets):
+                    found.update(slot for slot in asked if slot in buckets)
+                else:
+                    found.update(slot for slot in buckets if asked.start <= slot < asked.stop)
+        return sorted(found)
+
     def newest(self, metric: Metric) -> int | None:
         """The second of its last datapoint, of those kept by the second."""
         with self._lock:

@@ -1,13 +1,19 @@
 """Event delivery on this machine: EventBridge, Scheduler, S3 notifications and queues that feed functions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud import _moto_seams, logs
+
+if TYPE_CHECKING:
+    from localcloud.events.scheduler import Scheduler
+
+_scheduler: "Scheduler | None" = None
 
 
 def install() -> None:
     """Put our backends and routes in the place of moto's; call before the first request of the process."""
+    global _scheduler  # noqa: PLW0603  the scheduler of the cloud that is current
     from localcloud.events import queues, router, s3, ticker
     from localcloud.events.models import LocalEvents
     from localcloud.events.scheduler import TICK_SECONDS, Scheduler
@@ -18,7 +24,8 @@ def install() -> None:
     queues.install()
     logs.install()
     ticker.start()
-    ticker.every(TICK_SECONDS, Scheduler().tick)
+    _scheduler = Scheduler()
+    ticker.every(TICK_SECONDS, _scheduler.tick)
 
 
 def emit(source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()) -> None:
@@ -33,3 +40,19 @@ def idle() -> bool:
     from localcloud.events import delivery, sqs_to_lambda
 
     return delivery.idle() and sqs_to_lambda.idle()
+
+
+def rests() -> bool:
+    """Nothing is being delivered, and no queue holds a message that a function may have now."""
+    from localcloud.events import delivery, sqs_to_lambda
+
+    return delivery.idle() and sqs_to_lambda.rests()
+
+
+def next_due(now: float) -> float | None:
+    """The next schedule, retry or message that waits for its time."""
+    from localcloud.events import sqs_to_lambda, ticker
+
+    scheduled = None if _scheduler is None else _scheduler.next_due()
+    dues = (scheduled, ticker.next_due(), sqs_to_lambda.next_due(now))
+    return min((due for due in dues if due is not None), default=None)

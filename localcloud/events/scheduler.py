@@ -50,6 +50,11 @@ class Scheduler:
                 self._tick_schedule(group, schedule, now)
         self._watched = {arn: watch for arn, watch in self._watched.items() if arn in seen}
 
+    def next_due(self) -> float | None:
+        """When the next schedule fires, of those seen at the last tick."""
+        dues = (watch.due for watch in list(self._watched.values()))
+        return min((due.timestamp() for due in dues if due is not None), default=None)
+
     def _tick_rule(self, rule: Rule, now: datetime) -> None:
         definition = (rule.scheduled_expression, rule.state)
         parsed = schedules.parse(str(rule.scheduled_expression))

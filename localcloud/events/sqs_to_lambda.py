@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
-from moto.awslambda.models import EventSourceMapping
+from moto.awslambda.models import EventSourceMapping, lambda_backends
 from moto.sqs.models import Message, sqs_backends
 
 from localcloud import cloud
@@ -65,6 +65,28 @@ def start(backend: "LocalLambda", mapping: EventSourceMapping) -> None:
 def idle() -> bool:
     """No batch runs. A message that waits for its visibility timeout does not count."""
     return _busy == 0
+
+
+def next_due(now: float) -> float | None:
+    """When the next message of a queue that feeds a function becomes visible."""
+    return min((due for due in _dues() if due > now), default=None)
+
+
+def rests() -> bool:
+    """No batch runs, and none is about to."""
+    now = cloud.current().clock.time()
+    return idle() and all(due > now for due in _dues())
+
+
+def _dues() -> list[float]:
+    """When each message of the queues that feed functions may be received, in epoch seconds."""
+    here = cloud.current()
+    backend: Any = lambda_backends[here.account][here.region]
+    queues = sqs_backends[here.account][here.region].queues
+    mappings = [each for each in backend.list_event_source_mappings("", "") if each.enabled]
+    names = {mapping.event_source_arn.rpartition(":")[2] for mapping in mappings} & set(queues)
+    messages = [message for name in names for message in list(queues[name]._messages)]
+    return [max(message.visible_at, message.delayed_until) / 1000 for message in messages]
 
 
 class _Poller:

@@ -19,10 +19,12 @@ class Ticker:
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._regular: set[int] = set()  # orders of those that `every` brings back
         self._order = itertools.count()  # two entries due at once keep the order of their calls
         self._changed = threading.Event()
         self._lock = threading.Lock()
         self._stopped = False
+        self._working = False
 
     def start(self) -> None:
         threading.Thread(target=self._loop, name="ticker", daemon=True).start()
@@ -31,11 +33,14 @@ class Ticker:
         self._stopped = True
         self._changed.set()
 
-    def after(self, seconds: float, function: Callable[[], None]) -> None:
+    def after(self, seconds: float, function: Callable[[], None], *, regular: bool = False) -> None:
         """Run `function` once, that long from now on the cloud's clock."""
         with self._lock:
             due = cloud.current().clock.time() + seconds
-            heapq.heappush(self._due, (due, next(self._order), function))
+            order = next(self._order)
+            heapq.heappush(self._due, (due, order, function))
+            if regular:
+                self._regular.add(order)
         self._changed.set()
 
     def every(self, seconds: float, function: Callable[[], None]) -> None:
@@ -45,9 +50,20 @@ class Ticker:
             try:
                 function()
             finally:
-                self.after(seconds, again)
+                self.after(seconds, again, regular=True)
 
-        self.after(seconds, again)
+        self.after(seconds, again, regular=True)
+
+    def next_due(self) -> float | None:
+        """When the next thing happens that somebody asked for once."""
+        with self._lock:
+            return min((due for due, order, _ in self._due if order not in self._regular), default=None)
+
+    def settled(self) -> bool:
+        """Whether all that has come due has been done."""
+        with self._lock:
+            late = bool(self._due) and self._due[0][0] <= cloud.current().clock.time()
+            return self._stopped or not (late or self._working)
 
     def _loop(self) -> None:
         clock = cloud.current().clock
@@ -55,7 +71,8 @@ class Ticker:
             self._changed.clear()
             with self._lock:
                 left = self._due[0][0] - clock.time() if self._due else _QUIET_SECONDS
-                work = heapq.heappop(self._due)[2] if left <= 0 else None
+                work = self._pop() if left <= 0 else None
+                self._working = work is not None
             if work is None:
                 clock.wait(left, self._changed)
                 continue
@@ -63,6 +80,11 @@ class Ticker:
                 work()
             except Exception:  # one bad alarm must not stop the clock for everyone else
                 _logger.exception("a timed task of the local cloud failed")
+
+    def _pop(self) -> Callable[[], None]:
+        _, order, work = heapq.heappop(self._due)
+        self._regular.discard(order)
+        return work
 
 
 _ticker = Ticker()
@@ -83,3 +105,11 @@ def every(seconds: float, function: Callable[[], None]) -> None:
 
 def after(seconds: float, function: Callable[[], None]) -> None:
     _ticker.after(seconds, function)
+
+
+def next_due() -> float | None:
+    return _ticker.next_due()
+
+
+def settled() -> bool:
+    return _ticker.settled()

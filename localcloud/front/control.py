@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localcloud import timers
 from localcloud.cloud import Cloud
 from localcloud.errors import CloudError
 from localcloud.front.connection import Environ
@@ -30,6 +31,8 @@ class Control:
             ("GET", "grants"): lambda _: {"roles": self._guard.report()},
             ("GET", "requests"): lambda _: dict(self._record.to_json()),
             ("POST", "clock/advance"): self._advance,
+            ("POST", "clock/next"): self._next,
+            ("POST", "clock/run"): self._run,
             ("POST", "drain"): self._drain,
             ("POST", "deploy"): self._deploy,
         }
@@ -42,6 +45,8 @@ class Control:
             status, body = (200, found(request)) if found else (404, {"error": f"no {name} here"})
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             status, body = 400, {"error": f"{type(problem).__name__}: {problem}"}
+        except timers.BusyError as busy:
+            status, body = 409, {"error": str(busy)}
         except CloudError as refusal:
             status, body = 409, {"error": refusal.what, "cause": refusal.cause, "hint": refusal.hint}
         return status, [("Content-Type", "application/json")], json.dumps(body).encode()
@@ -58,6 +63,21 @@ class Control:
     def _advance(self, request: dict[str, Any]) -> dict[str, Any]:
         self._cloud.clock.advance(float(request["seconds"]))
         return {"time": self._cloud.clock.now().isoformat()}
+
+    def _next(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Once everything rests, move the clock to the next timer, at most `most` seconds away."""
+        most, patience = float(request["most"]), float(request.get("timeout", DRAIN_SECONDS))
+        stop = timers.next_stop(self._cloud, most, patience)
+        return {"time": self._cloud.clock.now().isoformat(), "what": stop.what}
+
+    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Let `seconds` pass, from timer to timer, or until one of the room `stop_at`.
+
+        What runs at each has `timeout` real seconds to end.
+        """
+        patience, room = float(request.get("timeout", DRAIN_SECONDS)), str(request.get("stop_at", ""))
+        stops, what = timers.run(self._cloud, float(request["seconds"]), patience, room)
+        return {"time": self._cloud.clock.now().isoformat(), "stops": stops, "what": what}
 
     def _deploy(self, request: dict[str, Any]) -> dict[str, Any]:
         """Bring what is deployed to the assembly of this folder; the answer says what changed."""

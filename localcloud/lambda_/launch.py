@@ -47,7 +47,7 @@ def _of_zip(function: "LocalFunction", log_stream: str) -> Launch:
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
         "LAMBDA_TASK_ROOT": str(folder),
         "LAMBDA_RUNTIME_DIR": str(folder),
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": cloud.current().python_path(folder),
     }
     return Launch(
         argv=("python", "-m", "awslambdaric", str(function.handler)),
@@ -67,7 +67,11 @@ def _of_image(function: "LocalFunction", log_stream: str) -> Launch:
     return Launch(
         argv=(*(config.entry_point or image.entrypoint), *command),
         folder=_working_directory(image.folder, config.working_directory),
-        environment={**image.environment, **environment, "PYTHONPATH": str(image.folder)},
+        environment={
+            **image.environment,
+            **environment,
+            "PYTHONPATH": cloud.current().python_path(image.folder),
+        },
         log_stream=log_stream,
     )
 

@@ -123,7 +123,7 @@ class Worker:
         if self._waiting is None:
             return self._fail_dead(outcome, invocation, limit)
 
-        # a handler reads its deadline on the real clock: a process cannot be hurried by `advance`
+        # its limit is on the real clock: a process cannot be hurried by `advance`
         started = time.monotonic()
         self._waiting.answer(200, invocation.payload, _headers(invocation))
         self._waiting = None
@@ -252,7 +252,7 @@ class _Request:
 
 
 def _headers(invocation: Invocation) -> str:
-    deadline_ms = int((time.time() + invocation.timeout_seconds) * 1000)
+    deadline_ms = int((cloud.current().clock.time() + invocation.timeout_seconds) * 1000)
     headers = {
         "Content-Type": "application/json",
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,

@@ -35,6 +35,25 @@ def idle() -> bool:
     )
 
 
+def rests() -> bool:
+    """No job runs and no endpoint is changing; what is captured may wait for its file."""
+    from localcloud.sagemaker.models import backend
+
+    here = backend()
+    return all(job.ended.is_set() for job in here.jobs()) and all(
+        endpoint.status in {"InService", "Failed"} for endpoint in list(here.endpoints.values())
+    )
+
+
+def next_due(now: float) -> float | None:
+    """When captured records are written, where there are any."""
+    from localcloud.sagemaker.capture_buffer import FLUSH_SECONDS
+    from localcloud.sagemaker.models import backend
+
+    waiting = not all(endpoint.is_flushed for endpoint in list(backend().endpoints.values()))
+    return now + FLUSH_SECONDS if waiting else None
+
+
 def _flush_soon() -> None:
     """Captured records go to S3 by HTTP: not on the ticker's thread."""
     cloud.current().submit(_flush)

@@ -68,7 +68,7 @@ class Container:
                     **image.environment,
                     **mlflow_apps.resolved(environment),
                     **identity.credentials(role_arn),
-                    "PYTHONPATH": str(image.folder),
+                    "PYTHONPATH": here.python_path(image.folder),
                     "SAGEMAKER_BASE_DIR": str(root),
                     "TMPDIR": str(scratch),
                 },

@@ -69,3 +69,18 @@ def idle() -> bool:
     """Whether no execution runs."""
     here = cloud.current()
     return not backend(here.account, here.region).running()
+
+
+def rests() -> bool:
+    """Whether every execution that runs is in a Wait state."""
+    here = cloud.current()
+    now = here.clock.time()
+    asleep = {who for until, who in here.clock.sleepers() if until > now}
+    return all(
+        execution.execution_arn in asleep for execution in backend(here.account, here.region).running()
+    )
+
+
+def next_due(now: float) -> float | None:
+    """When the next Wait state or pause before a retry ends."""
+    return next((until for until, _ in cloud.current().clock.sleepers()), None)

@@ -107,11 +107,12 @@ class _Halted:
 
 
 def _wait_state(self: Any, env: Environment, wait_seconds: float) -> None:
-    cloud.current().clock.wait(wait_seconds, _Halted(env))
+    execution = env.states.context_object.context_object_data["Execution"]["Id"]
+    cloud.current().clock.sleep(wait_seconds, _Halted(env), who=execution)
 
 
 def _sleep(seconds: float) -> None:
-    cloud.current().clock.wait(seconds)
+    cloud.current().clock.sleep(seconds)
 
 
 def _timestamp_failure(stock: Callable[..., FailureEvent]) -> Callable[..., FailureEvent]:

@@ -79,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 39 and len(set(roles)) == len(roles)
+    assert len(roles) == 41 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -200,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 40 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 42 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):

@@ -44,11 +44,6 @@ def test_high_resolution():
     assert datum.resolution == 1
 
 
-def test_a_line_follows_a_clock_that_is_ahead():
-    (datum,) = read(line({"Dimensions": [[]]}, Errors=1), NOW, ahead=3600.0)
-    assert datum.when == 1_699_999_990 + 3600
-
-
 @pytest.mark.parametrize("text", ["plain", '{"level": "INFO"}', '{"_aws": 1}', '{"_aws": {}', '["_aws"]'])
 def test_other_lines_are_no_metrics(text):
     assert read(text, NOW) == []

@@ -1,21 +1,32 @@
 """A window's captured traffic in one pass: an even sample, and what misfits count as."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
-from tidegate.monitoring.capture import Rows
+from tidegate.monitoring.capture_reader import Chunk
 from tidegate.monitoring.traffic import EvenSample, columns
 
 
 def rows(*numbers):
-    return Rows(
-        instances=[{"n": n} for n in numbers],
-        answers=[{"probability": 0.5} for _ in numbers],
-        vectors=[[n] for n in numbers],
+    return Chunk(
+        rows=len(numbers),
+        columns={"n": list(numbers)},
+        answers={"probability": [0.5 for _ in numbers]},
         ids=[f"e-{n}#0" for n in numbers],
+        lines=[line(n) for n in numbers],
     )
+
+
+def line(number):
+    sides = {
+        "endpointInput": {"instances": [{"n": number}]},
+        "endpointOutput": {"predictions": [{"probability": 0.5}], "vectors": [[number]]},
+    }
+    captured = {name: {"data": json.dumps(side), "encoding": "JSON"} for name, side in sides.items()}
+    return json.dumps({"captureData": captured, "eventMetadata": {"eventId": f"e-{number}"}}).encode()
 
 
 def sampled(*chunks, most):

@@ -35,7 +35,7 @@ class Captured(Rows):
     unreadable: int = 0
     fallen_short: int = 0  # records with another number of answers than instances
     repeated: int = 0  # records of an event that was there before
-    _seen: set[int] = field(default_factory=set)  # hashes of events, not their texts
+    seen: set[int] = field(default_factory=set)  # hashes of events, not their texts
 
     def add(self, line: bytes) -> None:
         """Read one line."""
@@ -48,7 +48,7 @@ class Captured(Rows):
             instances = [_object(i) for i in payload(sides["endpointInput"])["instances"]]
             answered = payload(sides["endpointOutput"])
             answers = [measured(a) for a in answered["predictions"]]
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
         if golden:
@@ -57,11 +57,11 @@ class Captured(Rows):
         if len(instances) != len(answers):
             self.fallen_short += 1
             return
-        name = str(event.get("eventId") or f"without an id {len(self._seen)}")
-        if hash(name) in self._seen:
+        name = str(event.get("eventId") or f"without an id {len(self.seen)}")
+        if hash(name) in self.seen:
             self.repeated += 1
             return
-        self._seen.add(hash(name))
+        self.seen.add(hash(name))
         vectors = answered.get("vectors")
         known = isinstance(vectors, list) and len(vectors) == len(instances)
         self.instances += instances
@@ -99,7 +99,7 @@ def requests(lines: Iterable[bytes]) -> Iterator[Request]:
             sides = record["captureData"]
             instances = [dict(_object(i)) for i in payload(sides["endpointInput"])["instances"]]
             answers = [_object(a) for a in payload(sides["endpointOutput"])["predictions"]]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
         if len(instances) == len(answers):
             yield Request(instances=tuple(instances), answers=tuple(answers))

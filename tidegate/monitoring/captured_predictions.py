@@ -48,7 +48,7 @@ class Predictions:
             return
         try:
             found = self._read(json.loads(line), variant)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             self.unreadable += 1
             return
         if found is None:

@@ -48,7 +48,7 @@ class Sample:
             return
         try:
             rows = _rows(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             self.left_out[UNREADABLE] += 1
             return
         if rows is None:

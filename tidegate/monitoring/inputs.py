@@ -47,11 +47,13 @@ class Inputs:
 
     def add(self, instances: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
         """Check some instances. Their columns in the contract's types, null where a value is of another."""
-        typed = {
-            column.name: _typed(column, [each.get(column.name) for each in instances])
-            for column in self._plan.columns
-        }
-        batch = Batch.of(self._plan, typed, len(instances), ())
+        names = [column.name for column in self._plan.columns]
+        return self.add_columns({name: [i.get(name) for i in instances] for name in names}, len(instances))
+
+    def add_columns(self, values: Mapping[str, list[Any]], rows: int) -> pa.RecordBatch:
+        """The same of rows that come as columns, each of so many values."""
+        typed = {column.name: _typed(column, values[column.name]) for column in self._plan.columns}
+        batch = Batch.of(self._plan, typed, rows, ())
         self._checker.add(batch)
         return batch.rows
 

@@ -3,22 +3,26 @@
 Memory grows with the number of columns; of records only a hash of each is kept, to tell repeated ones.
 """
 
-import hashlib
 import heapq
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 
 from tidegate.features import Array
 from tidegate.instances import from_json
-from tidegate.monitoring.capture import Captured, Rows, chunks
+from tidegate.monitoring.capture import Captured, Rows
+from tidegate.monitoring.capture import read as read_plainly
+from tidegate.monitoring.capture_reader import CaptureReader, Chunk
 from tidegate.monitoring.inputs import Inputs
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.profile.table import ProfileBuilder
 
+_ODD, _MODULUS = 0x9E3779B97F4A7C15, 1 << 64
 _MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
 
 
@@ -35,20 +39,23 @@ class EvenSample:
     """At most `most` rows, by their ids alone: the same whatever the order of files."""
 
     most: int
-    _kept: list[tuple[int, str, Sampled]] = field(default_factory=list)
+    _kept: list[tuple[int, str, bytes]] = field(default_factory=list)
 
-    def add(self, rows: Rows) -> None:
-        for name, instance, vector in zip(rows.ids, rows.instances, rows.vectors, strict=True):
-            digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
-            rank = -int.from_bytes(digest, "big")  # a heap gives its smallest away
+    def add(self, chunk: Chunk) -> None:
+        for name, line in zip(chunk.ids, chunk.lines, strict=True):
+            # a heap gives its smallest away; multiplied, a checksum's order says nothing of its text's
+            rank = -(zlib.crc32(name.encode(errors="surrogatepass")) * _ODD % _MODULUS)
             if len(self._kept) < self.most:
-                heapq.heappush(self._kept, (rank, name, Sampled(instance, vector)))
+                heapq.heappush(self._kept, (rank, name, line))
             elif rank > self._kept[0][0]:
-                heapq.heapreplace(self._kept, (rank, name, Sampled(instance, vector)))
+                heapq.heapreplace(self._kept, (rank, name, line))
 
     @property
     def rows(self) -> list[Sampled]:
-        return [sampled for _, _, sampled in sorted(self._kept, key=lambda each: each[:2], reverse=True)]
+        """Read once more: of most records nobody ever wants more than their columns."""
+        return [
+            _sampled(name, line) for _, name, line in sorted(self._kept, key=itemgetter(0, 1), reverse=True)
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +81,13 @@ def read(plan: Plan, lines: Iterable[bytes], *, answers: Sequence[str], sample: 
     kept, rows = EvenSample(sample), 0
     requests, told = _Profiled(), _Profiled()
     names = [name for name in plan.features.request if name != plan.features.source.event_ts]
-    for chunk in chunks(captured, lines):
-        batch = inputs.add(chunk.instances)
+    types = {name: plan.instance_types[name] for name in plan.features.request}
+    for chunk in CaptureReader(captured, types, answers).chunks(lines):
+        batch = inputs.add_columns(chunk.columns, chunk.rows)
         requests.add(batch.select(names))
         told.add(_answers(chunk, answers))
         kept.add(chunk)
-        rows += len(chunk.instances)
+        rows += chunk.rows
     return Traffic(
         captured=captured,
         rows=rows,
@@ -127,10 +135,15 @@ class _Profiled:
         return self._builder.finish()
 
 
-def _answers(rows: Rows, names: Sequence[str]) -> pa.RecordBatch:
+def _sampled(name: str, line: bytes) -> Sampled:
+    found: Rows = read_plainly([line])
+    number = int(name.rpartition("#")[2])
+    return Sampled(found.instances[number], found.vectors[number])
+
+
+def _answers(chunk: Chunk, names: Sequence[str]) -> pa.RecordBatch:
     arrays = {
-        name: _array([a.get(name) for a in rows.answers], pa.string() if name == "label" else pa.float64())
-        for name in names
+        name: _array(chunk.answers[name], pa.string() if name == "label" else pa.float64()) for name in names
     }
     return pa.RecordBatch.from_pydict(arrays)
 
