@@ -149,7 +149,6 @@ def test_drift_that_stays_rings_once_and_ends_with_the_look_that_finds_none(pipe
     look(pipeline)
     pipeline.after(MINUTE)
     assert pipeline.changes("model-monitor-drift") == ["OK", "ALARM", "OK"]
-    assert pipeline.told("model-monitor-drift") == 1  # recovery is no message of this alarm
 
 
 def test_a_metric_that_flaps_rings_as_often_as_it_was_seen_and_not_more(pipeline):
@@ -176,8 +175,7 @@ def test_errors_that_flap_by_the_minute_ring_only_when_two_of_three_are_bad(pipe
 def test_when_monitoring_dies_what_it_found_last_stands(pipeline):
     look(pipeline, DriftedFeatureCount=3)
     pipeline.after(3 * DAY)
-    assert pipeline.state_of("model-monitor-drift") == "ALARM"
-    assert pipeline.told("model-monitor-drift") == 1
+    assert pipeline.changes("model-monitor-drift") == ["ALARM"]
 
 
 def test_a_candidate_that_fails_with_a_small_share_pages_nobody(pipeline):
@@ -252,8 +250,9 @@ def test_a_storm_tells_each_alarm_once_and_pages_once(pipeline):
         *("features-stale", "features-failed", "features-null", "features-coverage"),
         *("dead-letters", "machine-failures", "receive-drop-errors", "api-function-errors"),
     }
+    # each change is an event of the default bus, from which people are told
     alone = ringing - {"page"}
-    assert {what: pipeline.told(what) for what in alone} == dict.fromkeys(alone, 1)
+    assert {what: pipeline.changes(what).count("ALARM") for what in alone} == dict.fromkeys(alone, 1)
     assert pipeline.changes("page") == ["OK", "ALARM"]  # the first when it was made
     assert pipeline.told("page") == 2
     pipeline.after(10 * MINUTE)
