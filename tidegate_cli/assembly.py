@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 KEPT = 4  # assemblies; older ones are removed
 # everything synth reads from the checkout; the pipeline's own folder comes on top
 _SOURCES = ("infra", "step_functions", "functions", "tidegate", "training_jobs")
-_FILES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock")
+_FILES = ("app.py", "cdk.json", "pyproject.toml", "uv.lock", "docs/guides/runbooks.md")
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,21 @@ def _digest(pipeline: Path, environment: str) -> str:
     folders = [CHECKOUT / name for name in _SOURCES] + [pipeline.resolve()]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     files += [CHECKOUT / name for name in _FILES]
-    total = hashlib.sha256(json.dumps([str(pipeline.resolve()), environment]).encode())
+    # templates name the commit, so another one of equal sources is another assembly
+    total = hashlib.sha256(json.dumps([str(pipeline.resolve()), environment, _commit()]).encode())
     for path in sorted(files):
         if "__pycache__" not in path.parts and path.suffix != ".pyc":
             total.update(f"{path}\0".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()[:16]
+
+
+def _commit() -> str:
+    """Empty where there is no git, or no checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    argv = [git, "rev-parse", "HEAD"]
+    return subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _forget_old(folder: Path) -> None:
