@@ -22,17 +22,17 @@ import pyarrow.parquet as pq
 from bench.month_script import moved
 from bench.quality_engine import NUMERIC
 from bench.report import Figure
-from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker
-from tidegate.config import PipelineConfig
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
-from tidegate.messages import Shard
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.ingestion.row_file import RowFile
+from tidegate.messages.ingestion import Shard
 from tidegate.plan import FILE_NAME, Plan
 from tidegate.profile import BASELINE_RANKS, ProfileBuilder, profile_batches
 from tidegate.readers import read_batches
-from tidegate.row_file import RowFile
+from tidegate.settings.config import PipelineConfig
 from tidegate_cli import example
 from tidegate_cli.assembly import CHECKOUT
 

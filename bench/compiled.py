@@ -19,14 +19,14 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from bench.report import Figure, main
-from tidegate import artefact
 from tidegate.compiled.attempt import attempt
 from tidegate.compiled.matrix import MatrixScorer
 from tidegate.compiled.scorer import FEWEST_ROWS
-from tidegate.encoding import Encoding
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.task import Task
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 from training_jobs.serve import read
 from training_jobs.serving.invocation import Invocation
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.report import Figure
-from tidegate.drift import drift
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, profile_batches
+from tidegate.statistics.drift import drift
 
 ROWS = 200_000
 RUNS = 15

@@ -8,16 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from bench.report import Figure
-from tidegate.anomaly import Anomaly
 from tidegate.contract.plan import Column, ColumnType, Condition, ContractPlan, Rule
-from tidegate.drift import ColumnDrift, ReferenceDrift, drift
-from tidegate.figures import Figure as DropFigure
-from tidegate.figures import FigureKey, PastDrop
-from tidegate.messages import Drop, Reason, Verdict
+from tidegate.ingestion.anomaly import Anomaly
+from tidegate.ingestion.figures import Figure as DropFigure
+from tidegate.ingestion.figures import FigureKey, PastDrop
+from tidegate.ingestion.rule_results import RuleResult
+from tidegate.ingestion.verdict import Judgement
+from tidegate.messages.ingestion import Drop, Reason, Verdict
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, profile_batches
 from tidegate.report.drop import render
-from tidegate.rule_results import RuleResult
-from tidegate.verdict import Judgement
+from tidegate.statistics.drift import ColumnDrift, ReferenceDrift, drift
 
 COLUMNS = 200
 ROWS = 20_000

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.peers import peak
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.point_in_time import columns_of, join_stream
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.point_in_time import columns_of, join_stream
 
 VIEW = ViewPlan(
     name="bench",

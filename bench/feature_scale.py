@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate.computation import Computation
-from tidegate.config import FeaturesSection
-from tidegate.duck import Room
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.feature_run import JOB_BATCHES, batches, engine, work
-from tidegate.ticks import Interval
+from tidegate.columns.duck import Room
+from tidegate.feature_store.computation import Computation
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_run import JOB_BATCHES, batches, engine, work
+from tidegate.feature_store.ticks import Interval
+from tidegate.settings.config import FeaturesSection
 
 SIZES = (100_000, 300_000, 1_000_000)
 EXTRAPOLATED = tuple(10**power for power in range(6, 13))

@@ -12,10 +12,10 @@ import numpy as np
 
 from bench.quality_peers import Peer, run
 from bench.report import Figure, main
+from tidegate.feature_store.row_dependence import check_rows
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.features import Array, FeatureSet, Label, Source, transform
-from tidegate.instances import from_json
-from tidegate.row_dependence import check_rows
-from tidegate.transforms import feature_columns
+from tidegate.serving.instances import from_json
 
 ROWS = 1_000_000
 CALLS = 2000

@@ -17,14 +17,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from bench.month_script import drifted
 from bench.report import Figure
-from tidegate import metrics
-from tidegate.drift import drift
 from tidegate.monitoring import attributions
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled
 from tidegate.monitoring.quality import Promise, realised
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
-from tidegate.task import Task
+from tidegate.statistics.drift import drift
+from tidegate.training import metrics
+from tidegate.training.task import Task
 from tidegate_cli import example
 from tidegate_cli.assembly import CHECKOUT
 

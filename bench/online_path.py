@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSResponse
 
 from bench.report import Figure
 from tidegate.aws import online
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
-from tidegate.looked_up import VIEWS
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
+from tidegate.feature_store.looked_up import VIEWS
 
 CALLS = 3000
 WARM_UP = 300

@@ -14,14 +14,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from bench.peers import peak
-from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.plan import ContractPlan
-from tidegate.drift import drift
-from tidegate.messages import Shard
+from tidegate.messages.ingestion import Shard
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, ProfileBuilder, merge
 from tidegate.readers import read_batches
 from tidegate.readers.batch import BATCH_ROWS, Batch
+from tidegate.statistics.drift import drift
 
 DICTIONARIES = ["plan", "region", "sku"]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

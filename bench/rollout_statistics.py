@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.report import Figure, main
-from tidegate.config import DeploymentSection, StepSection
-from tidegate.messages import RolloutStep, VariantCounts
+from tidegate.messages.deployment import RolloutStep, VariantCounts
 from tidegate.rollout import sample_ratio
 from tidegate.rollout.judge import SPLIT_ALPHA, Seen, judge
 from tidegate.rollout.sequences import Moments, difference
+from tidegate.settings.config import DeploymentSection, StepSection
 
 ALPHA = 0.01
 WEIGHTS = (0.05, 0.25, 0.5, 0.75, 1.0)

@@ -28,8 +28,8 @@ from bench.serving_floor import floor
 from bench.serving_load import Closed, closed, open_loop, quantile, running
 from bench.serving_model import Served, made
 from bench.serving_servers import Contender, echoes, ours, peers
-from tidegate import fallback_file
-from tidegate.fallback import FallbackModel
+from tidegate.serving import fallback_file
+from tidegate.serving.fallback import FallbackModel
 from training_jobs.serve import read
 from training_jobs.serving.invocation import Invocation
 

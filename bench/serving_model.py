@@ -17,12 +17,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from tidegate import artefact
 from tidegate.compiled.attempt import attempt
-from tidegate.encoding import Encoding
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.task import Task
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 ROWS = 20_000
 NUMBERS = [f"n{i}" for i in range(14)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.report import Figure, main
 from tidegate.aws import experiments
-from tidegate.tracking import Dataset, Record, Run
+from tidegate.training.tracking import Dataset, Record, Run
 
 TRIALS = 12
 RUNS = 8

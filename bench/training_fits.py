@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from tidegate.encoding import Encoding
-from tidegate.estimators import build
-from tidegate.feature_file import load
+from tidegate.feature_store.feature_file import load
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.plan import Plan
-from tidegate.splits import Timeline, folds, gap
-from tidegate.transforms import feature_columns
+from tidegate.training.encoding import Encoding
+from tidegate.training.estimators import build
+from tidegate.training.splits import Timeline, folds, gap
 from training_jobs.cross_validation import of
 from training_jobs.paths import PIPELINE
 from training_jobs.rows import read

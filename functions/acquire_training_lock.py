@@ -17,10 +17,10 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import tuning
 from tidegate.aws.state import State
-from tidegate.messages import TrainingLock, TrainingTrigger
+from tidegate.messages.training import TrainingLock, TrainingTrigger
 from tidegate.plan import Plan
+from tidegate.training import tuning
 
 logger = Logger()
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])

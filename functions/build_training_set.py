@@ -24,7 +24,7 @@ import pyarrow as pa
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import lake_keys, lineage, training_inputs, tuning
+from tidegate import lake_keys
 from tidegate.aws import feature_sets, registry
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.earlier_runs import earlier_run
@@ -32,13 +32,14 @@ from tidegate.aws.objects import put_json
 from tidegate.aws.profiles import parquet, put_profile, put_table
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
-from tidegate.feature_plan import ViewPlan
-from tidegate.messages import TrainingSet
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.point_in_time import columns_of
+from tidegate.messages.training import TrainingSet
 from tidegate.monitoring import monitor_files
 from tidegate.plan import Plan
-from tidegate.point_in_time import columns_of
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
-from tidegate.training_set import Period, Split, labelled, split
+from tidegate.training import lineage, training_inputs, tuning
+from tidegate.training.training_set import Period, Split, labelled, split
 
 logger = Logger()
 s3 = boto3.client("s3")

@@ -18,14 +18,14 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate.answers import distance
 from tidegate.aws import endpoint, registry
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.aws.objects import get_json
 from tidegate.errors import CandidateUnhealthyError
-from tidegate.messages import RolloutPlan
+from tidegate.messages.deployment import RolloutPlan
 from tidegate.monitoring.capture import GOLDEN
 from tidegate.plan import Plan
+from tidegate.serving.answers import distance
 
 logger = Logger()
 config = Plan.load(Path(os.environ["PIPELINE_DIR"])).config

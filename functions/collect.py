@@ -34,9 +34,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate.aws.sources.failures import told
 from tidegate.aws.sources.run import Run
 from tidegate.aws.watermarks import Watermarks
-from tidegate.collect_section import CollectSection
-from tidegate.collection import Collected, SourceRefusedError
+from tidegate.ingestion.collection import Collected, SourceRefusedError
 from tidegate.plan import Plan
+from tidegate.settings.collect_section import CollectSection
 
 logger = Logger()
 metrics = Metrics()

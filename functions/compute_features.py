@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.feature_batches import compute_batch
-from tidegate.messages import FeatureBatch, FeaturePlan
+from tidegate.messages.features import FeatureBatch, FeaturePlan
 
 logger = Logger()
 catalog = Catalog(

@@ -29,7 +29,7 @@ from tidegate.aws.retraining import Retraining
 from tidegate.aws.state import State
 from tidegate.incidents.decision import Circumstances, RetrainingDecision, decide
 from tidegate.incidents.look import Look, look
-from tidegate.messages import CaptureWindow
+from tidegate.messages.monitoring import CaptureWindow
 from tidegate.plan import Plan
 
 logger = Logger()

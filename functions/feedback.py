@@ -23,12 +23,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import outcomes
 from tidegate.aws import tellings
-from tidegate.http_json import answer
-from tidegate.outcomes import Telling
 from tidegate.plan import Plan
-from tidegate.predict_request import RefusedError
+from tidegate.serving import outcomes
+from tidegate.serving.http_json import answer
+from tidegate.serving.outcomes import Telling
+from tidegate.serving.predict_request import RefusedError
 
 logger = Logger()
 metrics = Metrics()

@@ -29,13 +29,13 @@ from tidegate.aws.past_drops import PastDrops, remembered
 from tidegate.aws.profiles import get_profile, put_drop_profile
 from tidegate.aws.shards import Shards
 from tidegate.aws.state import State
-from tidegate.drift import Reference
-from tidegate.messages import Drop, ObjectVersion, ShardPlan, ShardReport
+from tidegate.ingestion.verdict import Judgement, judge, shortened
+from tidegate.messages.ingestion import Drop, ObjectVersion, ShardPlan, ShardReport
 from tidegate.monitoring import monitor_files
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.report.drop import render
-from tidegate.verdict import Judgement, judge, shortened
+from tidegate.statistics.drift import Reference
 
 logger = Logger()
 metrics = Metrics()

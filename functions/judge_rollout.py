@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.aws import outcome_losses, traffic
 from tidegate.aws.state import State
-from tidegate.messages import RolloutJudgement, RolloutPlan, VariantCounts
+from tidegate.messages.deployment import RolloutJudgement, RolloutPlan, VariantCounts
 from tidegate.plan import Plan
 from tidegate.rollout.judge import Decision, Seen, judge
 from tidegate.rollout.sequences import Moments

@@ -24,8 +24,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate.aws import feature_sets, operation_metrics, registry
 from tidegate.aws.objects import put_json
 from tidegate.aws.state import Champion, State
-from tidegate.feature_plan import ViewPlan
-from tidegate.messages import CaptureWindow, OperationsMeasured
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.messages.monitoring import CaptureWindow, OperationsMeasured
 from tidegate.monitoring import operations
 from tidegate.monitoring.ages import ModelAge, ViewAge, model_age, oldest, view_age
 from tidegate.monitoring.spans import Span

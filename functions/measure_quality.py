@@ -23,10 +23,9 @@ import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import metrics
 from tidegate.aws import captures, registry, tellings
 from tidegate.aws.objects import get_bytes, get_json, newest_version, put_json
-from tidegate.messages import CaptureWindow, QualityMeasured
+from tidegate.messages.monitoring import CaptureWindow, QualityMeasured
 from tidegate.monitoring import expected_errors, ground_truth
 from tidegate.monitoring.captured_predictions import Prediction, Predictions, as_lines, of_lines
 from tidegate.monitoring.captured_vectors import Sample
@@ -37,7 +36,8 @@ from tidegate.monitoring.quality_report import Believed, Quality, Window, report
 from tidegate.monitoring.reference import ERRORS, LABELS
 from tidegate.plan import Plan
 from tidegate.profile import Profile
-from tidegate.task import Task
+from tidegate.training import metrics
+from tidegate.training.task import Task
 
 logger = Logger()
 s3 = boto3.client("s3")

@@ -25,8 +25,8 @@ from tidegate.aws.catalog import Catalog
 from tidegate.aws.model_package import feature_code
 from tidegate.aws.objects import put_json
 from tidegate.errors import ArtefactError
-from tidegate.feature_plan import ViewPlan
-from tidegate.messages import CaptureWindow, SkewMeasured
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.messages.monitoring import CaptureWindow, SkewMeasured
 from tidegate.monitoring.captured_vectors import Sample, sample
 from tidegate.monitoring.skew import Served, Skew, comparable, measure
 from tidegate.plan import Plan

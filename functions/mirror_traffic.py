@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate.aws import captures, endpoint, traffic
 from tidegate.aws.endpoint import EndpointUnavailableError
 from tidegate.errors import CandidateUnhealthyError
-from tidegate.messages import RolloutPlan
+from tidegate.messages.deployment import RolloutPlan
 from tidegate.monitoring.capture import MIRROR, Request, requests
 from tidegate.plan import Plan
 from tidegate.rollout import mirror

@@ -19,18 +19,20 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import feature_run, lake_keys, snapshots
+from tidegate import lake_keys
 from tidegate.aws import feature_sets, needed_views, objects
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.event_times import EventTimes
 from tidegate.aws.feature_batches import PLAN
 from tidegate.aws.state import State
 from tidegate.errors import BackfillRefusedError
-from tidegate.feature_plan import ViewPlan
-from tidegate.feature_run import FeatureRun, ViewRun
-from tidegate.messages import FeaturePlan
+from tidegate.feature_store import feature_run
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.feature_run import FeatureRun, ViewRun
+from tidegate.feature_store.ticks import Interval, count, horizon, to_compute
+from tidegate.ingestion import snapshots
+from tidegate.messages.features import FeaturePlan
 from tidegate.plan import Plan
-from tidegate.ticks import Interval, count, horizon, to_compute
 
 logger = Logger()
 s3 = boto3.client("s3")

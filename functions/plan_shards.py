@@ -16,11 +16,12 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import envelope, lake_keys, manifest
+from tidegate import lake_keys
 from tidegate.aws import objects
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import is_manifest
-from tidegate.messages import Drop, ObjectVersion, ShardPlan
+from tidegate.ingestion import envelope, manifest
+from tidegate.ingestion.formats import is_manifest
+from tidegate.messages.ingestion import Drop, ObjectVersion, ShardPlan
 from tidegate.plan import Plan
 from tidegate.readers import join_plans, plan_shards
 

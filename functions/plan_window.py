@@ -26,7 +26,7 @@ from tidegate.aws import captures, registry
 from tidegate.aws.captures import CaptureFile
 from tidegate.aws.objects import put_json
 from tidegate.aws.state import Champion, State
-from tidegate.messages import CaptureWindow
+from tidegate.messages.monitoring import CaptureWindow
 from tidegate.plan import Plan
 from tidegate.rollout import VARIANTS
 

@@ -28,18 +28,19 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import assignment, feature_tally, predict_request
 from tidegate.aws import batch_get, endpoint, traffic
 from tidegate.aws.breaker import Breaker
 from tidegate.aws.endpoint import Answer, EndpointUnavailableError
 from tidegate.aws.lazy_client import LazyClient
 from tidegate.aws.live import Live, Tables
 from tidegate.aws.stand_in import StandIn
-from tidegate.http_json import answer
-from tidegate.looked_up import VIEWS
+from tidegate.feature_store import feature_tally
+from tidegate.feature_store.looked_up import VIEWS
 from tidegate.moments import seconds
 from tidegate.plan import Plan
-from tidegate.predict_request import RefusedError
+from tidegate.serving import assignment, predict_request
+from tidegate.serving.http_json import answer
+from tidegate.serving.predict_request import RefusedError
 
 logger = Logger()
 metrics = Metrics()

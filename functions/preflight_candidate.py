@@ -21,13 +21,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from tidegate import view_readiness
 from tidegate.aws import fallbacks, feature_sets, model_archive, registry, signatures, traffic
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.aws.state import Champion, State
 from tidegate.errors import ArtefactError, PreflightFailedError
-from tidegate.messages import RolloutPlan, RolloutStep
+from tidegate.feature_store import view_readiness
+from tidegate.messages.deployment import RolloutPlan, RolloutStep
 from tidegate.plan import Plan
 from tidegate.rollout import VARIANTS
 from tidegate.rollout.weights import instances

@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate import lake_keys
 from tidegate.aws import objects
 from tidegate.aws.ledger import Ledger
-from tidegate.messages import Drop, Verdict
+from tidegate.messages.ingestion import Drop, Verdict
 
 logger = Logger()
 metrics = Metrics()

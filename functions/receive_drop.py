@@ -20,10 +20,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import envelope, notifications
 from tidegate.aws.ledger import Ledger
-from tidegate.messages import Drop
-from tidegate.notifications import Delivery, ObjectNotification
+from tidegate.ingestion import envelope, notifications
+from tidegate.ingestion.notifications import Delivery, ObjectNotification
+from tidegate.messages.ingestion import Drop
 from tidegate.plan import Plan
 
 logger = Logger()

@@ -23,15 +23,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import lake_keys
-from tidegate.arrow_types import arrow_schema
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.profiles import get_profile
-from tidegate.dataset_version import content_address
-from tidegate.messages import DatasetVersion, Drop, ShardReport, Verdict
-from tidegate.notifications import is_later
-from tidegate.plan import Plan
-from tidegate.snapshots import (
+from tidegate.columns.arrow_types import arrow_schema
+from tidegate.ingestion.dataset_version import content_address
+from tidegate.ingestion.notifications import is_later
+from tidegate.ingestion.snapshots import (
     ACCEPTED,
     CONTRACT,
     DROP,
@@ -41,6 +39,8 @@ from tidegate.snapshots import (
     VERSION,
     Snapshot,
 )
+from tidegate.messages.ingestion import DatasetVersion, Drop, ShardReport, Verdict
+from tidegate.plan import Plan
 
 logger = Logger()
 metrics = Metrics()

@@ -25,17 +25,18 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from tidegate import lake_keys, snapshots
-from tidegate.aggregates import newest, row_schema
+from tidegate import lake_keys
 from tidegate.aws import coverage, objects, online
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.coverage import Coverage
 from tidegate.aws.feature_batches import PLAN
 from tidegate.aws.profiles import get_table
 from tidegate.aws.state import State, ViewState
-from tidegate.feature_plan import ViewPlan
-from tidegate.feature_run import BatchManifest, FeatureRun, ViewFiles, ViewRun
-from tidegate.messages import FeaturePlan, FeaturesRecorded
+from tidegate.feature_store.aggregates import newest, row_schema
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.feature_run import BatchManifest, FeatureRun, ViewFiles, ViewRun
+from tidegate.ingestion import snapshots
+from tidegate.messages.features import FeaturePlan, FeaturesRecorded
 
 logger = Logger()
 s3 = boto3.client("s3")

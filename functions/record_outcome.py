@@ -17,12 +17,13 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import lake_keys, lineage
+from tidegate import lake_keys
 from tidegate.aws.objects import put_json
 from tidegate.aws.state import State
-from tidegate.lineage import Catalog, Kind
-from tidegate.messages import EarlierRun, RunEnd
+from tidegate.messages.training import EarlierRun, RunEnd
 from tidegate.plan import Plan
+from tidegate.training import lineage
+from tidegate.training.lineage import Catalog, Kind
 
 logger = Logger()
 s3 = boto3.client("s3")

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import lake_keys
-from tidegate.messages import Drop, Verdict
+from tidegate.messages.ingestion import Drop, Verdict
 
 logger = Logger()
 lake_bucket = os.environ["LAKE_BUCKET"]

@@ -23,11 +23,11 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import run_record
 from tidegate.aws import experiments, run_facts, tracking_queue
 from tidegate.plan import Plan
-from tidegate.run_facts import Facts
-from tidegate.tracking import Record
+from tidegate.training import run_record
+from tidegate.training.run_facts import Facts
+from tidegate.training.tracking import Record
 
 logger = Logger()
 plan = Plan.load(Path(os.environ["PIPELINE_DIR"]))

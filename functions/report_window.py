@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from tidegate.aws import alarm_states, registry
 from tidegate.aws.objects import ABSENT, get_json, split_uri
 from tidegate.aws.profiles import get_profile
-from tidegate.messages import CaptureWindow
+from tidegate.messages.monitoring import CaptureWindow
 from tidegate.monitoring import page
 from tidegate.monitoring.page import Documents, Earlier, Window
 from tidegate.plan import Plan

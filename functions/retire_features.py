@@ -24,12 +24,12 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tidegate import snapshots
 from tidegate.aws import needed_views
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.state import State
 from tidegate.errors import TidegateError
-from tidegate.messages import FeaturesRetired
+from tidegate.ingestion import snapshots
+from tidegate.messages.features import FeaturesRetired
 from tidegate.plan import Plan
 
 logger = Logger()

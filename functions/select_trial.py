@@ -18,13 +18,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from tidegate import selection, tuning
 from tidegate.aws import trials
 from tidegate.aws.state import State
 from tidegate.aws.trials import Trials
 from tidegate.errors import TrialsFailedError
-from tidegate.messages import SelectedTrial
+from tidegate.messages.training import SelectedTrial
 from tidegate.plan import Plan
+from tidegate.training import selection, tuning
 
 logger = Logger()
 # one call for each trial: of 750 some are throttled

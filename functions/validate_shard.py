@@ -22,16 +22,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import lake_keys
-from tidegate.arrow_types import arrow_schema
 from tidegate.aws import objects
 from tidegate.aws.profiles import put_profile
 from tidegate.checks import Checker
 from tidegate.checks.bad_rows import bad_rows_schema
-from tidegate.messages import Drop, ObjectVersion, Shard, ShardPlan, ShardReport
+from tidegate.columns.arrow_types import arrow_schema
+from tidegate.ingestion.row_file import RowFile
+from tidegate.messages.ingestion import Drop, ObjectVersion, Shard, ShardPlan, ShardReport
 from tidegate.plan import Plan
 from tidegate.profile import ProfileBuilder
 from tidegate.readers import read_batches
-from tidegate.row_file import RowFile
 
 logger = Logger()
 metrics = Metrics()

@@ -8,17 +8,20 @@ from typing import Any
 
 import botocore.session
 
-from tidegate import api_page, estimators, feature_checks, gate_section, metrics, openapi, request_checks
-from tidegate.config import PipelineConfig, ServingSection, TrainingSection
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.errors import ConfigError
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store import feature_checks
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.leaks.sample import ROWS
 from tidegate.plan import Plan
-from tidegate.splits import ORDERED
-from tidegate.toml_reader import Lines
-from tidegate.tuning import draw
+from tidegate.serving import api_page, openapi, request_checks
+from tidegate.settings import gate_section
+from tidegate.settings.config import PipelineConfig, ServingSection, TrainingSection
+from tidegate.settings.toml_reader import Lines
+from tidegate.training import estimators, metrics
+from tidegate.training.splits import ORDERED
+from tidegate.training.tuning import draw
 
 CONFIG_FILE = "pipeline.toml"
 EXAMPLE_FILE = "one.json"

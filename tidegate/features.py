@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from tidegate.declared import (
+from tidegate.columns.sql_text import one_line
+from tidegate.errors import ConfigError
+from tidegate.feature_store.declared import (
     RESERVED,
     checked_defaults,
     checked_inputs,
@@ -23,11 +25,9 @@ from tidegate.declared import (
     repeated,
     seconds,
 )
-from tidegate.errors import ConfigError
-from tidegate.feature_hash import digest, minor_version
-from tidegate.feature_plan import SourcePlan, TransformPlan, ViewPlan
-from tidegate.purity import check_pure
-from tidegate.sql_text import one_line
+from tidegate.feature_store.feature_hash import digest, minor_version
+from tidegate.feature_store.feature_plan import SourcePlan, TransformPlan, ViewPlan
+from tidegate.feature_store.purity import check_pure
 
 Array = NDArray[Any]
 """A column, or one value of it as an array of length 1: a transform cannot tell the two apart."""

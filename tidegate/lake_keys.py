@@ -3,7 +3,7 @@
 What lies under `staging/` is of use only while its drop is being judged and expires by a lifecycle rule.
 """
 
-from tidegate.messages import Drop
+from tidegate.messages.ingestion import Drop
 
 PROFILES = "profiles/"  # a table in Glue, partitioned by dataset and dt
 FALLBACKS = "fallbacks/"

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tidegate.config import PipelineConfig
 from tidegate.contract.plan import ContractPlan
 from tidegate.errors import ConfigError
+from tidegate.settings.config import PipelineConfig
 
 if TYPE_CHECKING:
-    from tidegate.feature_plan import FeatureSetPlan
+    from tidegate.feature_store.feature_plan import FeatureSetPlan
 
 FILE_NAME = "plan.json"
 
@@ -31,7 +31,7 @@ class Plan:
 
     @cached_property
     def features(self) -> "FeatureSetPlan":
-        from tidegate.feature_plan import FeatureSetPlan  # ingestion never needs it
+        from tidegate.feature_store.feature_plan import FeatureSetPlan  # ingestion never needs it
 
         return FeatureSetPlan.from_json(self.feature_document)
 

@@ -20,6 +20,6 @@ def data(pipeline: Path) -> ModuleType:
 
 def request_columns(pipeline: Path) -> list[str]:
     """What a caller sends."""
-    from tidegate.feature_file import load
+    from tidegate.feature_store.feature_file import load
 
     return list(load(pipeline / "features.py", "flight_delay").request)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tidegate.feature_plan import FeatureSetPlan, TransformPlan, ViewPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan, TransformPlan, ViewPlan
 
 _OF_VERSION = ("name", "hash")  # of a view: its name, and what follows from the rest
 _LIBRARY = "library"  # nothing of the definition differs, so that the hash holds another version of these

@@ -14,7 +14,7 @@ from tidegate_cli.failure import CommandError
 from tidegate_cli.place import Place
 
 if TYPE_CHECKING:
-    from tidegate.feature_plan import FeatureSetPlan
+    from tidegate.feature_store.feature_plan import FeatureSetPlan
 
 NAMES = "a model version, `deployed`, `local`, or the first 8 or more digits of a feature set's hash"
 _METADATA = "tidegate:features"  # of the pipeline's stack: the feature set that its functions carry
@@ -56,7 +56,7 @@ def deployed(place: Place) -> "FeatureSetPlan":
     Raises:
         CommandError: it was deployed by a release that did not say it.
     """
-    from tidegate.feature_plan import FeatureSetPlan
+    from tidegate.feature_store.feature_plan import FeatureSetPlan
 
     template = place.client("cloudformation").get_template(StackName=f"{place.prefix}-Pipeline")
     document = json.loads(json.dumps(template["TemplateBody"])).get("Metadata", {}).get(_METADATA)
@@ -76,7 +76,7 @@ def local(pipeline: Path) -> "FeatureSetPlan":
         CommandError: the folder is no pipeline, or its features are refused.
     """
     from tidegate.errors import ConfigError
-    from tidegate.feature_file import load, plan_of
+    from tidegate.feature_store.feature_file import load, plan_of
 
     try:
         text = tomllib.loads((pipeline / "pipeline.toml").read_text())["pipeline"]["features"]

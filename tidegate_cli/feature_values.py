@@ -13,7 +13,7 @@ from tidegate_cli.place import Place
 from tidegate_cli.tables import catalog_of
 
 if TYPE_CHECKING:
-    from tidegate.feature_plan import ViewPlan
+    from tidegate.feature_store.feature_plan import ViewPlan
 
 MISSING = "missing"  # nothing is there, or only what came after the moment
 _DESERIALIZE = TypeDeserializer().deserialize

@@ -10,7 +10,7 @@ from tidegate_cli.place import Place
 
 if TYPE_CHECKING:
     from tidegate.aws.state import ViewState
-    from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+    from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
 
 MAY_SERVE = ("Approved", "PendingManualApproval")
 

@@ -11,7 +11,7 @@ from tidegate_cli.feature_values import Value
 from tidegate_cli.feature_views import ViewVersion
 
 if TYPE_CHECKING:
-    from tidegate.feature_plan import ViewPlan
+    from tidegate.feature_store.feature_plan import ViewPlan
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}

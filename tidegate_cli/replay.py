@@ -99,7 +99,7 @@ def changed_inputs(place: Place, record: Record, narrator: Narrator) -> list[str
     Raises:
         CommandError: the rows are gone, and cannot be made again.
     """
-    from tidegate.training_inputs import differences
+    from tidegate.training.training_inputs import differences
 
     manifest, found = record.contents.manifest, record.found
     names = [f"artefact.{name}: other bytes than its manifest says" for name in record.contents.changed]
@@ -143,7 +143,7 @@ def compare(original: "Contents", replayed: "Contents") -> Comparison:
 
     The manifest itself is not among the files: what it measures, such as times, is no part of the model.
     """
-    from tidegate.training_inputs import differences
+    from tidegate.training.training_inputs import differences
 
     names = sorted({*original.sha256, *replayed.sha256})
     before, after = (

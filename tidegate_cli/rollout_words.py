@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tidegate.messages import MirrorReport, RolloutJudgement, RolloutStep
+from tidegate.messages.deployment import MirrorReport, RolloutJudgement, RolloutStep
 from tidegate.rollout.evidence import in_words
 from tidegate.rollout.history import Judged, Rollout
 from tidegate.rollout.needed import still_needed

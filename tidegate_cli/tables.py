@@ -9,7 +9,7 @@ from tidegate_cli.place import Place
 
 if TYPE_CHECKING:
     from tidegate.aws.catalog import Catalog
-    from tidegate.snapshots import Snapshot
+    from tidegate.ingestion.snapshots import Snapshot
 
 _OURS = "features_"  # tables that the features machine makes, of which nobody thinks first
 
@@ -69,7 +69,7 @@ def state_of(catalog: "Catalog", table: str, name: str | None) -> "Snapshot":
     Raises:
         CommandError: there is none of that name, or at that time.
     """
-    from tidegate.snapshots import find, iso, moment, nearest
+    from tidegate.ingestion.snapshots import find, iso, moment, nearest
 
     log = catalog.log(table)
     if not log:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import calibration
-from tidegate.config import PipelineConfig
 from tidegate.evaluation import costs
-from tidegate.metrics import Labels
-from tidegate.splits import Fold, Timeline
+from tidegate.settings.config import PipelineConfig
+from tidegate.training import calibration
+from tidegate.training.metrics import Labels
+from tidegate.training.splits import Fold, Timeline
 from training_jobs.cross_validation import Columns, Given, Learner, of
 
 Facts = dict[str, Any]

@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 
-from tidegate import feature_run
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.feature_batches import compute_batch
-from tidegate.messages import FeatureBatch
+from tidegate.feature_store import feature_run
+from tidegate.messages.features import FeatureBatch
 from training_jobs.paths import Paths
 
 _CGROUP = Path("/sys/fs/cgroup/memory.max")

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.config import TrainingSection
-from tidegate.encoding import Encoding
 from tidegate.errors import InsufficientDataError
-from tidegate.estimators import build
 from tidegate.features import Array
-from tidegate.metrics import Labels, Metric
-from tidegate.splits import Fold, Timeline, folds
-from tidegate.task import Task
-from tidegate.tuning import draw
+from tidegate.settings.config import TrainingSection
+from tidegate.training.encoding import Encoding
+from tidegate.training.estimators import build
+from tidegate.training.metrics import Labels, Metric
+from tidegate.training.splits import Fold, Timeline, folds
+from tidegate.training.task import Task
+from tidegate.training.tuning import draw
 
 Columns = Mapping[str, Array]
 Given = Mapping[str, str]  # tuned values as text

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.artefact import Artefact
 from tidegate.compiled.compiler import compile_model
-from tidegate.config import PipelineConfig
-from tidegate.encoding import Encoding
-from tidegate.metrics import Predictions
 from tidegate.monitoring.expected_errors import PREDICTION, ErrorModel, power, scatter
-from tidegate.splits import Timeline
+from tidegate.settings.config import PipelineConfig
+from tidegate.training.artefact import Artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.metrics import Predictions
+from tidegate.training.splits import Timeline
 from training_jobs import opponents
 from training_jobs.calibrate import newest
 from training_jobs.rows import Rows

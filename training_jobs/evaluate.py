@@ -14,20 +14,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import artefact, metrics
-from tidegate.artefact import Artefact
 from tidegate.evaluation import budgets
 from tidegate.evaluation.documents import small_and_details
 from tidegate.evaluation.evaluation import evaluate
 from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.subject import Answers, Subject
-from tidegate.instances import from_table
 from tidegate.monitoring import estimated
 from tidegate.monitoring.reference import ERRORS
 from tidegate.plan import Plan
-from tidegate.prediction import of_instances, predictions
 from tidegate.profile import BASELINE_RANKS, profile_batches
 from tidegate.report.evaluation_page import page
+from tidegate.serving.instances import from_table
+from tidegate.serving.prediction import of_instances, predictions
+from tidegate.training import artefact, metrics
+from tidegate.training.artefact import Artefact
 from training_jobs import error_model, opponents, reference
 from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths

@@ -11,14 +11,14 @@ from typing import Any
 
 import tidegate
 import training_jobs
-from tidegate import artefact, provenance, training_inputs
-from tidegate.calibration import apply
 from tidegate.compiled.attempt import attempt
-from tidegate.estimators import typed
-from tidegate.feature_file import load
+from tidegate.feature_store.feature_file import load
 from tidegate.plan import Plan
-from tidegate.signing import MANIFEST
-from tidegate.splits import ORDERED
+from tidegate.training import artefact, provenance, training_inputs
+from tidegate.training.calibration import apply
+from tidegate.training.estimators import typed
+from tidegate.training.signing import MANIFEST
+from tidegate.training.splits import ORDERED
 from training_jobs import golden
 from training_jobs.calibrate import calibrated
 from training_jobs.cross_validation import Given, Learner

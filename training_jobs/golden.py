@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from tidegate import looked_up
-from tidegate.artefact import Artefact
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store import looked_up
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.feature_store.looked_up import MISSING, VIEWS, flat
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.features import Array, FeatureSet
-from tidegate.instances import from_json
-from tidegate.looked_up import MISSING, VIEWS, flat
-from tidegate.metrics import Predictions
-from tidegate.prediction import of_instances
-from tidegate.transforms import feature_columns
+from tidegate.serving.instances import from_json
+from tidegate.serving.prediction import of_instances
+from tidegate.training.artefact import Artefact
+from tidegate.training.metrics import Predictions
 from training_jobs.rows import Rows
 
 GOLDEN_ROWS = 20

@@ -16,9 +16,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tidegate import artefact
-from tidegate.drift import ColumnDrift, drift
-from tidegate.instances import from_table
 from tidegate.monitoring import attributions, domain, monitor_checks, monitor_files, traffic
 from tidegate.monitoring.domain import Domain
 from tidegate.monitoring.explained import Explained, explained
@@ -27,6 +24,9 @@ from tidegate.monitoring.traffic import Sampled, Traffic
 from tidegate.monitoring.weighted import Weighted, weighted
 from tidegate.plan import Plan
 from tidegate.profile import Profile
+from tidegate.serving.instances import from_table
+from tidegate.statistics.drift import ColumnDrift, drift
+from tidegate.training import artefact
 from training_jobs.paths import PIPELINE, Paths
 
 HIGH_RESOLUTION_BELOW_SECONDS = 60

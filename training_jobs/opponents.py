@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tidegate import prediction
-from tidegate.artefact import Artefact
-from tidegate.config import PipelineConfig
 from tidegate.evaluation import baselines, feature_value
 from tidegate.evaluation.baselines import Codes
 from tidegate.evaluation.feature_value import FeatureValue
 from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.resampling import Floats
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.features import Array
-from tidegate.transforms import feature_columns
+from tidegate.serving import prediction
+from tidegate.settings.config import PipelineConfig
+from tidegate.training.artefact import Artefact
 from training_jobs.rows import Rows
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate.artefact import Artefact
 from tidegate.evaluation.feature_value import FeatureValue
 from tidegate.monitoring import label_trust
 from tidegate.monitoring.explained import trained
 from tidegate.monitoring.reference import LABELS, LARGEST_ROWS, Reference, importances
-from tidegate.training_set import LABEL
+from tidegate.training.artefact import Artefact
+from tidegate.training.training_set import LABEL
 from training_jobs.rows import Rows
 
 

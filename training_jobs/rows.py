@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.config import TaskName
 from tidegate.errors import InsufficientDataError, TidegateError
 from tidegate.features import Array
-from tidegate.instances import from_table
-from tidegate.metrics import Labels
-from tidegate.task import Task
-from tidegate.training_set import KNOWN, LABEL, MOMENT
+from tidegate.serving.instances import from_table
+from tidegate.settings.config import TaskName
+from tidegate.training.metrics import Labels
+from tidegate.training.task import Task
+from tidegate.training.training_set import KNOWN, LABEL, MOMENT
 
 
 @dataclass(frozen=True)

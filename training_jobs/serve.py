@@ -14,10 +14,10 @@ from pathlib import Path
 
 import uvicorn
 
-from tidegate import signing
 from tidegate.errors import ArtefactError, TidegateError
 from tidegate.serving import files
 from tidegate.serving.row_model import RowModel
+from tidegate.training import signing
 from training_jobs.paths import Paths
 from training_jobs.serving.app import App
 from training_jobs.serving.invocation import Invocation, Model
@@ -78,7 +78,7 @@ def read(folder: Path) -> Model:
     found = RowModel.read(folder)
     if found is not None:
         return found
-    from tidegate import artefact  # scikit-learn, which nobody else needs
+    from tidegate.training import artefact  # scikit-learn, which nobody else needs
     from training_jobs.serving.array_model import ArrayModel
 
     return ArrayModel(artefact.read(folder))

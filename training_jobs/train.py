@@ -4,8 +4,8 @@ A trial (`purpose` = trial) prints its score and ends: tuning reads the last mat
 with a leak fail the job before anything is fitted.
 """
 
-from tidegate.metrics import named
 from tidegate.plan import Plan
+from tidegate.training.metrics import named
 from training_jobs.cross_validation import Learner
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.training_data import TrainingData

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.feature_file import load
+from tidegate.feature_store.feature_file import load
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.features import Array
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
 from tidegate.plan import Plan
-from tidegate.splits import ORDERED, Fold, Timeline, folds, gap
-from tidegate.transforms import feature_columns
+from tidegate.training.splits import ORDERED, Fold, Timeline, folds, gap
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.complexity import stored_numbers
-from tidegate.encoding import Encoding
-from tidegate.estimators import build
-from tidegate.metrics import Labels
-from tidegate.splits import Fold
-from tidegate.tuning import COMPLEXITY, FOLDS, METRIC, RESOURCE, SPREAD
+from tidegate.training.complexity import stored_numbers
+from tidegate.training.encoding import Encoding
+from tidegate.training.estimators import build
+from tidegate.training.metrics import Labels
+from tidegate.training.splits import Fold
+from tidegate.training.tuning import COMPLEXITY, FOLDS, METRIC, RESOURCE, SPREAD
 from training_jobs.cross_validation import Columns, Given, Learner, of
 
 CHECKPOINT = "folds.json"

@@ -15,7 +15,7 @@ from typing import Any
 
 from localcloud import cloud, images
 from localcloud.assembly import Assembly, ImageAsset, Stack
-from tidegate import signing
+from tidegate.training import signing
 
 GOLDEN = [
     {"instance": {"hour": hour}, "answer": {"probability": 0.2 if hour % 2 else 0.8}} for hour in (7, 8, 9)

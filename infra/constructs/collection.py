@@ -14,9 +14,9 @@ from constructs import Construct
 from infra.constructs.alarms.failures import function_error_alarm
 from infra.constructs.function import TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.store import allow, arn
-from tidegate.collect_section import CollectSection
-from tidegate.collection import prefix
-from tidegate.config import PipelineConfig
+from tidegate.ingestion.collection import prefix
+from tidegate.settings.collect_section import CollectSection
+from tidegate.settings.config import PipelineConfig
 
 TIMEOUT_SECONDS = 900  # Lambda's longest
 WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")

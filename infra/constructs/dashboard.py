@@ -10,8 +10,8 @@ from infra.constructs.alarms.look_ups import share_of_features
 from infra.constructs.alarms.make import own_metric
 from infra.constructs.alarms.page import PAGE
 from infra.store import arn
-from tidegate import feature_tally
-from tidegate.config import PipelineConfig
+from tidegate.feature_store import feature_tally
+from tidegate.settings.config import PipelineConfig
 
 HALF = 12  # of a dashboard's 24 columns
 # what looks of monitoring publish, by graph; one look is one point

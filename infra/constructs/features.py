@@ -9,7 +9,7 @@ from infra.constructs.events import start_on
 from infra.constructs.function import ONE_VCPU_MEBIBYTES, TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 SPILL_MEBIBYTES = 8192  # of rows that do not fit the memory: 50 million of some 100 bytes, and their sorting
 

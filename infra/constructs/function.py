@@ -14,7 +14,7 @@ from constructs import Construct
 
 from infra.packaging import PIPELINE_DIR
 from infra.store import Store, allow
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 METRICS_NAMESPACE = "Tidegate"
 # Lambda gives CPU with memory

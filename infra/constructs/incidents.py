@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.constructs.function import Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 TOLD = {
     "Ingestion": ("tidegate.ingestion", ["DropQuarantined", "DatasetVersionRecorded"]),

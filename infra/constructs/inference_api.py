@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.constructs.function import Function, Shared
 from infra.store import allow, arn
-from tidegate.config import PipelineConfig, ServingSection
+from tidegate.settings.config import PipelineConfig, ServingSection
 
 DESCRIBED = ("/openapi.json", "/docs")
 THROTTLE = apigateway.ThrottleSettings(rate_limit=20, burst_limit=40)  # of those; requests a second, at once

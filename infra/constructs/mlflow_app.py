@@ -8,7 +8,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra.store import allow
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 FILES = "mlflow/"  # prefix of the lake
 

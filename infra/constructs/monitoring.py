@@ -16,7 +16,7 @@ from infra.constructs.function import (
 )
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 
 class Monitoring(Construct):

@@ -20,9 +20,9 @@ from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.constructs.rollout_report import report_rollouts
 from infra.store import allow, arn
-from tidegate.config import PipelineConfig
 from tidegate.rollout import VARIANTS
-from tidegate.scaling_section import ScalingSection
+from tidegate.settings.config import PipelineConfig
+from tidegate.settings.scaling_section import ScalingSection
 
 SCALING_ACTIONS = tuple(
     f"application-autoscaling:{action}"

@@ -11,7 +11,7 @@ from infra.constructs.machine import Machine
 from infra.constructs.mlflow_app import FILES
 from infra.packaging import Origin
 from infra.store import allow, arn
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 ENDS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 TIMEOUT_SECONDS = 180

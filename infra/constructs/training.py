@@ -9,8 +9,8 @@ from infra.constructs.events import start_on
 from infra.constructs.function import TWO_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
 from infra.store import allow, arn
-from tidegate import tuning
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
+from tidegate.training import tuning
 
 APPROVAL_STATUS = {"automatic": "Approved", "manual": "PendingManualApproval"}
 JOB_OVERHEAD_SECONDS = 3600  # of starting and ending a search's instances: its own limit comes first

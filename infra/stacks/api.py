@@ -12,7 +12,7 @@ from infra.constructs.function import Shared
 from infra.constructs.inference_api import InferenceApi
 from infra.packaging import Sources
 from infra.store import Store
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 
 class ApiStack(Stack):

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.constructs.mlflow_app import MlflowApp
 from infra.store import LEDGER_INDEX, Store
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 # what a run left behind and nobody reads again, by prefix of the lake
 EXPIRE_AFTER_DAYS = {

@@ -27,8 +27,8 @@ from infra.constructs.tracking import Tracking
 from infra.constructs.training import Training
 from infra.packaging import Sources
 from infra.store import Store
-from tidegate.config import PipelineConfig
-from tidegate.estimators import EXTRAS
+from tidegate.settings.config import PipelineConfig
+from tidegate.training.estimators import EXTRAS
 
 FEATURES_IN_METADATA = "tidegate:features"  # a feature_plan.FeatureSetPlan
 

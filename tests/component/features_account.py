@@ -11,8 +11,8 @@ from serving_account import plan
 from tidegate.aws import online
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.state import State
-from tidegate.feature_tally import tally
-from tidegate.looked_up import flat
+from tidegate.feature_store.feature_tally import tally
+from tidegate.feature_store.looked_up import flat
 from tidegate.plan import Plan
 
 START = datetime(2013, 1, 1, tzinfo=UTC)

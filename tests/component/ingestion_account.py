@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from tidegate import envelope, notifications
 from tidegate.aws.catalog import Catalog
-from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.ingestion import envelope, notifications
 from tidegate.plan import Plan
+from tidegate.settings.config import PipelineConfig
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 COLUMNS = [

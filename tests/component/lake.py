@@ -1,7 +1,7 @@
 """Drops as ingestion brings them into a table: Parquet files under the drop's own prefix, then one commit."""
 
 from tidegate.aws.profiles import put_table
-from tidegate.snapshots import DROP, VERDICT, VERSION
+from tidegate.ingestion.snapshots import DROP, VERDICT, VERSION
 
 
 def put_shards(catalog, drop_id, *shards, table="t"):

@@ -12,13 +12,13 @@ from sagemaker_cloud import unique
 from served_model import archived, write_artefact
 from serving_account import VERSIONS, Account, plan
 
-from tidegate import lineage
 from tidegate.aws import origins
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.profiles import put_profile, put_table
 from tidegate.compiled.scorer import Scorer
+from tidegate.ingestion.snapshots import DROP, VERDICT
 from tidegate.profile import profile_batches
-from tidegate.snapshots import DROP, VERDICT
+from tidegate.training import lineage
 from tidegate_cli.commands import impact, why
 from tidegate_cli.main import main
 from tidegate_cli.place import Place

@@ -7,12 +7,12 @@ import numpy as np
 from serving_account import FLIGHTS, plan
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tidegate import artefact
 from tidegate.aws import fallbacks
 from tidegate.aws.state import State
 from tidegate.compiled.compiler import compile_model
-from tidegate.encoding import Encoding
-from tidegate.task import Task
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 CATEGORIES = {"carrier": ("AA", "B6", "UA"), "origin": ("EWR", "JFK", "LGA"), "dest": ("LAX", "SFO")}
 

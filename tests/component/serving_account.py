@@ -14,11 +14,11 @@ import signed_archive
 
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
-from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
+from tidegate.feature_store.feature_file import compile_feature_set
 from tidegate.plan import Plan
+from tidegate.settings.config import PipelineConfig
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 ROLE = "arn:aws:iam::123456789012:role/test"

@@ -12,7 +12,7 @@ from lake import deliver, values
 
 from tidegate.aws import catalog as catalog_module
 from tidegate.aws import iceberg
-from tidegate.snapshots import ColumnChange, ColumnFigures
+from tidegate.ingestion.snapshots import ColumnChange, ColumnFigures
 
 
 def ids(*numbers):

@@ -11,10 +11,10 @@ import pytest
 from features_account import create_table
 from serving_account import plan
 
-from tidegate.aggregates import order_of
 from tidegate.aws import feature_sets, online
 from tidegate.aws.state import State, ViewState
-from tidegate.feature_plan import EntityValue
+from tidegate.feature_store.aggregates import order_of
+from tidegate.feature_store.feature_plan import EntityValue
 from tidegate_cli.commands import features
 from tidegate_cli.main import main
 from tidegate_cli.place import DUMMY, STACKS, Place

@@ -16,7 +16,7 @@ from postgres_server import ADDRESS, LOGIN, Postgres
 
 from tidegate.aws.sources import databases
 from tidegate.aws.watermarks import Pending, Progress, Watermarks
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
 
 TABLE = "create table {0} (id bigint primary key, amount numeric(10,2), changed_at timestamptz)"
 DAY = "2024-03-0{}T00:00:00+00:00"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from collect_account import account  # noqa: F401
 
-from tidegate.collection import SourceRefusedError
+from tidegate.ingestion.collection import SourceRefusedError
 
 COLUMNS = {"id": "bigint", "amount": "decimal", "at": "timestamp", "day": "date", "note": "varchar"}
 

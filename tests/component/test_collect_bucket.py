@@ -11,7 +11,7 @@ from collect_account import account  # noqa: F401
 
 from tidegate.aws.sources import bucket as source_bucket
 from tidegate.aws.sources.bucket import SourceObject
-from tidegate.collection import SourceRefusedError, copy_key
+from tidegate.ingestion.collection import SourceRefusedError, copy_key
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from mysql_mimic.session import BaseSession
 from mysql_mimic.types import ColumnType
 from mysql_mimic.variables import GlobalVariables, SessionVariables
 
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
 
 TYPES = {
     "id": ColumnType.LONGLONG,

@@ -20,7 +20,7 @@ import pytest
 from collect_account import account  # noqa: F401
 from postgres_server import ADDRESS, Postgres
 
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
 
 GREETING = {b"user", b"database", b"application_name"}
 

@@ -14,7 +14,7 @@ import pytest
 from collect_account import account  # noqa: F401
 from collect_page import CSV, page  # noqa: F401
 
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from serving_account import account  # noqa: F401
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.retraining import Retraining
 from tidegate.incidents.decision import RetrainingDecision
-from tidegate.messages import Drop, TrainingTrigger
+from tidegate.messages.ingestion import Drop
+from tidegate.messages.training import TrainingTrigger
 
 MODEL = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-dev/1"
 ROLE = "arn:aws:iam::123456789012:role/test"

@@ -17,7 +17,7 @@ from signed_archive import FILES, manifest_of, pack, sign
 from tidegate.aws import feature_sets, outcome_losses
 from tidegate.aws.state import State
 from tidegate.errors import CandidateUnhealthyError, PreflightFailedError
-from tidegate.messages import RolloutPlan, RolloutStep
+from tidegate.messages.deployment import RolloutPlan, RolloutStep
 from tidegate.rollout.weights import instances, returned
 
 GOLDEN = [

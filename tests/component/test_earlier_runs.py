@@ -12,7 +12,7 @@ from serving_account import plan
 from tidegate.aws.earlier_runs import earlier_run
 from tidegate.aws.state import State
 from tidegate.errors import InsufficientDataError
-from tidegate.messages import EarlierRun
+from tidegate.messages.training import EarlierRun
 
 CHOSEN = {"learning_rate": "0.1"}
 MADE = {

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tidegate import tracking
 from tidegate.aws import experiments
 from tidegate.aws.experiments import TrackingUnavailableError
-from tidegate.tracking import Dataset, Record, Run
+from tidegate.training import tracking
+from tidegate.training.tracking import Dataset, Record, Run
 
 SECONDS = 3.0  # that a tracker gets in these tests
 LATE = 12.0  # far above it: a busy machine is no fault, minutes are
@@ -190,7 +190,7 @@ def test_only_the_main_thread_may_write(store):
 
 WRITE = """
     import sys
-    from tidegate import tracking
+    from tidegate.training import tracking
     from tidegate.aws import experiments
     text, uri = sys.stdin.read(), sys.argv[1]
     experiments.write(tracking.from_lines(text), uri, seconds=60)

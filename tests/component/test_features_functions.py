@@ -23,11 +23,11 @@ from features_account import (  # noqa: F401
     rate,
 )
 
-from tidegate import tuning
 from tidegate.aws import feature_sets, online
 from tidegate.errors import InsufficientDataError
-from tidegate.feature_plan import EntityValue
+from tidegate.feature_store.feature_plan import EntityValue
 from tidegate.plan import Plan
+from tidegate.training import tuning
 
 
 def read_parquet(pipeline, uri):

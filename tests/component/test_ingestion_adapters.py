@@ -8,7 +8,7 @@ from ingestion_account import create_ledger
 
 from tidegate.aws import objects
 from tidegate.aws.ledger import Ledger
-from tidegate.messages import Drop
+from tidegate.messages.ingestion import Drop
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 from served_model import archived, write_artefact
 from serving_account import plan
 
-from tidegate import artefact
 from tidegate.monitoring.explained import trained
 from tidegate.monitoring.reference import Reference
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
+from tidegate.training import artefact
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINED, WINDOW = 2000, 600

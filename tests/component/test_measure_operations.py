@@ -8,7 +8,7 @@ import pytest
 from serving_account import VERSIONS, Account, plan
 
 from localcloud import cloudwatch, server
-from tidegate.messages import OperationsMeasured
+from tidegate.messages.monitoring import OperationsMeasured
 
 START = (datetime.now(UTC) - timedelta(minutes=30)).replace(second=0, microsecond=0)
 

@@ -12,15 +12,15 @@ import pytest
 from serving_account import account, request  # noqa: F401
 from sklearn.linear_model import LinearRegression
 
-from tidegate import metrics
 from tidegate.aws import tellings
 from tidegate.compiled.compiler import compile_model
-from tidegate.encoding import Encoding
-from tidegate.messages import QualityMeasured
+from tidegate.messages.monitoring import QualityMeasured
 from tidegate.monitoring import label_trust, reference
 from tidegate.monitoring.estimated import calibration
 from tidegate.monitoring.expected_errors import PREDICTION
-from tidegate.task import Task
+from tidegate.training import metrics
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 ROWS = 60
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -13,16 +13,16 @@ import pytest
 from serving_account import FLIGHTS, plan
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tidegate import artefact
 from tidegate.aws import online
 from tidegate.aws.catalog import Catalog
-from tidegate.encoding import Encoding
-from tidegate.feature_file import load as load_features
-from tidegate.feature_plan import EntityValue
-from tidegate.instances import from_json
-from tidegate.messages import CaptureWindow, SkewMeasured
-from tidegate.task import Task
-from tidegate.transforms import feature_columns
+from tidegate.feature_store.feature_file import load as load_features
+from tidegate.feature_store.feature_plan import EntityValue
+from tidegate.feature_store.transforms import feature_columns
+from tidegate.messages.monitoring import CaptureWindow, SkewMeasured
+from tidegate.serving.instances import from_json
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 from training_jobs.serve import read
 from training_jobs.serving.invocation import Invocation
 

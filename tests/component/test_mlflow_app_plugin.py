@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from test_experiments import record
 
-from tidegate import tracking
+from tidegate.training import tracking
 
 pytestmark = pytest.mark.slow  # MLflow's server takes ten seconds of CPU to start
 APP = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-ABCDEFGHIJKL"
@@ -25,7 +25,7 @@ LAKE = f"lake-{uuid.uuid4().hex}"
 SECONDS = 120
 WRITE = """
     import sys
-    from tidegate import tracking
+    from tidegate.training import tracking
     from tidegate.aws import experiments
     experiments.write(tracking.from_lines(sys.stdin.read()), sys.argv[1], seconds=60)
 """

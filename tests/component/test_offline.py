@@ -7,7 +7,7 @@ import pytest
 
 from tidegate.aws import offline
 from tidegate.aws.offline import Question, ask
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = 3600

@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError
 from serving_account import VERSIONS, plan
 
-from tidegate.aggregates import order_of
 from tidegate.aws import batch_get, online
+from tidegate.feature_store.aggregates import order_of
+from tidegate.feature_store.point_in_time import join
 from tidegate.moments import seconds
-from tidegate.point_in_time import join
 
 MOMENT = 1_362_877_200
 ROWS = [{"carrier": carrier, "origin": "EWR"} for carrier in ("UA", "AA", "B6")]

@@ -10,7 +10,7 @@ import pytest
 import schemathesis_run
 from serving_account import account, model, plan, request  # noqa: F401
 
-from tidegate import api_page, openapi
+from tidegate.serving import api_page, openapi
 
 ROUTES = {
     "/predict": "predict",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from serving_account import account, call  # noqa: F401
 
-from tidegate.messages import CaptureWindow
+from tidegate.messages.monitoring import CaptureWindow
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)

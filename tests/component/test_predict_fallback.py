@@ -12,14 +12,15 @@ from served_model import archived, make_champion, write_artefact
 from serving_account import account, call, model, request  # noqa: F401
 from test_predict import DEPARTURE, FLIGHT
 
-from tidegate import artefact, fallback_file
-from tidegate.assignment import Split, variant_of
 from tidegate.aws import fallbacks, lazy_client, stand_in
 from tidegate.aws.live_models import LiveModel
-from tidegate.config import ServingSection
 from tidegate.errors import ArtefactError
-from tidegate.looked_up import fresh
-from tidegate.prediction import of_instances
+from tidegate.feature_store.looked_up import fresh
+from tidegate.serving import fallback_file
+from tidegate.serving.assignment import Split, variant_of
+from tidegate.serving.prediction import of_instances
+from tidegate.settings.config import ServingSection
+from tidegate.training import artefact
 
 RATES = {"carrier_delay_rate_7d": 0.25, "origin_delay_rate_7d": 0.5}
 BUSY = (500, {"Message": "busy"})

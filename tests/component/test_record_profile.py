@@ -9,7 +9,7 @@ import pytest
 
 from tidegate import lake_keys
 from tidegate.aws.profiles import get_profile, put_drop_profile
-from tidegate.messages import Drop, Verdict
+from tidegate.messages.ingestion import Drop, Verdict
 from tidegate.profile import profile_batches
 
 

@@ -19,8 +19,8 @@ from localcloud import images
 
 JOB = """
 import hashlib, json, os, pathlib
-from tidegate import training_inputs
-from tidegate.feature_hash import digest
+from tidegate.training import training_inputs
+from tidegate.feature_store.feature_hash import digest
 
 root = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
 given = json.loads((root / "input/config/hyperparameters.json").read_text())

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.drift import ColumnDrift, ReferenceDrift
-from tidegate.figures import Figure, PastDrop
-from tidegate.messages import Drop, ObjectVersion, Reason, Verdict
+from tidegate.ingestion.figures import Figure, PastDrop
+from tidegate.ingestion.rule_results import RuleResult
+from tidegate.ingestion.verdict import Judgement
+from tidegate.messages.ingestion import Drop, ObjectVersion, Reason, Verdict
 from tidegate.profile import profile_batches
 from tidegate.report.drop import render
-from tidegate.rule_results import RuleResult
-from tidegate.verdict import Judgement
+from tidegate.statistics.drift import ColumnDrift, ReferenceDrift
 
 pytestmark = pytest.mark.skipif(
     headless_browser.BROWSER is None, reason="skipped: no chromium or google-chrome on the PATH"

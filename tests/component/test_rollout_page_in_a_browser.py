@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import headless_browser
 import pytest
 
-from tidegate.messages import (
+from tidegate.messages.deployment import (
     GuardrailEvidence,
     MirrorReport,
     OutcomeEvidence,

@@ -9,10 +9,10 @@ import pytest
 from sagemaker_cloud import SageMakerCloud, unique
 from serving_account import plan
 
-from tidegate import tuning
 from tidegate.aws.state import State
 from tidegate.errors import TrialsFailedError
 from tidegate.plan import Plan
+from tidegate.training import tuning
 
 # score, spread, folds, complexity of each kind: one standard error of the best is 0.02 / sqrt(5 - 1) = 0.01
 TOLD = {

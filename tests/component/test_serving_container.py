@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tidegate import artefact
 from tidegate.compiled.compiler import compile_model
-from tidegate.encoding import Encoding
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.serving import files
-from tidegate.task import Task
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 from training_jobs.serve import read
 from training_jobs.serving.app import App
 from training_jobs.serving.invocation import Invocation

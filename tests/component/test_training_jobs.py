@@ -24,15 +24,15 @@ import pytest
 from serving_account import FLIGHTS, VERSIONS, plan
 from sklearn.metrics import roc_auc_score
 
-from tidegate import artefact
-from tidegate.calibration import apply
-from tidegate.feature_hash import digest
-from tidegate.instances import from_json
-from tidegate.looked_up import flat
+from tidegate.feature_store.feature_hash import digest
+from tidegate.feature_store.looked_up import flat
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.monitoring.reference import LABELS, Reference
 from tidegate.profile import Profile
 from tidegate.serving import files
-from tidegate.transforms import feature_columns
+from tidegate.serving.instances import from_json
+from tidegate.training import artefact
+from tidegate.training.calibration import apply
 
 REPOSITORY = Path(__file__).parents[2]
 START = datetime(2013, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ from test_training_jobs import Jobs, plan_document
 
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 
 
 @pytest.fixture

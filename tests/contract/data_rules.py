@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker, Checks, KeyFile, repeated, with_count
 from tidegate.checks.keys import read_keys
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.plan import Column, ColumnType, Condition, ContractPlan, Rule
-from tidegate.measured import measure
+from tidegate.ingestion.measured import measure
 from tidegate.profile import Profile, ProfileBuilder
 from tidegate.readers.batch import Batch
 from tidegate.readers.convert import from_arrow, from_text

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.feature_file import load
-from tidegate.feature_hash import code_of, digest
+from tidegate.feature_store.feature_file import load
+from tidegate.feature_store.feature_hash import code_of, digest
 
 REPOSITORY = Path(__file__).parents[2]
 FLIGHTS = REPOSITORY / "examples" / "flights" / "features.py"

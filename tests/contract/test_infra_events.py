@@ -11,7 +11,9 @@ from synthesized import Templates
 
 from localcloud.events.patterns import compile_pattern
 from localcloud.events.targets import body
-from tidegate.messages import DatasetVersion, FeaturesRecorded, TrainingTrigger
+from tidegate.messages.features import FeaturesRecorded
+from tidegate.messages.ingestion import DatasetVersion
+from tidegate.messages.training import TrainingTrigger
 
 VERSION = DatasetVersion(
     dataset="flights",

@@ -12,9 +12,10 @@ from synthesized import REPOSITORY
 
 from infra import asl
 from localcloud.front.strict import findings
-from tidegate import errors, tuning
-from tidegate.config import TrainingSection
-from tidegate.tuning_section import ParameterRange, TuningSection
+from tidegate import errors
+from tidegate.settings.config import TrainingSection
+from tidegate.settings.tuning_section import ParameterRange, TuningSection
+from tidegate.training import tuning
 
 FILES = sorted((REPOSITORY / "step_functions").glob("*.asl.json"))
 DYNAMIC = re.compile(r"\{%.*%\}|.*\$\{\w+\}.*", re.DOTALL)

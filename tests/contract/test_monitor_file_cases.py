@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.messages import Reason
+from tidegate.messages.ingestion import Reason
 from tidegate.monitoring import monitor_checks, monitor_files
 from tidegate.profile import profile_batches
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.notifications import UnknownNotificationError, parse
+from tidegate.ingestion.notifications import UnknownNotificationError, parse
 
 CASES = Path(os.environ.get("TIDEGATE_CASES", Path(__file__).parents[2] / "../shared/cases")).resolve()
 INDEX = CASES / "lambda-events" / "index.json"

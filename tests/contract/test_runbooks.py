@@ -9,8 +9,8 @@ import pytest
 from synthesized import FLIGHTS
 
 from infra.constructs.alarms import runbooks
-from tidegate.config import PipelineConfig
 from tidegate.errors import ConfigError
+from tidegate.settings.config import PipelineConfig
 
 # only of a pipeline that collects: tests/contract/test_infra_collection.py
 OF_SOURCES = {"collect-failures"}

@@ -12,8 +12,8 @@ import jsonata
 import pytest
 from synthesized import FLIGHTS, REPOSITORY
 
-from tidegate import tuning
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
+from tidegate.training import tuning
 
 STATES = json.loads((REPOSITORY / "step_functions" / "training.asl.json").read_text())["States"]
 HOLES = {

@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["tidegate"]):
     import test_reader_fuzz as fuzz
 
     from tidegate.errors import DropUnreadableError
-    from tidegate.manifest import parse
+    from tidegate.ingestion.manifest import parse
 
 MEMORY_BYTES = 3 << 30
 INPUT_BYTES = 1 << 16

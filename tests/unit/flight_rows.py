@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tidegate.feature_file import load
-from tidegate.instances import from_table
-from tidegate.transforms import feature_columns
+from tidegate.feature_store.feature_file import load
+from tidegate.feature_store.transforms import feature_columns
+from tidegate.serving.instances import from_table
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
 ROWS = 20_000

@@ -9,13 +9,13 @@ import duckdb
 import numpy as np
 import pyarrow.compute as pc
 
-from tidegate.computation import compute
-from tidegate.feature_file import load, plan_of
-from tidegate.instances import from_table
+from tidegate.feature_store.computation import compute
+from tidegate.feature_store.feature_file import load, plan_of
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.leaks.sample import Sample
-from tidegate.splits import Timeline, expanding
-from tidegate.training_set import KNOWN, LABEL, MOMENT, labelled
-from tidegate.transforms import feature_columns
+from tidegate.serving.instances import from_table
+from tidegate.training.splits import Timeline, expanding
+from tidegate.training.training_set import KNOWN, LABEL, MOMENT, labelled
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 GAP = 36 * 3600.0

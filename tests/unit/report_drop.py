@@ -4,15 +4,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidegate.anomaly import Anomaly
 from tidegate.contract.plan import Column, Condition, ContractPlan, DriftSettings, Rule
-from tidegate.drift import ColumnDrift, ReferenceDrift
-from tidegate.figures import Figure, PastDrop
-from tidegate.messages import Drop, Reason, Verdict
+from tidegate.ingestion.anomaly import Anomaly
+from tidegate.ingestion.figures import Figure, PastDrop
+from tidegate.ingestion.rule_results import RuleResult
+from tidegate.ingestion.verdict import Judgement
+from tidegate.messages.ingestion import Drop, Reason, Verdict
 from tidegate.profile import Profile, profile_batches
 from tidegate.report.drop import render
-from tidegate.rule_results import RuleResult
-from tidegate.verdict import Judgement
+from tidegate.statistics.drift import ColumnDrift, ReferenceDrift
 
 ROWS = (Figure(value=1000.0, tested=6.907755278982137, scale=1000.0),) * 6
 MEANS = (10.0, 11.0, 9.0, 10.5, 9.5, 10.0)  # newest first

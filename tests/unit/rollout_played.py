@@ -4,11 +4,17 @@ import json
 import random
 from datetime import UTC, datetime, timedelta
 
-from tidegate.config import DeploymentSection, StepSection
-from tidegate.messages import MirrorReport, RolloutJudgement, RolloutPlan, RolloutStep, VariantCounts
+from tidegate.messages.deployment import (
+    MirrorReport,
+    RolloutJudgement,
+    RolloutPlan,
+    RolloutStep,
+    VariantCounts,
+)
 from tidegate.rollout.history import Rollout, read
 from tidegate.rollout.judge import Seen, judge
 from tidegate.rollout.sequences import Moments
+from tidegate.settings.config import DeploymentSection, StepSection
 
 BEGAN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 STEPS = (

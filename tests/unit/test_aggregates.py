@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.aggregates import newest, order_of, partition_of
-from tidegate.computation import compute
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.aggregates import newest, order_of, partition_of
+from tidegate.feature_store.computation import compute
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
 
 HOUR = 3600
 START = datetime(2013, 1, 1, tzinfo=UTC)

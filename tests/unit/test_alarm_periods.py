@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.constructs.alarms import periods
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "pipeline.toml"
 

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from simulated import mixed_rows, profiled, tell
 
-from tidegate.anomaly import anomalies, expected
 from tidegate.contract.plan import AnomalySettings
-from tidegate.figures import PastDrop, figures_of
+from tidegate.ingestion.anomaly import anomalies, expected
+from tidegate.ingestion.figures import PastDrop, figures_of
 
 
 def drop(seed, *, rows=1000, mean=50.0, missing=0.02, words=20, largest=None):

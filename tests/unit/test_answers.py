@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tidegate.answers import distance, measured
+from tidegate.serving.answers import distance, measured
 
 CLASSES = {"label": "b", "probabilities": {"a": 0.25, "b": 0.75}}
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.arrow_values import (
+from tidegate.columns.arrow_values import (
     array_of,
     bytes_array,
     flags_of,
@@ -70,10 +70,10 @@ def test_a_drop_is_validated_without_pandas(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from tidegate.arrow_types import arrow_schema
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.checks import Checker
 from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.messages import Shard
+from tidegate.messages.ingestion import Shard
 from tidegate.profile import ProfileBuilder
 from tidegate.readers import read_batches
 

@@ -18,16 +18,16 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from tidegate import artefact, mlmodel, skops_file
 from tidegate.compiled.compiler import compile_model
-from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.prediction import of_instances
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.serving import files
+from tidegate.serving.prediction import of_instances
 from tidegate.serving.values import NotFiniteError
-from tidegate.task import Task
+from tidegate.training import artefact, mlmodel, skops_file
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 FEATURES = """
 import numpy as np

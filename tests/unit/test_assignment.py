@@ -6,7 +6,7 @@ import hashlib
 import pytest
 from scipy.stats import binomtest, chi2_contingency
 
-from tidegate.assignment import Split, charged, entity_of, place, variant_of
+from tidegate.serving.assignment import Split, charged, entity_of, place, variant_of
 
 SPLIT = Split(champion="variant-a", candidate="variant-b", weight=0.05, salt="rollout-1")
 ROWS = [{"customer": f"c{i}", "amount": i} for i in range(20_000)]

@@ -7,8 +7,8 @@ import pytest
 from sklearn.calibration import _SigmoidCalibration
 from sklearn.isotonic import IsotonicRegression
 
-from tidegate import calibration
-from tidegate.calibration import apply, fitted, logit
+from tidegate.training import calibration
+from tidegate.training.calibration import apply, fitted, logit
 
 
 def told(count=3000, seed=0):

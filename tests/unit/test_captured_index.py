@@ -2,7 +2,7 @@
 
 import json
 
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
 from tidegate.origins.captured import SCHEMA, Index
 
 VIEW = ViewPlan(

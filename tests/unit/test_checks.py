@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker, KeyFile, merge_checks, repeated, with_count
 from tidegate.checks.bad_rows import _combinations, bad_rows_schema
 from tidegate.checks.keys import read_keys
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.plan import BadRows, Column, Condition, ContractPlan, Rule
 from tidegate.readers import plan_shards, read_batches
 

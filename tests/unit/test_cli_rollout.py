@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from test_rollout_history import RUNNING, WAITS, history
 
-from tidegate.messages import GuardrailEvidence, OutcomeEvidence
+from tidegate.messages.deployment import GuardrailEvidence, OutcomeEvidence
 from tidegate.rollout.history import read
 from tidegate_cli.commands.rollout import _page
 from tidegate_cli.rollout_words import told

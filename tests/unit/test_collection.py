@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate import collection, watermark
 from tidegate.aws.sources import types
-from tidegate.collect_section import CollectSection
-from tidegate.config import PipelineConfig
 from tidegate.contract.plan import Column, ContractPlan
-from tidegate.envelope import inspect
 from tidegate.errors import ConfigError
-from tidegate.notifications import ObjectNotification
-from tidegate.source_sql import SourceColumn, SourceSql
+from tidegate.ingestion import collection, watermark
+from tidegate.ingestion.envelope import inspect
+from tidegate.ingestion.notifications import ObjectNotification
+from tidegate.ingestion.source_sql import SourceColumn, SourceSql
+from tidegate.settings.collect_section import CollectSection
+from tidegate.settings.config import PipelineConfig
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "pipeline.toml"
 LAST_TABLES = "[environments.dev]"

@@ -57,8 +57,8 @@ from sklearn.tree import (
 from tidegate.compiled import of_trees, parity
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.matrix import MatrixScorer
-from tidegate.encoding import Encoding
 from tidegate.errors import NotCompilableError
+from tidegate.training.encoding import Encoding
 
 CLASSES = ("a", "b", "c")
 DRAW = np.random.default_rng(7)

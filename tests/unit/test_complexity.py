@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tidegate.complexity import stored_numbers
+from tidegate.training.complexity import stored_numbers
 
 DRAW = np.random.default_rng(5)
 MATRIX = DRAW.normal(size=(400, 4))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.computation import Computation, compute
-from tidegate.duck import Room
+from tidegate.columns.duck import Room
 from tidegate.errors import AmbiguousFeatureError, ViewSqlError
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.ticks import Interval
-from tidegate.view_sql import columns_read
+from tidegate.feature_store.computation import Computation, compute
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.ticks import Interval
+from tidegate.feature_store.view_sql import columns_read
 
 HOUR = 3600
 START = datetime(2013, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.config import PipelineConfig
 from tidegate.errors import ConfigError
+from tidegate.settings.config import PipelineConfig
 
 CHECKOUT = Path(__file__).parents[2]
 FLIGHTS = CHECKOUT / "examples" / "flights" / "pipeline.toml"

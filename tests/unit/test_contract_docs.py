@@ -12,7 +12,7 @@ import pytest
 import yaml
 from contract_yaml import HEAD, compiled
 
-from tidegate.arrow_types import arrow_type, duckdb_type, glue_type
+from tidegate.columns.arrow_types import arrow_type, duckdb_type, glue_type
 from tidegate.contract import ContractPlan, compile_contract
 from tidegate.contract.conditions import OPERATORS
 from tidegate.contract.own_rules import COLUMN_KEYS, TABLE_KEYS

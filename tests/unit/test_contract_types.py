@@ -9,7 +9,7 @@ from pyiceberg.catalog.glue import _IcebergSchemaToGlueType
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.schema import assign_fresh_schema_ids, visit
 
-from tidegate.arrow_types import (
+from tidegate.columns.arrow_types import (
     arrow_schema,
     arrow_type,
     arrow_type_of_glue,

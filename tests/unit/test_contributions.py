@@ -22,8 +22,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from tidegate.compiled import model as compiled_model
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.scorer import Scorer
-from tidegate.encoding import Encoding
 from tidegate.origins import contributions
+from tidegate.training.encoding import Encoding
 
 NAMES = ("x", "y", "kind", "z")
 ENCODING = Encoding(NAMES, {"kind": ("a", "b", "c")})

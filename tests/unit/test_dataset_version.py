@@ -2,8 +2,8 @@
 
 import hashlib
 
-from tidegate.dataset_version import content_address
-from tidegate.messages import Drop
+from tidegate.ingestion.dataset_version import content_address
+from tidegate.messages.ingestion import Drop
 
 
 def drop(etag="e", *, drop_id="d", bucket="b", key="k", version_id="v", size_bytes=7):

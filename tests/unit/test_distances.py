@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from tidegate.distances import EQUAL_EFFECTS, Cumulative, jensen_shannon, number_distances, psi
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, profile_batches
+from tidegate.statistics.distances import EQUAL_EFFECTS, Cumulative, jensen_shannon, number_distances, psi
 
 HISTOGRAM = st.lists(st.integers(0, 1000), min_size=12, max_size=12).filter(sum)
 

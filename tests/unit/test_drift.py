@@ -8,10 +8,10 @@ from scipy.spatial import distance
 from simulated import profiled, tell
 
 from tidegate.contract.plan import DriftSettings
-from tidegate.distances import psi
-from tidegate.drift import drift
 from tidegate.profile import BASELINE_RANKS, DROP_RANKS, Profile, merge, profile_batches
-from tidegate.significance import adjusted
+from tidegate.statistics.distances import psi
+from tidegate.statistics.drift import drift
+from tidegate.statistics.significance import adjusted
 
 
 def baseline(**columns):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tidegate.encoding import Encoding
+from tidegate.training.encoding import Encoding
 
 
 def texts(*values):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tidegate.envelope import UNKNOWN, drop_id, inspect
-from tidegate.notifications import ObjectNotification, is_later
+from tidegate.ingestion.envelope import UNKNOWN, drop_id, inspect
+from tidegate.ingestion.notifications import ObjectNotification, is_later
 
 
 def decided(key, *, size=10, version="v1"):

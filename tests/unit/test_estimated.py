@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from tidegate import metrics
 from tidegate.monitoring.estimated import calibration, calibration_error, estimate, expected, unlicensed
+from tidegate.training import metrics
 
 
 def chances(rows=3000, seed=1, digits=2):

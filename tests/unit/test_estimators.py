@@ -3,11 +3,11 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from tidegate.config import TrainingSection
 from tidegate.errors import ConfigError
-from tidegate.estimators import build, typed
-from tidegate.tuning import draw
-from tidegate.tuning_section import HyperbandSection, ParameterRange, TuningSection
+from tidegate.settings.config import TrainingSection
+from tidegate.settings.tuning_section import HyperbandSection, ParameterRange, TuningSection
+from tidegate.training.estimators import build, typed
+from tidegate.training.tuning import draw
 
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
 SPACE = {

@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from tidegate import metrics
 from tidegate.evaluation import feature_value, slices
 from tidegate.evaluation.documents import small_and_details
 from tidegate.evaluation.evaluation import evaluate
 from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.resampling import Days, Draws, Interval
 from tidegate.evaluation.subject import Answers, Subject
-from tidegate.gate_section import CostsSection, FairnessSection, GateSection
+from tidegate.settings.gate_section import CostsSection, FairnessSection, GateSection
+from tidegate.training import metrics
 
 DAY = 86_400.0
 ROWS = 6000

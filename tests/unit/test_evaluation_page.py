@@ -7,12 +7,12 @@ import pytest
 from test_evaluation import ROWS, planted, sigmoid, subject
 from test_report_page import HOSTILE, Outline
 
-from tidegate import metrics
 from tidegate.evaluation.evaluation import evaluate
 from tidegate.evaluation.feature_value import FeatureValue
 from tidegate.evaluation.resampled import Scorer
-from tidegate.gate_section import CostsSection, FairnessSection, GateSection
 from tidegate.report.evaluation_page import page
+from tidegate.settings.gate_section import CostsSection, FairnessSection, GateSection
+from tidegate.training import metrics
 
 SECTION = GateSection(
     slices=("carrier",),

@@ -13,8 +13,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tidegate.evaluation import baselines, budgets, costs, fairness, reliability
 from tidegate.evaluation.resampling import Days, Draws, Interval
-from tidegate.gate_section import CostsSection, FairnessSection, GateSection
-from tidegate.task import Task
+from tidegate.settings.gate_section import CostsSection, FairnessSection, GateSection
+from tidegate.training.task import Task
 
 LATE = CostsSection(false_positive=1.0, false_negative=5.0)
 

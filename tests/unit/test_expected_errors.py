@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from tidegate.compiled.compiler import compile_model
-from tidegate.encoding import Encoding
 from tidegate.monitoring.expected_errors import PREDICTION, ErrorModel, estimate, scatter, unlicensed
+from tidegate.training.encoding import Encoding
 
 MAE, RMSE = "neg_mean_absolute_error", "neg_root_mean_squared_error"
 GOOD = {"low": -2.1, "high": -1.9, "realised": -2.0}

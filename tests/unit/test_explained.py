@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tidegate.encoding import Encoding
 from tidegate.monitoring.explained import explained, vector_matrix
+from tidegate.training.encoding import Encoding
 
 ENCODING = Encoding(("carrier", "hour"), {"carrier": ("AA", "UA")})
 MODEL = SimpleNamespace(encoding=ENCODING)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tidegate.contract.plan import Column, ContractPlan
-from tidegate.feature_checks import mistakes
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, TransformPlan, ViewPlan
+from tidegate.feature_store.feature_checks import mistakes
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, TransformPlan, ViewPlan
 
 SOURCE = SourcePlan(dataset="flights", event_ts="departed", known_ts="landed")
 COLUMNS = {

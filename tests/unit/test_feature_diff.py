@@ -2,8 +2,8 @@
 
 import pytest
 
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate_cli.feature_diff import diff
 from tidegate_cli.feature_sets import Named
 from tidegate_cli.feature_words import Diff

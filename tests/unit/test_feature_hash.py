@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_hash import canonical, digest
-from tidegate.feature_plan import FeatureSetPlan, SourcePlan, ViewPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_hash import canonical, digest
+from tidegate.feature_store.feature_plan import FeatureSetPlan, SourcePlan, ViewPlan
 
 FILE = '''
 import math

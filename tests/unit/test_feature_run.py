@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.feature_run import FeatureRun, ViewRun, batches, engine, work
-from tidegate.ticks import Interval
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_run import FeatureRun, ViewRun, batches, engine, work
+from tidegate.feature_store.ticks import Interval
 
 VIEW = ViewPlan(
     name="delay",

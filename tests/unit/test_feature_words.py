@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tidegate.aws.state import ViewState
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
 from tidegate_cli import backfill
 from tidegate_cli.backfill import Interval, execution_name
 from tidegate_cli.failure import CommandError

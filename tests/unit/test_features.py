@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tidegate.duck import connect
+from tidegate.columns.duck import connect
 from tidegate.errors import ConfigError
-from tidegate.feature_file import compile_feature_set, load
+from tidegate.feature_store.feature_file import compile_feature_set, load
 from tidegate.features import Entity, FeatureSet, Label, Source, aggregate, aggregates, transform
 
 FLIGHTS = Source("flights", event_ts="departed", known_ts="landed")

@@ -7,9 +7,9 @@ import pytest
 
 from tidegate.contract.plan import Column, ContractPlan
 from tidegate.errors import ConfigError
-from tidegate.feature_checks import mistakes
-from tidegate.feature_file import compile_feature_set, plan_of
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_checks import mistakes
+from tidegate.feature_store.feature_file import compile_feature_set, plan_of
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.features import Entity, FeatureSet, Label, Source, aggregate
 
 TEXT = (Path(__file__).parents[2] / "docs" / "guides" / "features.md").read_text()

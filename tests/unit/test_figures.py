@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from simulated import mixed_rows, profiled
 
-from tidegate.figure_file import pack_figures, unpack_figures
-from tidegate.figures import PastDrop, figure, figures_of, shown, since_shift
+from tidegate.ingestion.figure_file import pack_figures, unpack_figures
+from tidegate.ingestion.figures import PastDrop, figure, figures_of, shown, since_shift
 
 NAMES = st.sampled_from(["rows", "lag", "missing share", "mean", "p50", "psi recent", "unseen share"])
 FLOATS = st.floats(0, 1) | st.integers(0, 10**6).map(float)

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from tidegate.evaluation.resampling import Interval
-from tidegate.gate import Check, decide, metric_checks
-from tidegate.gate_section import GateSection
+from tidegate.settings.gate_section import GateSection
+from tidegate.training.gate import Check, decide, metric_checks
 
 GOOD = Interval(0.75, 0.70, 0.80)
 BEATEN = Interval(0.25, 0.20, 0.30)  # gain over guessing

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
+from tidegate.feature_store.feature_file import compile_feature_set
 from tidegate.plan import Plan
+from tidegate.settings.config import PipelineConfig
 
 REPOSITORY = Path(__file__).parents[2]
 FLIGHTS = REPOSITORY / "examples" / "flights"

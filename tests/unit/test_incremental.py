@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.computation import Computation
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.ticks import Interval, horizon, to_compute
+from tidegate.feature_store.computation import Computation
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.ticks import Interval, horizon, to_compute
 
 HOUR = 3600
 START = 1_356_998_400  # 2013-01-01T00:00:00Z

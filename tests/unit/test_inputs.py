@@ -3,9 +3,9 @@
 import pytest
 from contract_yaml import compiled
 
-from tidegate.drift import drift
 from tidegate.monitoring.inputs import Inputs
 from tidegate.profile import profile_batches
+from tidegate.statistics.drift import drift
 
 REQUEST = ["origin", "hour", "humid", "ready"]
 COLUMNS = (

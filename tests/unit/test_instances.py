@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.instances import from_json, from_table
+from tidegate.serving.instances import from_json, from_table
 
 TYPES = {
     "at": "timestamp",

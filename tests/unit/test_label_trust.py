@@ -9,7 +9,7 @@ import pytest
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled, Truths
 from tidegate.monitoring.label_trust import Limits, profile, trust
-from tidegate.task import Task
+from tidegate.training.task import Task
 
 BINARY, CLASSES, NUMBERS = Task("binary"), Task("multiclass", ("a", "b", "c")), Task("regression")
 LIMITS = Limits(psi=0.25, p_value=0.01, minimum_rows=100)

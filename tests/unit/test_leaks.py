@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from leaky_flights import GAP, honest, raw, with_column
 
-from tidegate.config import TrustedColumn
 from tidegate.errors import LeakDetectedError
 from tidegate.leaks import detector
-from tidegate.splits import Fold
-from tidegate.task import Task
+from tidegate.settings.config import TrustedColumn
+from tidegate.training.splits import Fold
+from tidegate.training.task import Task
 
 DAY = 86_400
 LABEL = honest().rows.labels.astype(float)

@@ -8,8 +8,8 @@ from simulated import tell
 
 from tidegate.leaks import detector
 from tidegate.leaks.sample import Sample
-from tidegate.splits import Timeline, expanding
-from tidegate.task import Task
+from tidegate.training.splits import Timeline, expanding
+from tidegate.training.task import Task
 
 DAY = 86_400
 BAR = 0.01

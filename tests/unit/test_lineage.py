@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from jsonschema import Draft202012Validator
 
-from tidegate import lineage
-from tidegate.lineage import Catalog
-from tidegate.messages import RunEnd, TrainingSet, TrainingTrigger
+from tidegate.messages.training import RunEnd, TrainingSet, TrainingTrigger
+from tidegate.training import lineage
+from tidegate.training.lineage import Catalog
 
 # what the specification 2-0-2 says of a run event, and 1-0-1 of the two facets, put down by hand
 FACET = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
-from tidegate.feature_tally import tally
-from tidegate.looked_up import flat, fresh, lack_at, lack_of
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
+from tidegate.feature_store.feature_tally import tally
+from tidegate.feature_store.looked_up import flat, fresh, lack_at, lack_of
 
 SOURCE = SourcePlan(dataset="flights", event_ts="at", known_ts="known")
 VIEW = ViewPlan(

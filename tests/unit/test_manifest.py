@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import is_manifest
-from tidegate.manifest import Entry, parse
+from tidegate.ingestion.formats import is_manifest
+from tidegate.ingestion.manifest import Entry, parse
 
 
 def manifest(*urls, **more):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.contract.plan import Rule
-from tidegate.measured import measure
+from tidegate.ingestion.measured import measure
 from tidegate.profile import merge, profile_batches
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from tidegate.config import METRICS
 from tidegate.errors import ConfigError
-from tidegate.metrics import average_precision, named, neg_log_loss, roc_auc, summary
+from tidegate.settings.config import METRICS
+from tidegate.training.metrics import average_precision, named, neg_log_loss, roc_auc, summary
 
 ORACLES = {
     "roc_auc": sklearn_metrics.roc_auc_score,

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
-from tidegate.messages import Reason
+from tidegate.messages.ingestion import Reason
 from tidegate.monitoring.monitor_checks import violations
 from tidegate.monitoring.monitor_files import (
     constraints,

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tidegate.notifications import ObjectNotification, UnknownNotificationError, parse
+from tidegate.ingestion.notifications import ObjectNotification, UnknownNotificationError, parse
 
 RECORD = {
     "eventSource": "aws:s3",

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tidegate.offline_states import shown
-from tidegate.snapshots import Snapshot
+from tidegate.feature_store.offline_states import shown
+from tidegate.ingestion.snapshots import Snapshot
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)

@@ -12,10 +12,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from test_request_checks import FEATURES, GOOD, RULES
 from test_request_checks import plan as contract
 
-from tidegate import answers, api_page, openapi
-from tidegate.config import PipelineConfig
 from tidegate.plan import Plan
-from tidegate.request_checks import problems
+from tidegate.serving import answers, api_page, openapi
+from tidegate.serving.request_checks import problems
+from tidegate.settings.config import PipelineConfig
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "pipeline.toml"
 TASKS = ("binary", "multiclass", "regression")

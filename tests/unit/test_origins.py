@@ -6,12 +6,12 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.ticks import Interval
+from tidegate.ingestion.snapshots import DROP, REPLACES
 from tidegate.origins import source_rows
 from tidegate.origins.history import History
 from tidegate.origins.impact import Impact, Prediction, Run, Touch, Value, values_of
-from tidegate.snapshots import DROP, REPLACES
-from tidegate.ticks import Interval
 
 HOUR = 3600
 START = datetime(2013, 1, 1, tzinfo=UTC)

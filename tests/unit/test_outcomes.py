@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from tidegate.outcomes import as_csv, of_csv, problem
+from tidegate.serving.outcomes import as_csv, of_csv, problem
 
 
 @pytest.mark.parametrize(

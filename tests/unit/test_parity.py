@@ -15,8 +15,8 @@ from tidegate.compiled.attempt import attempt
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.edges import edge_rows
 from tidegate.compiled.matrix import MatrixScorer
-from tidegate.encoding import Encoding
-from tidegate.task import Task
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 DRAW = np.random.default_rng(3)
 ROWS = np.column_stack([DRAW.integers(0, 4, 300), DRAW.normal(size=300)])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate import point_in_time
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.point_in_time import KnownBeforeEventError, UndatedRowsError, join, join_stream
+from tidegate.feature_store import point_in_time
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.point_in_time import KnownBeforeEventError, UndatedRowsError, join, join_stream
 
 EPOCH = datetime(2013, 3, 10, 5, tzinfo=UTC)  # the day New York's clocks went forward
 TTL = 100

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from simulated import tell
 
-from tidegate import metrics
 from tidegate.evaluation.resampled import Scorer
 from tidegate.evaluation.resampling import ONE_SIDED, Days, Draws, interval
-from tidegate.gate import decide, metric_checks
-from tidegate.gate_section import GateSection
+from tidegate.settings.gate_section import GateSection
+from tidegate.training import metrics
+from tidegate.training.gate import decide, metric_checks
 
 DAY = 86_400.0
 AUC = Scorer("roc_auc", metrics.roc_auc)

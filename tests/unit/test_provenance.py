@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from test_imports import FLIGHTS
 
-from tidegate import provenance
-from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
+from tidegate.feature_store.feature_file import compile_feature_set
 from tidegate.plan import Plan
-from tidegate.splits import Fold
+from tidegate.settings.config import PipelineConfig
+from tidegate.training import provenance
+from tidegate.training.splits import Fold
 
 
 @pytest.fixture(scope="module")

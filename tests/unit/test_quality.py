@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from tidegate import metrics
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled, Truths
 from tidegate.monitoring.label_trust import Limits
 from tidegate.monitoring.quality import DAY_SECONDS, Promise, realised, slices
 from tidegate.monitoring.quality_report import Believed, Window, report
-from tidegate.task import Task
+from tidegate.training import metrics
+from tidegate.training.task import Task
 
 BINARY = Task("binary")
 

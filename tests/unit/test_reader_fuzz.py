@@ -14,7 +14,7 @@ from reading import as_parquet, batches_of, contract
 
 from tidegate.contract.plan import Column
 from tidegate.errors import DropUnreadableError
-from tidegate.notifications import UnknownNotificationError, parse
+from tidegate.ingestion.notifications import UnknownNotificationError, parse
 
 PLAN = contract(
     Column(name="name", type="string"),

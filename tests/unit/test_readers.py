@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reading import GOOD, HEADER, NOON, PLAN, batches_of, refusal, rows_of
 
 from tidegate.errors import DropUnreadableError
-from tidegate.messages import Shard
+from tidegate.messages.ingestion import Shard
 from tidegate.readers import plan_shards
 
 

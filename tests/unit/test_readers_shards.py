@@ -12,7 +12,7 @@ from reading import PLAN, as_parquet, batches_of, contract, outcome, rows_of
 
 from tidegate.contract.plan import Column
 from tidegate.errors import DropUnreadableError
-from tidegate.messages import Shard
+from tidegate.messages.ingestion import Shard
 from tidegate.readers import plan_shards, read_batches
 from tidegate.readers.records import field_quotes, first_record_end, last_record_end
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from tidegate.anomaly import Anomaly
-from tidegate.figures import Figure, PastDrop
+from tidegate.ingestion.anomaly import Anomaly
+from tidegate.ingestion.figures import Figure, PastDrop
 from tidegate.profile import profile_batches
 from tidegate.report import bins, charts, history
 from tidegate.report.data import Histogram, Track

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from report_drop import DROP, PAST, PLAN, PROFILE, judgement, rendered
 
 from tidegate.contract.plan import Column, ContractPlan
-from tidegate.drift import ReferenceDrift
-from tidegate.messages import Acceptance, ObjectVersion, Reason
+from tidegate.messages.ingestion import Acceptance, ObjectVersion, Reason
 from tidegate.profile import profile_batches
 from tidegate.report.drop import render
+from tidegate.statistics.drift import ReferenceDrift
 
 VOID = {"meta", "link", "br", "input"}
 ENDS_BY_ITSELF = {"tr", "td", "th", "thead", "tbody", "li"}  # HTML lets their end tags out

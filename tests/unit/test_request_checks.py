@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan
-from tidegate.request_checks import Problem, problems
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan
+from tidegate.serving.request_checks import Problem, problems
 
 GOOD = {
     "asked_at": "2013-03-01T13:30:00Z",

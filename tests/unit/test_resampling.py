@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tidegate import metrics
-from tidegate.config import METRICS
 from tidegate.evaluation.resampled import Scorer, by_rows, pair_wins
 from tidegate.evaluation.resampling import (
     Days,
@@ -20,6 +18,8 @@ from tidegate.evaluation.resampling import (
     standard_error,
     widening,
 )
+from tidegate.settings.config import METRICS
+from tidegate.training import metrics
 
 DAY = 86_400.0
 

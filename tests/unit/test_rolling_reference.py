@@ -4,8 +4,8 @@ from datetime import date, timedelta
 import pytest
 from simulated import profiled
 
-from tidegate.figures import PastDrop
-from tidegate.rolling_reference import recent_reference, reference_drops
+from tidegate.ingestion.figures import PastDrop
+from tidegate.ingestion.rolling_reference import recent_reference, reference_drops
 
 TODAY = "2026-11-27T06:00:00Z"  # a Friday
 

@@ -8,13 +8,13 @@ from fractions import Fraction
 import pytest
 
 from bench import rollout_statistics
-from tidegate.config import DeploymentSection, StepSection
-from tidegate.messages import RolloutStep, VariantCounts
+from tidegate.messages.deployment import RolloutStep, VariantCounts
 from tidegate.rollout import outcomes, sample_ratio
 from tidegate.rollout.evidence import e_value
 from tidegate.rollout.guardrails import GUARDRAILS, Traffic, alpha_of_step, evidence
 from tidegate.rollout.judge import Seen, judge, limits, more_to_roll_back
 from tidegate.rollout.sequences import Moments, difference
+from tidegate.settings.config import DeploymentSection, StepSection
 
 ALPHA = 0.01
 SECTION = DeploymentSection(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rollout_played import BEGAN, MIRROR, PLAN, STEPS, Told, played
 
-from tidegate.messages import OutcomeEvidence, RolloutJudgement
+from tidegate.messages.deployment import OutcomeEvidence, RolloutJudgement
 from tidegate.rollout.history import Judged, read
 from tidegate.rollout.needed import duration, still_needed
 from tidegate.rollout.sequences import FORESEEN, Moments, difference, more_until_decided

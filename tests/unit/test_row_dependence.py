@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
-from tidegate.feature_plan import TransformPlan
+from tidegate.feature_store.feature_plan import TransformPlan
+from tidegate.feature_store.row_dependence import check_rows
 from tidegate.features import Transform
-from tidegate.row_dependence import check_rows
 
 
 def made(function, inputs=None, outputs=None, nulls="propagate"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.row_file import RowFile
+from tidegate.ingestion.row_file import RowFile
 
 SCHEMA = pa.schema([("word", pa.string()), ("at", pa.timestamp("us", "UTC")), ("n", pa.int64())])
 

@@ -12,16 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from tidegate import artefact
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.scorer import FEWEST_ROWS
-from tidegate.encoding import Encoding
 from tidegate.errors import ArtefactError
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
 from tidegate.serving import files
 from tidegate.serving.row_model import RowModel, rows_of
-from tidegate.task import Task
+from tidegate.training import artefact
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 from training_jobs.serving.invocation import Invocation, RefusedError
 
 FEATURES = """

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tidegate.arrow_types import arrow_type
 from tidegate.checks import Checker
 from tidegate.checks.patterns import shape_of
+from tidegate.columns.arrow_types import arrow_type
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.batch import Batch

@@ -9,7 +9,7 @@ from simulated import profiled
 
 from tidegate.checks import Checks, RuleCount
 from tidegate.contract.plan import Column, Condition, ContractPlan, Rule
-from tidegate.rule_results import missing_columns, rule_results
+from tidegate.ingestion.rule_results import missing_columns, rule_results
 
 COLUMNS = (
     Column(name="n", type="number"),

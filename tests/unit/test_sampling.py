@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 from simulated import profiled, tell
 
-from tidegate.figures import figure, figures_of
-from tidegate.sampling import extreme_p_value, sampling_p_value
+from tidegate.ingestion.figures import figure, figures_of
+from tidegate.ingestion.sampling import extreme_p_value, sampling_p_value
 
 MANY = 1e9  # rows of the past, so that it is known exactly
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from tidegate.schema_evolution import changes, conflicts
+from tidegate.ingestion.schema_evolution import changes, conflicts
 
 INT, LONG, FLOAT, DOUBLE, TEXT = pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string()
 DECIMAL = pa.decimal128

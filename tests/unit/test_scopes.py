@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tidegate.scopes import globals_read
+from tidegate.feature_store.scopes import globals_read
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from tidegate.selection import ScoredTrial, best, one_standard_error
+from tidegate.training.selection import ScoredTrial, best, one_standard_error
 
 
 def trial(name, score, *, spread=0.02, folds=5, complexity=100):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from tidegate.significance import (
+from tidegate.statistics.significance import (
     adjusted,
     chi2_sf,
     kolmogorov_sf,

@@ -6,11 +6,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tidegate.artefact import FeatureCode
-from tidegate.feature_file import load, plan_of
+from tidegate.feature_store.feature_file import load, plan_of
+from tidegate.feature_store.store_parity import OfflineAnswer
 from tidegate.monitoring import skew
 from tidegate.monitoring.captured_vectors import CapturedVector
-from tidegate.store_parity import OfflineAnswer
+from tidegate.training.artefact import FeatureCode
 
 CODE = """
 import numpy as np

@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from tidegate import skops_file
+from tidegate.training import skops_file
 
 DRAW = np.random.default_rng(5)
 ROWS = np.column_stack([DRAW.integers(0, 4, 120), DRAW.normal(size=120)])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tidegate.snapshots import Snapshot, find, iso, moment, nearest
+from tidegate.ingestion.snapshots import Snapshot, find, iso, moment, nearest
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.computation import compute
-from tidegate.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.computation import compute
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.ticks import Interval
 from tidegate.origins import source_rows
-from tidegate.ticks import Interval
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 HOUR = 3600

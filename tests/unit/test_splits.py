@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.splits import expanding, gap, grouped, grouped_expanding, stratified
+from tidegate.training.splits import expanding, gap, grouped, grouped_expanding, stratified
 
 
 def folds_of(moments, folds, gap):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tidegate.duck import connect
-from tidegate.sql_purity import impurity, looks_beyond_its_row
+from tidegate.columns.duck import connect
+from tidegate.feature_store.sql_purity import impurity, looks_beyond_its_row
 
 COLUMNS = ("carrier", "delay", "seen")
 ORDER = "depends on the order of rows"

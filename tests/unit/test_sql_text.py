@@ -2,7 +2,7 @@
 
 import pytest
 
-from tidegate.sql_text import one_line
+from tidegate.columns.sql_text import one_line
 
 
 @pytest.mark.parametrize(

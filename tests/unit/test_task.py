@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from tidegate.answers import measured
 from tidegate.errors import InsufficientDataError
-from tidegate.task import Task
+from tidegate.serving.answers import measured
+from tidegate.training.task import Task
 
 
 def texts(*values):

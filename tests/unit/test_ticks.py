@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.feature_plan import SourcePlan, ViewPlan
-from tidegate.ticks import MOST_INTERVALS, Interval, count, horizon, to_compute, together, touched
+from tidegate.feature_store.feature_plan import SourcePlan, ViewPlan
+from tidegate.feature_store.ticks import (
+    MOST_INTERVALS,
+    Interval,
+    count,
+    horizon,
+    to_compute,
+    together,
+    touched,
+)
 
 HOUR = 3600
 VIEW = ViewPlan(

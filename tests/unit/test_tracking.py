@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tidegate import run_record, tracking
-from tidegate.run_facts import Facts, figures
-from tidegate.tracking import DamagedRecordError
+from tidegate.training import run_record, tracking
+from tidegate.training.run_facts import Facts, figures
+from tidegate.training.tracking import DamagedRecordError
 
 RUN = "20261127102119-94b1"
 BEGAN = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)

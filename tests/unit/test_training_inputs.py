@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tidegate import training_inputs
-from tidegate.config import PipelineConfig
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
-from tidegate.feature_file import compile_feature_set
+from tidegate.feature_store.feature_file import compile_feature_set
 from tidegate.plan import Plan
+from tidegate.settings.config import PipelineConfig
+from tidegate.training import training_inputs
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights"
 ROWS = {"train": "a" * 64, "test": "b" * 64}
 ID_OF_THE_EXAMPLE = """
 from test_training_inputs import FLIGHTS, ROWS, example
-from tidegate import training_inputs
+from tidegate.training import training_inputs
 print(training_inputs.content_id(training_inputs.of_plan(example(), FLIGHTS), ROWS))
 """
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from tidegate.errors import ConfigError, InsufficientDataError
-from tidegate.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
-from tidegate.training_set import labelled, split
+from tidegate.feature_store.feature_plan import FeatureSetPlan, LabelPlan, SourcePlan, ViewPlan
+from tidegate.training.training_set import labelled, split
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
-from tidegate.feature_file import load
-from tidegate.feature_plan import TransformPlan
+from tidegate.feature_store.feature_file import load
+from tidegate.feature_store.feature_plan import TransformPlan
+from tidegate.feature_store.transforms import feature_columns, outputs_of
 from tidegate.features import FeatureSet, Label, Source, Transform, transform
-from tidegate.transforms import feature_columns, outputs_of
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
 

@@ -9,12 +9,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
-from tidegate import metrics
-from tidegate.config import TrainingSection
 from tidegate.errors import InsufficientDataError
-from tidegate.splits import Fold
-from tidegate.task import Task
-from tidegate.tuning_section import HyperbandSection, TuningSection
+from tidegate.settings.config import TrainingSection
+from tidegate.settings.tuning_section import HyperbandSection, TuningSection
+from tidegate.training import metrics
+from tidegate.training.splits import Fold
+from tidegate.training.task import Task
 from training_jobs.cross_validation import Learner
 from training_jobs.trial import CHECKPOINT, Trial
 

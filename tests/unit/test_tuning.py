@@ -9,9 +9,9 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from localcloud.front import strict
-from tidegate.config import PipelineConfig, TrainingSection
-from tidegate.tuning import METRIC, draw, job_config, kind, longest_seconds, request
-from tidegate.tuning_section import HyperbandSection, ParameterRange, TuningSection
+from tidegate.settings.config import PipelineConfig, TrainingSection
+from tidegate.settings.tuning_section import HyperbandSection, ParameterRange, TuningSection
+from tidegate.training.tuning import METRIC, draw, job_config, kind, longest_seconds, request
 
 SPACE = {
     "learning_rate": ParameterRange(type="float", minimum=0.03, maximum=1, scale="log"),

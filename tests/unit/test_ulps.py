@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from tidegate.ulps import ulps
+from tidegate.columns.ulps import ulps
 
 FAR = 2**64 - 1
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from simulated import tell
 
-from tidegate.usual import usual, weekday
+from tidegate.ingestion.usual import usual, weekday
 
 DAYS = [day % 7 for day in range(400)]
 WEEK = np.array([0, 0.2, 0.3, 0.3, 0.2, -0.6, -0.8])

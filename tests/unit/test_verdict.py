@@ -7,11 +7,11 @@ import pytest
 
 from tidegate.checks import Checks, RuleCount
 from tidegate.contract.plan import BadRows, Column, Condition, ContractPlan, DriftSettings, Rule
-from tidegate.drift import Reference
-from tidegate.figures import PastDrop, figures_of
-from tidegate.messages import Acceptance, Drop, Reason, Verdict
+from tidegate.ingestion.figures import PastDrop, figures_of
+from tidegate.ingestion.verdict import judge, shortened
+from tidegate.messages.ingestion import Acceptance, Drop, Reason, Verdict
 from tidegate.profile import Profile, merge, profile_batches
-from tidegate.verdict import judge, shortened
+from tidegate.statistics.drift import Reference
 
 PLAN = ContractPlan(
     id="p",

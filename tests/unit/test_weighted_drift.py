@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.drift import ColumnDrift
-from tidegate.feature_file import compile_feature_set
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_file import compile_feature_set
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.monitoring.reference import importances
 from tidegate.monitoring.weighted import weighted
+from tidegate.statistics.drift import ColumnDrift
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "features.py"
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from botocore.exceptions import HTTPClientError
 
 from tidegate.errors import DatasetConflictError
-from tidegate.snapshots import KEY, REPLACES, Difference, Snapshot
+from tidegate.ingestion.snapshots import KEY, REPLACES, Difference, Snapshot
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials

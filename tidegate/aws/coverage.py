@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tidegate.aws.catalog import Catalog
-from tidegate.duck import connect
+from tidegate.columns.duck import connect
 from tidegate.errors import OnlineStoreBusyError
-from tidegate.feature_plan import ViewPlan
-from tidegate.view_sql import quoted
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.view_sql import quoted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tidegate.aws import objects, registry
 from tidegate.aws.state import State
-from tidegate.messages import EarlierRun
+from tidegate.messages.training import EarlierRun
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -18,7 +18,7 @@ from pyiceberg.types import DateType, PrimitiveType, TimestampType, TimestamptzT
 
 from tidegate.aws.iceberg import IcebergSnapshot, batches, data_files, resolve
 from tidegate.errors import SchemaConflictError
-from tidegate.ticks import Interval, together
+from tidegate.feature_store.ticks import Interval, together
 
 _MICROSECONDS = 1_000_000
 _UNITS: dict[type, int] = {

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from tidegate.errors import TidegateError
-from tidegate.tracking import MAIN, Record, Run
+from tidegate.training.tracking import MAIN, Record, Run
 
 SETTINGS = {
     "GIT_PYTHON_REFRESH": "quiet",  # containers have no git

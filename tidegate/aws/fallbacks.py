@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidegate import fallback_file, lake_keys
+from tidegate import lake_keys
 from tidegate.aws import objects
+from tidegate.serving import fallback_file
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,14 +15,14 @@ from tidegate import lake_keys
 from tidegate.aws import objects
 from tidegate.aws.catalog import Catalog
 from tidegate.aws.profiles import put_table
-from tidegate.computation import Computation
-from tidegate.duck import Room
+from tidegate.columns.duck import Room
 from tidegate.errors import ViewSqlError
-from tidegate.feature_plan import SHORT_HASH, ViewPlan
-from tidegate.feature_run import BatchManifest, FeatureRun, ViewFiles, ViewRun
-from tidegate.messages import FeatureBatch, FeatureRows
-from tidegate.ticks import Interval
-from tidegate.view_sql import columns_read
+from tidegate.feature_store.computation import Computation
+from tidegate.feature_store.feature_plan import SHORT_HASH, ViewPlan
+from tidegate.feature_store.feature_run import BatchManifest, FeatureRun, ViewFiles, ViewRun
+from tidegate.feature_store.ticks import Interval
+from tidegate.feature_store.view_sql import columns_read
+from tidegate.messages.features import FeatureBatch, FeatureRows
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

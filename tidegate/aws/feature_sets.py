@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tidegate import lake_keys
 from tidegate.aws import objects
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -21,8 +21,8 @@ from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update import AddSnapshotUpdate, TableRequirement, TableUpdate
 
 from tidegate.errors import DatasetConflictError, SchemaConflictError
-from tidegate.schema_evolution import changes, conflicts
-from tidegate.snapshots import KEY, Snapshot
+from tidegate.ingestion.schema_evolution import changes, conflicts
+from tidegate.ingestion.snapshots import KEY, Snapshot
 
 __all__ = [
     "Changes",

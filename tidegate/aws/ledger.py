@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from tidegate.messages import Drop
+from tidegate.messages.ingestion import Drop
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,7 +17,7 @@ from tidegate.aws.batch_get import Key
 from tidegate.aws.lazy_client import LazyClient
 from tidegate.aws.live_models import LiveModels
 from tidegate.aws.online import Reading
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
 
 logger = logging.getLogger(__name__)
 KNOWN_FOR_SECONDS = 1.0

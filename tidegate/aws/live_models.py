@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.assignment import Split
 from tidegate.aws.batch_get import Key
 from tidegate.aws.state import State, variant_key
 from tidegate.rollout import VARIANTS
+from tidegate.serving.assignment import Split
 
 CHAMPION = "champion"
 

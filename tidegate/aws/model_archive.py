@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from tidegate import signing
 from tidegate.errors import ArtefactError
-from tidegate.signing import MANIFEST, SIGNED
+from tidegate.training import signing
+from tidegate.training.signing import MANIFEST, SIGNED
 
 MAX_TEXT_BYTES = 8 << 20  # of a manifest or a signature: kilobytes in practice
 CHUNK_BYTES = 1 << 20

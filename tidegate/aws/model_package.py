@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidegate import artefact
-from tidegate.artefact import OF_FEATURES, FeatureCode
 from tidegate.aws import model_archive
 from tidegate.aws.objects import split_uri
 from tidegate.aws.registry import ModelPackage
 from tidegate.errors import ArtefactError
-from tidegate.signing import MANIFEST, SIGNED
+from tidegate.training import artefact
+from tidegate.training.artefact import OF_FEATURES, FeatureCode
+from tidegate.training.signing import MANIFEST, SIGNED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

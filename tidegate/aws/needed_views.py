@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.aws import feature_sets
 from tidegate.errors import TidegateError
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from tidegate.messages import ObjectVersion
+from tidegate.messages.ingestion import ObjectVersion
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.aws.catalog import Catalog
-from tidegate.feature_plan import ViewPlan
-from tidegate.offline_states import shown
-from tidegate.point_in_time import columns_of, join_stream
-from tidegate.store_parity import OfflineAnswer, Values
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.offline_states import shown
+from tidegate.feature_store.point_in_time import columns_of, join_stream
+from tidegate.feature_store.store_parity import OfflineAnswer, Values
 
 MOMENT = "moment"
 THERE = "there"

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from tidegate.aws.batch_get import Key, batch_get
 from tidegate.errors import OnlineStoreBusyError
-from tidegate.feature_plan import EntityValue, ViewPlan
-from tidegate.looked_up import FAILED, MISSING, Member, Views, lack_at
+from tidegate.feature_store.feature_plan import EntityValue, ViewPlan
+from tidegate.feature_store.looked_up import FAILED, MISSING, Member, Views, lack_at
 
 KEPT_AFTER_TTL_SECONDS = 7 * 86400  # DynamoDB removes a row that long after no reader would take it
 _NEWER = "attribute_not_exists(et) OR et < :et OR (et = :et AND (attribute_not_exists(rev) OR rev <= :rev))"

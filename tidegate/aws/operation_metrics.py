@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tidegate import feature_tally
 from tidegate.aws.traffic import FALLBACKS, SAGEMAKER, TIMEOUTS
+from tidegate.feature_store import feature_tally
 from tidegate.monitoring.operations import Series
 from tidegate.monitoring.spans import Span
 

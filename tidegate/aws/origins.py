@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tidegate.aws import captures, objects
 from tidegate.aws.captures import CaptureFile
-from tidegate.messages import ObjectVersion
+from tidegate.messages.ingestion import ObjectVersion
 from tidegate.origins import captured
 from tidegate.origins.history import History
 

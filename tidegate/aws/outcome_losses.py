@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 
 from tidegate.aws import captures
 from tidegate.aws.objects import ABSENT
-from tidegate.config import TaskName
 from tidegate.monitoring.capture import is_traffic, payload
 from tidegate.rollout.outcomes import loss
 from tidegate.rollout.sequences import Moments
+from tidegate.settings.config import TaskName
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

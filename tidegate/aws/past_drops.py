@@ -4,14 +4,14 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidegate.anomaly import JUDGING_DROPS
 from tidegate.aws.ledger import Ledger
 from tidegate.aws.profiles import get_profile
-from tidegate.drift import Reference
-from tidegate.figure_file import pack_figures, unpack_figures
-from tidegate.figures import Figure, FigureKey, PastDrop
-from tidegate.messages import Drop
-from tidegate.rolling_reference import recent_reference, reference_drops
+from tidegate.ingestion.anomaly import JUDGING_DROPS
+from tidegate.ingestion.figure_file import pack_figures, unpack_figures
+from tidegate.ingestion.figures import Figure, FigureKey, PastDrop
+from tidegate.ingestion.rolling_reference import recent_reference, reference_drops
+from tidegate.messages.ingestion import Drop
+from tidegate.statistics.drift import Reference
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

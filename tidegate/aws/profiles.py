@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidegate.aws import objects
-from tidegate.messages import Drop, Verdict
+from tidegate.messages.ingestion import Drop, Verdict
 from tidegate.profile import Profile
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tidegate.aws.profiles import get_profile
 from tidegate.checks import Checks, KeyFile, merge_checks, repeated, with_count
 from tidegate.checks.keys import Key, read_keys
 from tidegate.contract.plan import ContractPlan
-from tidegate.messages import Drop, ShardReport
+from tidegate.messages.ingestion import Drop, ShardReport
 from tidegate.profile import Profile, merge
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate import signing
 from tidegate.errors import ArtefactError
-from tidegate.signing import ALGORITHM, MANIFEST, SIGNED, Signature
+from tidegate.training import signing
+from tidegate.training.signing import ALGORITHM, MANIFEST, SIGNED, Signature
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

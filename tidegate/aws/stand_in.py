@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate import answers
 from tidegate.aws import fallbacks
 from tidegate.aws.lazy_client import LazyClient
 from tidegate.aws.live_models import LiveModel
-from tidegate.config import ServingSection, TaskName
 from tidegate.errors import TidegateError
+from tidegate.serving import answers
+from tidegate.settings.config import ServingSection, TaskName
 
 if TYPE_CHECKING:
-    from tidegate.fallback import FallbackModel
+    from tidegate.serving.fallback import FallbackModel
 
 logger = logging.getLogger(__name__)
 AGAIN_AFTER_SECONDS = 5.0  # of a champion that could not be loaded: its caller waited for that already
@@ -102,7 +102,7 @@ class StandIn:
             return None
         try:
             document = fallbacks.get(self.s3.client, self.lake_bucket, sha256)
-            from tidegate.fallback import FallbackModel  # numpy: not at a cold start
+            from tidegate.serving.fallback import FallbackModel  # numpy: not at a cold start
 
             self.loaded = (sha256, FallbackModel(document))
         except (TidegateError, ClientError, BotoCoreError, ImportError, LookupError, ValueError) as error:

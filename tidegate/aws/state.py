@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tidegate.messages import EarlierRun
+from tidegate.messages.training import EarlierRun
 from tidegate.rollout import VARIANTS
 
 if TYPE_CHECKING:

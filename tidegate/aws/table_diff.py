@@ -12,7 +12,7 @@ from pyiceberg.types import DateType, PrimitiveType, TimestampType, TimestamptzT
 from pyiceberg.utils.datetime import days_to_date, micros_to_time, micros_to_timestamp, micros_to_timestamptz
 
 from tidegate.aws.iceberg import batches, data_files, described, lineage, resolve
-from tidegate.snapshots import ColumnChange, ColumnFigures, Difference, Snapshot
+from tidegate.ingestion.snapshots import ColumnChange, ColumnFigures, Difference, Snapshot
 
 # bounds of these are numbers in the metadata
 _TIMES: dict[type, Callable[[int], Any]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.aws.objects import get_bytes
 from tidegate.errors import TidegateError
-from tidegate.tracking import Record, from_lines, to_lines
+from tidegate.training.tracking import Record, from_lines, to_lines
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

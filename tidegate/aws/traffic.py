@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tidegate.messages import VariantCounts
+from tidegate.messages.deployment import VariantCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tidegate import tuning
-from tidegate.selection import ScoredTrial
+from tidegate.training import tuning
+from tidegate.training.selection import ScoredTrial
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of, text_array, without_nulls
 from tidegate.checks.masks import Broken, Mask
+from tidegate.columns.arrow_values import array_of, text_array, without_nulls
 from tidegate.contract.plan import Rule
 from tidegate.readers.batch import Batch
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of
 from tidegate.checks.bad_rows import SetAside, set_aside
 from tidegate.checks.counts import FIRST_ROWS, Checks, RuleCount
 from tidegate.checks.key_files import KeySpill
 from tidegate.checks.masks import Broken
 from tidegate.checks.row_rules import test_of
+from tidegate.columns.arrow_values import array_of
 from tidegate.contract.plan import ContractPlan, Rule
 from tidegate.readers.batch import TEXT_LENGTH, Batch
 

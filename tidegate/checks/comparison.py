@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import flags_of
 from tidegate.checks.masks import Broken, Mask, Test, of_mask
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import flags_of
 from tidegate.contract.plan import Column, Comparison, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.batch import Batch

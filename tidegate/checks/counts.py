@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 FIRST_ROWS = 20  # kept of each rule
 

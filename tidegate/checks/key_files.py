@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of
 from tidegate.checks.counts import FIRST_ROWS
 from tidegate.checks.keys import hashes_of
+from tidegate.columns.arrow_values import array_of
 from tidegate.contract.plan import ContractPlan
 from tidegate.profile.distinct import Hashes
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of, flags_of, without_nulls
 from tidegate.checks.bad_rows import ROW
 from tidegate.checks.masks import numbers
+from tidegate.columns.arrow_values import array_of, flags_of, without_nulls
 from tidegate.profile.distinct import Hashes, hash_numbers, hash_text
 
 Key = tuple[str, ...]  # one text for each column

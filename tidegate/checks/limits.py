@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import flags_of, is_valid, text_array
 from tidegate.checks.masks import Judge, Mask, numbers
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import flags_of, is_valid, text_array
 from tidegate.contract.plan import Column, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.convert import from_text

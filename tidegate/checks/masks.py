@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of, flags_of
+from tidegate.columns.arrow_values import array_of, flags_of
 from tidegate.readers.batch import Batch
 
 Mask = NDArray[np.bool_]

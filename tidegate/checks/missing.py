@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_values import array_of, flags_of
 from tidegate.checks.masks import Broken, Mask, Test, numbers, of_mask
 from tidegate.checks.values import listed
+from tidegate.columns.arrow_values import array_of, flags_of
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.readers.batch import Batch
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import flags_of
 from tidegate.checks.comparison import missing
 from tidegate.checks.masks import Broken, Mask, Test, of_mask
 from tidegate.checks.values import held_value
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import flags_of
 from tidegate.contract.plan import NESTED, Column, Rule
 from tidegate.errors import ConfigError
 from tidegate.readers.batch import Batch

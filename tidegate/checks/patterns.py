@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_values import flags_of
 from tidegate.checks.masks import Judge, Mask
+from tidegate.columns.arrow_values import flags_of
 from tidegate.contract.plan import Rule
 
 _ITEM = re.compile(

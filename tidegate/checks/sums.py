@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import flags_of
 from tidegate.checks.comparison import OPERATORS, missing
 from tidegate.checks.masks import NONE, Broken, Test, of_mask
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import flags_of
 from tidegate.contract.plan import Column, Rule
 from tidegate.contract.values import SUM_DIGITS, exact, sum_places
 from tidegate.errors import ConfigError

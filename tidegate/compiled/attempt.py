@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tidegate.compiled import parity
 from tidegate.compiled.compiler import compile_model
 from tidegate.compiled.links import calibrator
-from tidegate.encoding import Encoding
 from tidegate.errors import NotCompilableError
-from tidegate.task import Task
+from tidegate.training.encoding import Encoding
+from tidegate.training.task import Task
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from tidegate.compiled.of_lightgbm import lightgbm
 from tidegate.compiled.of_linear import linear
 from tidegate.compiled.of_steps import steps_of
 from tidegate.compiled.scorer import FORMAT
-from tidegate.encoding import Encoding
 from tidegate.errors import NotCompilableError
+from tidegate.training.encoding import Encoding
 
 BINARY_CLASSES = 2
 

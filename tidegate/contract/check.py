@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_schema
 from tidegate.checks import Checker, Checks, KeyFile, RuleCount, repeated, with_count
 from tidegate.checks.keys import Key, keys_of
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.local_file import read_file
 from tidegate.contract.plan import ContractPlan, Rule
-from tidegate.measured import measure
+from tidegate.ingestion.measured import measure
 from tidegate.profile import Profile, ProfileBuilder
 
 

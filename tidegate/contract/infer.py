@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_schema, column_of
+from tidegate.columns.arrow_types import arrow_schema, column_of
 from tidegate.contract.columns import is_member_name
 from tidegate.contract.draft import Draft, Seen, write
 from tidegate.contract.json_types import json_types
@@ -21,7 +21,7 @@ from tidegate.contract.local_file import read_file
 from tidegate.contract.plan import Column, ContractPlan, Rule
 from tidegate.contract.text_types import CSV_CHAINS, JSON_CHAINS, TextType
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import FileFormat, format_of
+from tidegate.ingestion.formats import FileFormat, format_of
 from tidegate.profile import ProfileBuilder
 from tidegate.profile.distinct import hash_text
 from tidegate.readers.batch import Batch

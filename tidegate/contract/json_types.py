@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.json
 
 from tidegate.contract.local_file import MAXIMUM_BYTES
-from tidegate.formats import FileFormat
+from tidegate.ingestion.formats import FileFormat
 from tidegate.readers.unpack import open_text
 
 _PIECE_BYTES = 4 << 20

@@ -7,7 +7,7 @@ on it: counts of shards add up, statistics are read off the merged profile, and 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 ColumnType = Literal[
     "string", "integer", "number", "boolean", "date", "timestamp", "time", "object", "array", "map"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.evaluation.resampling import Floats
-from tidegate.task import Task
+from tidegate.training.task import Task
 
 Labels = NDArray[Any]
 Codes = NDArray[np.intp]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tidegate.gate import Check
-from tidegate.gate_section import GateSection
+from tidegate.settings.gate_section import GateSection
+from tidegate.training.gate import Check
 
 MEBIBYTE = 1 << 20
 CALLS = 200

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.evaluation.resampling import Draws, Floats, Interval, interval
-from tidegate.gate_section import CostsSection
+from tidegate.settings.gate_section import CostsSection
 
 Labels = NDArray[Any]
 NEVER = math.nextafter(1.0, 2.0)  # no probability reaches it

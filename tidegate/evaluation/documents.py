@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tidegate import gate
 from tidegate.evaluation.evaluation import Costed, Evaluation, Scored
+from tidegate.training import gate
 
 _NAMED = 50  # features in evaluation.json; all are in the details
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate import gate
 from tidegate.evaluation import budgets, costs, fairness, reliability, slices
 from tidegate.evaluation.fairness import Fairness
 from tidegate.evaluation.reliability import Reliability
 from tidegate.evaluation.resampling import ONE_SIDED, Days, Draws, Floats, Interval, interval
 from tidegate.evaluation.slices import Slice
 from tidegate.evaluation.subject import EVEN_ODDS, Answers, Subject
-from tidegate.gate import Check, Gate
-from tidegate.gate_section import CostsSection, GateSection
+from tidegate.settings.gate_section import CostsSection, GateSection
+from tidegate.training import gate
+from tidegate.training.gate import Check, Gate
 
 
 @dataclass(frozen=True, kw_only=True)

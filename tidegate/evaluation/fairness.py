@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.features import Array
-from tidegate.gate import Check, known
-from tidegate.gate_section import FairnessSection
+from tidegate.settings.gate_section import FairnessSection
+from tidegate.training.gate import Check, known
 
 
 @dataclass(frozen=True)

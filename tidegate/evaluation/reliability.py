@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.evaluation.resampling import Draws, Floats, Interval, interval
-from tidegate.gate import Check
+from tidegate.training.gate import Check
 
 BINS = 10
 

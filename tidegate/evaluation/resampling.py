@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.significance import t_quantile, t_two_sided
+from tidegate.statistics.significance import t_quantile, t_two_sided
 
 DAY_SECONDS = 86400
 CONFIDENCE = 0.95

@@ -19,7 +19,7 @@ from tidegate.evaluation.resampling import (
     standard_error,
 )
 from tidegate.features import Array
-from tidegate.gate import Check, known
+from tidegate.training.gate import Check, known
 
 WORSE = -2.0  # standard errors
 ALPHA = 0.022750131948179195  # P(Z < -2), one-sided

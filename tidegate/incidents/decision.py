@@ -10,7 +10,7 @@ from typing import Literal
 
 from tidegate.incidents.look import Look
 from tidegate.incidents.sections import RetrainingSection
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 Cause = Literal["quality", "estimate", "drift", "schedule"]
 DAY_SECONDS = 86400

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 Kind = Literal["alarm", "quarantine", "execution", "approval", "rollout", "retraining", "bad-data"]
 # opens; adds to what is there; ends what is open; records what was over before anybody heard of it

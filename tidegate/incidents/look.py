@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 _NOT_COMPARED = ("insufficient", "not comparable")
 METRIC_OUT_OF_CONTRACT = "OutOfContractShare"

@@ -12,7 +12,7 @@ from typing import Literal
 from tidegate.incidents.incident import Incident, News
 from tidegate.incidents.sections import IncidentsSection
 from tidegate.incidents.words import Letter, digest, letter, line, storm
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 STORM_SECONDS = 60
 ABANDONED_SECONDS = 300

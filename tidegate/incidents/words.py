@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tidegate.incidents.incident import Incident, News
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 SUBJECT_CHARACTERS = 100
 LINES = 100  # of a digest

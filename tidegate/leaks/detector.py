@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.config import TrustedColumn
 from tidegate.errors import LeakDetectedError
 from tidegate.leaks import fitted, future, sides, target
 from tidegate.leaks.sample import ROWS, Finding, Sample
-from tidegate.metrics import Labels
-from tidegate.task import Task
+from tidegate.settings.config import TrustedColumn
+from tidegate.training.metrics import Labels
+from tidegate.training.task import Task
 
 MOST_ROWS = 20_000  # that a column is judged by; the sides of folds are looked at whole
 SHOWN = 3  # findings in the error: SageMaker takes 1,024 characters

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.features import Array
-from tidegate.splits import Fold, Timeline
+from tidegate.training.splits import Fold, Timeline
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.intp]

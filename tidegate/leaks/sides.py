@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.leaks.sample import ROWS, Finding, Sample
-from tidegate.splits import Fold
+from tidegate.training.splits import Fold
 
 Hashes = NDArray[np.uint64]
 

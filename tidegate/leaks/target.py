@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tidegate.leaks.sample import DAY, Codes, Finding, Numbers, Sample
-from tidegate.metrics import Labels, roc_auc
+from tidegate.training.metrics import Labels, roc_auc
 
 
 class Limits(NamedTuple):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 
 DAY = timedelta(days=1)
 

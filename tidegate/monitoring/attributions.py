@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.metrics import Predictions
+from tidegate.training.metrics import Predictions
 
 ROWS = 500  # that are asked of the model, features + 1 times for each of
 DRAWS = 2  # training rows for each

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.answers import measured
+from tidegate.serving.answers import measured
 
 GOLDEN = "golden-"  # begins the inference id of golden rows
 MIRROR = "mirror-"  # and that of copied requests

@@ -63,7 +63,7 @@ class CaptureReader:
         Args:
             captured: keeps the counts, and the events that were read.
             columns: members of an instance by name, each with its type in the contract.
-            answers: names of `tidegate.answers.measured`; a row whose answer lacks one has None there.
+            answers: names of `answers.measured`; a row whose answer lacks one has None there.
         """
         self._captured = captured
         self._columns = dict(columns)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tidegate.answers import measured
 from tidegate.moments import seconds
 from tidegate.monitoring.capture import is_traffic, payload
+from tidegate.serving.answers import measured
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.features import Array
-from tidegate.metrics import roc_auc
 from tidegate.monitoring import boosted
 from tidegate.monitoring.boosted import Codes
+from tidegate.training.metrics import roc_auc
 
 FOLDS = 3
 BINS = 32

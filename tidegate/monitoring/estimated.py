@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.metrics import Labels, Metric, Predictions
+from tidegate.training.metrics import Labels, Metric, Predictions
 
 BINS = 10
 LARGEST_CALIBRATION_ERROR = 0.05

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tidegate.artefact import Artefact
-from tidegate.encoding import Matrix
-from tidegate.instances import from_table
+from tidegate.feature_store.transforms import feature_columns
 from tidegate.monitoring import attributions
 from tidegate.monitoring.reference import Reference
-from tidegate.prediction import of_matrix
-from tidegate.transforms import feature_columns
+from tidegate.serving.instances import from_table
+from tidegate.serving.prediction import of_matrix
+from tidegate.training.artefact import Artefact
+from tidegate.training.encoding import Matrix
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tidegate.config import TaskName
 from tidegate.moments import seconds
 from tidegate.monitoring.captured_predictions import Prediction
-from tidegate.outcomes import Outcome, of_csv
+from tidegate.serving.outcomes import Outcome, of_csv
+from tidegate.settings.config import TaskName
 
 
 @dataclass(frozen=True, kw_only=True)

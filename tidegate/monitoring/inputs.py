@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from tidegate.checks import Checker
 from tidegate.contract.plan import BadRows, Column, ContractPlan, RowRuleKind
-from tidegate.drift import ColumnDrift
+from tidegate.ingestion.rule_results import RuleResult, rule_results
 from tidegate.profile import ColumnProfile, Profile
 from tidegate.readers.batch import Batch, Typed
 from tidegate.readers.json_values import from_json_arrow, from_json_values, json_type
-from tidegate.rule_results import RuleResult, rule_results
+from tidegate.statistics.drift import ColumnDrift
 
 SHOWN = 5  # values that the contract or the baseline does not know
 _PLAIN: dict[str, frozenset[type]] = {

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from tidegate.distances import psi
-from tidegate.drift import drift
 from tidegate.monitoring.ground_truth import Labelled, Truths
 from tidegate.monitoring.quality import arrays
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
-from tidegate.task import Task
+from tidegate.statistics.distances import psi
+from tidegate.statistics.drift import drift
+from tidegate.training.task import Task
 
 COLUMN = "label"  # of the profile
 CONTRADICTED_SHARE = 0.05  # of the ids told of

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.drift import ColumnDrift
 from tidegate.monitoring.monitor_files import completeness, inferred_type, violation
 from tidegate.profile import ColumnProfile, Profile
+from tidegate.statistics.drift import ColumnDrift
 
 _NUMERIC = ("Integral", "Fractional")
 
@@ -35,7 +35,7 @@ def violations(
         baseline: a constraints.json, with overrides of single features under either spelling: the guide's
             `monitoringConfigOverrides` or the SDK's `monitoring_config_overrides`.
         current: the rows in question.
-        drifted: columns that `tidegate.drift` found to have drifted.
+        drifted: columns that `tidegate.statistics.drift` found to have drifted.
         statistics: the statistics.json beside `baseline`; with it the file's own comparison is made too, but
             for ChiSquared, whose scale AWS does not tell.
     """

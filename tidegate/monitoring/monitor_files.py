@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.messages import Reason
+from tidegate.messages.ingestion import Reason
 from tidegate.profile import ColumnProfile, Profile
 
 STATISTICS = "statistics.json"

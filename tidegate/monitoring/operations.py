@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.messages import Message
+from tidegate.messages.message import Message
 from tidegate.monitoring.spans import Span
 
 Series = Mapping[int, float]

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.metrics import Labels, Metric, Predictions
 from tidegate.monitoring.ground_truth import Joined, Labelled
-from tidegate.task import Task
+from tidegate.training.metrics import Labels, Metric, Predictions
+from tidegate.training.task import Task
 
 CONFIDENCE = 0.95
 DAY_SECONDS = 86400
@@ -92,14 +92,14 @@ def labels_told(joined: Sequence[Joined]) -> dict[str, Any]:
 
 
 def arrays(task: Task, labelled: Sequence[Labelled]) -> tuple[Labels, Predictions]:
-    """Labels and predictions, shaped as `tidegate.task` has them."""
+    """Labels and predictions, shaped as `tidegate.training.task` has them."""
     kind: Any = object if task.name == "multiclass" else np.float64
     labels = task.labels(np.array([each.outcome for each in labelled], dtype=kind))
     return labels, answered(task, [each.prediction.answer for each in labelled])
 
 
 def answered(task: Task, answers: Sequence[Any]) -> Predictions:
-    """Predictions of answers, shaped as `tidegate.task` has them."""
+    """Predictions of answers, shaped as `tidegate.training.task` has them."""
     if task.name == "multiclass":
         return np.array([[each["probabilities"][name] for name in task.classes] for each in answers])
     name = "probability" if task.name == "binary" else "value"

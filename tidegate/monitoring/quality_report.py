@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tidegate.metrics import Metric
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Joined, Labelled, Truths, join
 from tidegate.monitoring.label_trust import Limits, Trust, trust
 from tidegate.monitoring.quality import Promise, Realised, labels_told, realised, slices
 from tidegate.profile import Profile
-from tidegate.task import Task
+from tidegate.training.metrics import Metric
+from tidegate.training.task import Task
 
 
 @dataclass(frozen=True)

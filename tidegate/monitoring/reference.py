@@ -9,7 +9,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 
 LABELS = "labels.parquet"  # profile of the labels that trained the model, see tidegate.monitoring.label_trust
 ROWS = "rows.parquet"  # an even sample of the instances that trained it

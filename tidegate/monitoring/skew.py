@@ -13,15 +13,23 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tidegate.artefact import FeatureCode
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.feature_store.store_parity import (
+    Finding,
+    LookedUp,
+    OfflineAnswer,
+    Values,
+    absent,
+    compare,
+    with_defaults,
+)
+from tidegate.feature_store.transforms import feature_columns
+from tidegate.feature_store.vector_parity import TOLERATED_ULPS, dtypes, steps
 from tidegate.features import Array
-from tidegate.instances import from_json
 from tidegate.moments import seconds
 from tidegate.monitoring.captured_vectors import CapturedVector
-from tidegate.store_parity import Finding, LookedUp, OfflineAnswer, Values, absent, compare, with_defaults
-from tidegate.transforms import feature_columns
-from tidegate.vector_parity import TOLERATED_ULPS, dtypes, steps
+from tidegate.serving.instances import from_json
+from tidegate.training.artefact import FeatureCode
 
 EXAMPLES = 3  # of each feature
 OTHER_MODEL = "another model than the champion answered"

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.features import Array
-from tidegate.instances import from_json
 from tidegate.monitoring.capture import Captured, Rows
 from tidegate.monitoring.capture import read as read_plainly
 from tidegate.monitoring.capture_reader import CaptureReader, Chunk
@@ -21,6 +20,7 @@ from tidegate.monitoring.inputs import Inputs
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.profile.table import ProfileBuilder
+from tidegate.serving.instances import from_json
 
 _ODD, _MODULUS = 0x9E3779B97F4A7C15, 1 << 64
 _MISFITS = (pa.ArrowException, OverflowError, UnicodeError)

@@ -6,7 +6,7 @@ Pure. A moved column that the model hardly uses is no cause to train.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tidegate.drift import ColumnDrift
+from tidegate.statistics.drift import ColumnDrift
 
 _COMPARED = ("stable", "warning", "alarm")
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from tidegate.feature_plan import ViewPlan
-from tidegate.looked_up import VIEWS
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.looked_up import VIEWS
 from tidegate.moments import seconds
 from tidegate.monitoring.capture import is_traffic, payload
 

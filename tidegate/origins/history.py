@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from tidegate.snapshots import Snapshot
+from tidegate.ingestion.snapshots import Snapshot
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ when its state holds rows of them; a prediction, when its model or a value that 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tidegate.feature_store.ticks import Interval
 from tidegate.origins.history import History
-from tidegate.ticks import Interval
 
 Entities = Mapping[str, Sequence[Interval]]  # entity -> ticks that see its rows, in seconds, apart
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.artefact import Artefact
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.looked_up import VIEWS
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.feature_store.looked_up import VIEWS
 from tidegate.moments import seconds
 from tidegate.origins.contributions import Contributions
-from tidegate.prediction import of_instances
 from tidegate.profile import Profile
+from tidegate.serving.prediction import of_instances
+from tidegate.training.artefact import Artefact
 
 METHOD = "replacement by the median"
 SCALE = "change of the prediction when the member is what is usual in training; they do not sum to it"

@@ -1,7 +1,7 @@
 """Rows of a dataset and the ticks of a view that see them: from a value to its rows, and from rows to values.
 
 Pure: Arrow and numpy. A row is seen by the ticks from the first at or after it was known, and never before it
-happened, up to the last before its event time and the window have passed: as `tidegate.view_sql` has it.
+happened, up to the last before its event time and the window have passed: as the SQL of a view has it.
 Arrow's buffers are read as they are: to make one array of Python's values, pyarrow imports pandas, which
 takes longer than all that is done here.
 """
@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.feature_plan import ViewPlan
-from tidegate.ticks import Interval
+from tidegate.feature_store.feature_plan import ViewPlan
+from tidegate.feature_store.ticks import Interval
 
 MICROSECONDS = 1_000_000
 Ticks = NDArray[np.int64]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import without_nulls
+from tidegate.columns.arrow_values import without_nulls
 
 Kind = Literal["number", "text", "other"]
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import is_valid, without_nulls
+from tidegate.columns.arrow_values import is_valid, without_nulls
 from tidegate.profile.arrays import decoded
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.lengths import Lengths

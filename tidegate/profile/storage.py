@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of, bytes_array, text_array, without_nulls
+from tidegate.columns.arrow_values import array_of, bytes_array, text_array, without_nulls
 from tidegate.profile.column import ColumnProfile
 from tidegate.profile.frequencies import Value
 from tidegate.profile.ranks import Ranks

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import array_of, text_array, without_nulls
+from tidegate.columns.arrow_values import array_of, text_array, without_nulls
 from tidegate.profile import distinct
 from tidegate.profile.arrays import decoded, texts_of
 from tidegate.profile.column import ColumnProfile

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_schema
+from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.plan import Column, ContractPlan
 
 BATCH_ROWS = 65_536  # beyond this the profile gains nothing and memory grows

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.arrow_values import flags_of, null_of
+from tidegate.columns.arrow_values import flags_of, null_of
 
 MICROSECONDS = pa.timestamp("us", tz="UTC")
 _NARROW = 32  # bits of date32 and time32

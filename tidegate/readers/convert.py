@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import array_of, flags_of, is_valid, null_of, text_array
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import array_of, flags_of, is_valid, null_of, text_array
 from tidegate.contract.plan import Column
 from tidegate.readers.batch import DICTIONARY, Failed, Typed, failed
 from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv
 
-from tidegate.arrow_types import arrow_type
+from tidegate.columns.arrow_types import arrow_type
 from tidegate.contract.plan import ContractPlan
 from tidegate.errors import DropUnreadableError
 from tidegate.readers.batch import Batch, Typed, columns_by_name

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.arrow_types import arrow_type
+from tidegate.columns.arrow_types import arrow_type
 from tidegate.contract.plan import NESTED, Column
 from tidegate.readers.batch import DICTIONARY, Typed
 from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised

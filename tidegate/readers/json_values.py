@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tidegate.arrow_types import arrow_type
+from tidegate.columns.arrow_types import arrow_type
 from tidegate.contract.plan import NESTED, Column
 from tidegate.readers.batch import Typed, failed, joined
 from tidegate.readers.convert import from_arrow, from_text

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tidegate.arrow_types import arrow_type
-from tidegate.arrow_values import array_of, is_valid, without_nulls
+from tidegate.columns.arrow_types import arrow_type
+from tidegate.columns.arrow_values import array_of, is_valid, without_nulls
 from tidegate.contract.plan import NESTED, Column
 from tidegate.readers.batch import TEXT_LENGTH, Typed, failed
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tidegate.arrow_types import arrow_type
+from tidegate.columns.arrow_types import arrow_type
 from tidegate.contract.plan import NESTED, Column, ContractPlan
 from tidegate.errors import DropUnreadableError
 from tidegate.readers.batch import BATCH_ROWS, Batch, Typed, columns_by_name

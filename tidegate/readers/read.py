@@ -5,8 +5,8 @@ from typing import BinaryIO
 
 from tidegate.contract.plan import ContractPlan
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import SUPPORTED, FileFormat, format_of
-from tidegate.messages import Shard, ShardPlan
+from tidegate.ingestion.formats import SUPPORTED, FileFormat, format_of
+from tidegate.messages.ingestion import Shard, ShardPlan
 from tidegate.readers import csv, jsonl, parquet
 from tidegate.readers.batch import Batch
 from tidegate.readers.shards import split

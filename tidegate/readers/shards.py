@@ -6,8 +6,8 @@ from itertools import accumulate
 from typing import BinaryIO
 
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import FileFormat
-from tidegate.messages import Shard, ShardPlan
+from tidegate.ingestion.formats import FileFormat
+from tidegate.messages.ingestion import Shard, ShardPlan
 from tidegate.readers.parquet_footer import read_footer
 from tidegate.readers.text import pieces
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from tidegate.errors import DropUnreadableError
-from tidegate.formats import Compression
+from tidegate.ingestion.formats import Compression
 
 PEEK_BYTES = 1 << 20
 _RATIO = 1000  # unpacked bytes for a stored one; gzip reaches 1,032 with zeros, data 20

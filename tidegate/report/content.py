@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tidegate.contract.plan import ContractPlan, DriftSettings
-from tidegate.distances import EQUAL_EFFECTS
-from tidegate.drift import ColumnDrift, ReferenceDrift
-from tidegate.figures import PastDrop
-from tidegate.messages import Drop, ObjectVersion, Verdict
+from tidegate.ingestion.figures import PastDrop
+from tidegate.ingestion.rule_results import RuleResult
+from tidegate.ingestion.verdict import Judgement
+from tidegate.messages.ingestion import Drop, ObjectVersion, Verdict
 from tidegate.profile import ColumnProfile, Profile
 from tidegate.report import bins, history, words
 from tidegate.report.data import (
@@ -20,8 +20,8 @@ from tidegate.report.data import (
     ReportData,
     RuleLine,
 )
-from tidegate.rule_results import RuleResult
-from tidegate.verdict import Judgement
+from tidegate.statistics.distances import EQUAL_EFFECTS
+from tidegate.statistics.drift import ColumnDrift, ReferenceDrift
 
 _REASONS = 100
 _FIRST_ROWS = 20  # shown of a broken rule

@@ -77,7 +77,7 @@ class DriftLine:
     """`cells`: PSI beyond noise, adjusted p, KS, Wasserstein, Jensen-Shannon, L-infinity, unseen."""
 
     column: str
-    status: str  # as in `tidegate.drift`
+    status: str  # as in `tidegate.statistics.drift`
     notes: str  # limits that the contract sets, what is usual
     cells: tuple[str, ...]
     large: tuple[int, ...] = ()  # positions in `cells` that are as large as a warning

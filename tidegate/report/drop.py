@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from tidegate.contract.plan import ContractPlan
-from tidegate.figures import PastDrop
-from tidegate.messages import Drop, ObjectVersion
+from tidegate.ingestion.figures import PastDrop
+from tidegate.ingestion.verdict import Judgement
+from tidegate.messages.ingestion import Drop, ObjectVersion
 from tidegate.profile import Profile
 from tidegate.report.content import report_data
 from tidegate.report.page import page
-from tidegate.verdict import Judgement
 
 
 def render(

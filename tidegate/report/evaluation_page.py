@@ -8,10 +8,10 @@ import numpy as np
 
 from tidegate.evaluation.evaluation import Evaluation, Scored
 from tidegate.evaluation.resampling import Interval
-from tidegate.gate import BASELINE_WORDS, Check
 from tidegate.report import evaluation_charts as charts
 from tidegate.report.document import CROSS, STYLE, TICK, banner, document
 from tidegate.report.pieces import facts, sentence, table, text
+from tidegate.training.gate import BASELINE_WORDS, Check
 
 _STYLE = STYLE + (
     "svg.q{width:240px;height:240px;max-width:100%}.frame{fill:none;stroke:var(--line)}"

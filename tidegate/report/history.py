@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from tidegate.anomaly import Anomaly, expected
-from tidegate.figures import Figure, FigureKey, PastDrop, since_shift
+from tidegate.ingestion.anomaly import Anomaly, expected
+from tidegate.ingestion.figures import Figure, FigureKey, PastDrop, since_shift
+from tidegate.ingestion.usual import MINIMUM_HISTORY
 from tidegate.report import words
 from tidegate.report.data import Track
-from tidegate.usual import MINIMUM_HISTORY
 
 _DROPS = 60  # shown at most, the newest
 _TRACKS = 40

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tidegate.messages import RolloutJudgement, RolloutStep
+from tidegate.messages.deployment import RolloutJudgement, RolloutStep
 from tidegate.report import rollout_charts as charts
 from tidegate.report.pieces import sentence, table, text
 from tidegate.rollout.evidence import in_words

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from tidegate.contract.plan import ContractPlan, Rule
-from tidegate.rule_results import TYPE_NAMES
+from tidegate.ingestion.rule_results import TYPE_NAMES
 
 _EXACT = 1e15  # a float below it shows its whole part without an exponent
 _TINY = 1e-4

@@ -8,7 +8,7 @@ threshold holds for all of them at once. The mean's weights say where a small fa
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tidegate.messages import BadEvent, GuardrailEvidence, VariantCounts
+from tidegate.messages.deployment import BadEvent, GuardrailEvidence, VariantCounts
 from tidegate.rollout.evidence import e_value
 
 # kind -> (its weight in the mean, what a request did)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from tidegate.messages import MirrorReport, RolloutJudgement, RolloutPlan, RolloutStep
+from tidegate.messages.deployment import MirrorReport, RolloutJudgement, RolloutPlan, RolloutStep
 
 WAITING = "AwaitApproval"
 TAKEN_BACK = "RolledBack"  # the error of an execution that a person stopped to return the traffic

@@ -8,8 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from tidegate.config import DeploymentSection
-from tidegate.messages import (
+from tidegate.messages.deployment import (
     BadEvent,
     GuardrailEvidence,
     OutcomeEvidence,
@@ -21,6 +20,7 @@ from tidegate.rollout import guardrails, sample_ratio, sequences
 from tidegate.rollout.evidence import in_words
 from tidegate.rollout.guardrails import GUARDRAILS, Traffic
 from tidegate.rollout.sequences import Moments
+from tidegate.settings.config import DeploymentSection
 
 SPLIT_ALPHA = 0.001  # chance that a split as told is ever called a mismatch
 

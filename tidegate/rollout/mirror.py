@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.answers import distance, is_valid
-from tidegate.config import DeploymentSection, TaskName
-from tidegate.messages import MirrorReport
+from tidegate.messages.deployment import MirrorReport
 from tidegate.rollout.evidence import e_value
 from tidegate.rollout.guardrails import SMALLEST_SHARE
+from tidegate.serving.answers import distance, is_valid
+from tidegate.settings.config import DeploymentSection, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import csv
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.config import TaskName
+from tidegate.settings.config import TaskName
 
 
 def loss(task: TaskName, answer: Mapping[str, Any], outcome: str) -> float:

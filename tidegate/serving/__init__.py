@@ -1,1 +1,1 @@
-"""Serving's pure core, which needs no numpy: an artefact's files, values of JSON, and a model row by row."""
+"""A request and its answer: checked, assigned, scored row by row or as arrays, described."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.errors import ArtefactError
-from tidegate.feature_hash import digest
-from tidegate.signing import MANIFEST
+from tidegate.feature_store.feature_hash import digest
+from tidegate.training.signing import MANIFEST
 
 MODEL = "model.skops"
 SIGNATURE = "signature.json"

@@ -16,9 +16,9 @@ from typing import Any, Self
 from tidegate.compiled.scorer import FEWEST_ROWS, Prediction, Scorer
 from tidegate.compiled.unrolled import MOST_NODES
 from tidegate.errors import ArtefactError
-from tidegate.feature_hash import of_plan
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.looked_up import flat
+from tidegate.feature_store.feature_hash import of_plan
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.feature_store.looked_up import flat
 from tidegate.serving import files
 from tidegate.serving.values import NotFiniteError, Value, columns
 

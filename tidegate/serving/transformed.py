@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tidegate.feature_file import load, plan_of
-from tidegate.feature_plan import FeatureSetPlan
-from tidegate.instances import from_values
+from tidegate.feature_store.feature_file import load, plan_of
+from tidegate.feature_store.feature_plan import FeatureSetPlan
+from tidegate.feature_store.transforms import feature_columns
+from tidegate.serving.instances import from_values
 from tidegate.serving.values import Value
-from tidegate.transforms import feature_columns
 
 Rows = Sequence[Sequence[Value]]
 

@@ -15,7 +15,7 @@ from tidegate_cli.place import current
 from tidegate_cli.tables import catalog_of, dumps, plain, state_of, table_of
 
 if TYPE_CHECKING:
-    from tidegate.snapshots import Difference, Snapshot
+    from tidegate.ingestion.snapshots import Difference, Snapshot
 
 STATE_HELP = (
     "a tag, a snapshot id, the first 7 digits of a version or drop id, or a time (UTC; a date is its end)"
@@ -224,7 +224,7 @@ def _told(found: "Difference") -> Iterator[str]:
 
 
 def _when(state: "Snapshot") -> str:
-    from tidegate.snapshots import iso
+    from tidegate.ingestion.snapshots import iso
 
     return iso(state.committed_at)
 

@@ -81,8 +81,8 @@ def _node() -> Finding:
 
 
 def _pipeline(options: Options) -> Iterator[Finding]:
-    from tidegate.config import PipelineConfig
     from tidegate.errors import ConfigError
+    from tidegate.settings.config import PipelineConfig
 
     try:
         config = PipelineConfig.from_toml(options.pipeline / "pipeline.toml", options.environment)

@@ -15,7 +15,7 @@ from tidegate_cli.place import Place, current
 from tidegate_cli.tables import catalog_of, dumps
 
 if TYPE_CHECKING:
-    from tidegate.feature_plan import ViewPlan
+    from tidegate.feature_store.feature_plan import ViewPlan
 
 _NAME = f"A and B are each {feature_sets.NAMES}"
 
@@ -156,7 +156,7 @@ def _place(options: Options) -> Place:
 
 
 def _moment(text: str) -> int:
-    from tidegate.snapshots import moment
+    from tidegate.ingestion.snapshots import moment
 
     if text == "now":
         return int(time.time())

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 from tidegate_cli import local
 from tidegate_cli.assembly import Assembly, synthesize
 from tidegate_cli.failure import CommandError

@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tidegate.answers import distance
-from tidegate.answers import of as answer_of
 from tidegate.aws.objects import get_bytes, split_uri
 from tidegate.compiled.scorer import Scorer
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.origins import contributions
 from tidegate.origins.contributions import Contributions, NotExplainableError
+from tidegate.serving.answers import distance
+from tidegate.serving.answers import of as answer_of
 from tidegate_cli.origins.captures import Captured
 from tidegate_cli.place import Place
 
@@ -78,9 +78,9 @@ def _texts(body: bytes) -> dict[str, bytes]:
 
 
 def _by_replacement(place: Place, body: bytes, instance: Mapping[str, Any], training: str) -> Contributions:
-    from tidegate import artefact  # scikit-learn: seconds, where nothing quicker is exact
     from tidegate.origins import replacement
     from tidegate.profile import Profile
+    from tidegate.training import artefact  # scikit-learn: seconds, where nothing quicker is exact
 
     s3, bucket = place.client("s3"), place.outputs["LakeBucket"]
     with tempfile.TemporaryDirectory() as folder:

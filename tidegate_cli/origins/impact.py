@@ -12,13 +12,13 @@ from boto3.dynamodb.types import TypeDeserializer
 from tidegate import lake_keys
 from tidegate.aws import origins
 from tidegate.aws.objects import get_bytes, get_json
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.ticks import Interval
+from tidegate.ingestion.snapshots import iso
 from tidegate.origins import source_rows
 from tidegate.origins.captured import Index
 from tidegate.origins.history import History
 from tidegate.origins.impact import Impact, Prediction, Touch, Value, values_of
-from tidegate.snapshots import iso
-from tidegate.ticks import Interval
 from tidegate_cli import ledger
 from tidegate_cli.failure import CommandError
 from tidegate_cli.origins import runs

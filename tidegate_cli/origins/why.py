@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 
 from tidegate.aws import feature_sets, origins
 from tidegate.errors import TidegateError
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
-from tidegate.looked_up import VIEWS, lack_of
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.looked_up import VIEWS, lack_of
+from tidegate.ingestion.snapshots import VERDICT, Snapshot, iso
 from tidegate.moments import seconds
 from tidegate.origins import source_rows
 from tidegate.origins.history import History
-from tidegate.snapshots import VERDICT, Snapshot, iso
 from tidegate_cli import ledger
 from tidegate_cli.failure import CommandError
 from tidegate_cli.origins import captures, runs

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidegate import answers
+from tidegate.serving import answers
 from tidegate.serving.row_model import Answered
 
 

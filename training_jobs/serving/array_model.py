@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tidegate.artefact import Artefact
-from tidegate.instances import from_values
-from tidegate.prediction import of_columns
+from tidegate.serving.instances import from_values
+from tidegate.serving.prediction import of_columns
 from tidegate.serving.row_model import Answered, Row
+from tidegate.training.artefact import Artefact
 
 
 class ArrayModel:

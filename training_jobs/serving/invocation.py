@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from tidegate.feature_plan import FeatureSetPlan
+from tidegate.feature_store.feature_plan import FeatureSetPlan
 from tidegate.serving.row_model import Answered, Row, rows_of
 from tidegate.serving.values import NotFiniteError
 from training_jobs.serving.answer_bytes import AnswerBytes

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from tidegate.feature_plan import FeatureSetPlan, ViewPlan
-from tidegate.looked_up import VIEWS, lack_at
+from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
+from tidegate.feature_store.looked_up import VIEWS, lack_at
 from tidegate.moments import seconds
 from tidegate.serving.row_model import Row
 from tidegate.serving.values import MOMENTS

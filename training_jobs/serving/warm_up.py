@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.answers import distance
 from tidegate.errors import ArtefactError
+from tidegate.serving.answers import distance
 from training_jobs.serving.invocation import Invocation, RefusedError
 
 TOLERANCE = 1e-9  # other processors differ in the last bits

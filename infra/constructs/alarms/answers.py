@@ -4,7 +4,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.constructs.alarms.make import MINUTE, alarm, own_metric, sum_alarm
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 FAILED = "predictions-failed"
 

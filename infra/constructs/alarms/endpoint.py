@@ -4,8 +4,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.constructs.alarms.make import MINUTE, alarm
-from tidegate.config import PipelineConfig
 from tidegate.rollout import VARIANTS
+from tidegate.settings.config import PipelineConfig
 
 MICROSECONDS_PER_MS = 1000
 TWO_OF_THREE = (2, 3)

@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.constructs.alarms.make import MINUTE, sum_alarm
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 
 def dead_letter_alarm(

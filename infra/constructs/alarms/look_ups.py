@@ -4,8 +4,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.constructs.alarms.make import ABOVE, BELOW, MINUTE, alarm, own_metric
-from tidegate import feature_tally
-from tidegate.config import PipelineConfig
+from tidegate.feature_store import feature_tally
+from tidegate.settings.config import PipelineConfig
 
 ENOUGH_VALUES = 50  # in a minute
 

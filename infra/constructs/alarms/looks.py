@@ -14,7 +14,7 @@ from constructs import Construct
 
 from infra.constructs.alarms import periods
 from infra.constructs.alarms.make import alarm, own_metric
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 SECONDS_PER_HOUR = 3600
 DRIFT = "model-monitor-drift"

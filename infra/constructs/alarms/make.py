@@ -8,7 +8,7 @@ from constructs import Construct
 
 from infra.constructs.alarms import runbooks
 from infra.constructs.function import METRICS_NAMESPACE
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 MINUTE = Duration.minutes(1)
 ABOVE = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD

@@ -4,7 +4,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from infra.constructs.alarms.make import described
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 PAGE = "page"
 NOW = ("predictions-failed", "endpoint-errors", "dead-letters", "machine-failures")

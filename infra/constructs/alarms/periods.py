@@ -2,8 +2,8 @@
 
 import math
 
-from tidegate.config import PipelineConfig
 from tidegate.monitoring.schedules import shortest_interval_seconds
+from tidegate.settings.config import PipelineConfig
 
 SECONDS_PER_MINUTE = 60
 MOST_MINUTES = 24 * 60  # of one period

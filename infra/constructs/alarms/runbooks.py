@@ -12,8 +12,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import IConstruct
 
 from infra.packaging import CHECKOUT
-from tidegate.config import PipelineConfig
 from tidegate.errors import ConfigError
+from tidegate.settings.config import PipelineConfig
 
 PAGE = "docs/guides/runbooks.md"
 LINK = "Runbook: "

@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.constructs.alarms import periods
 from infra.constructs.alarms.make import QUIET, alarm, described, own_metric
 from infra.constructs.alarms.page import STOPPED, UNUSUAL
-from tidegate.config import PipelineConfig
+from tidegate.settings.config import PipelineConfig
 
 BAND_PERIOD = Duration.minutes(5)
 REQUESTS = "FILL(answered, 0) + FILL(unanswered, 0)"

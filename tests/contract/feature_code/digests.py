@@ -36,6 +36,6 @@ def digests(file, code_of, digest):
 if __name__ == "__main__":
     sys.path.insert(0, str(CHECKOUT))
     sys.modules.update(stand_ins())
-    from tidegate.feature_hash import code_of, digest
+    from tidegate.feature_store.feature_hash import code_of, digest
 
     print(json.dumps([digests(Path(name), code_of, digest) for name in sys.argv[1:]]))  # noqa: T201  its answer

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from tidegate.aws.sources import types
 from tidegate.aws.sources.failures import told
-from tidegate.collect_section import CollectSection
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
-from tidegate.source_sql import SourceSql, Statement
-from tidegate.watermark import Mark, coerce
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.source_sql import SourceSql, Statement
+from tidegate.ingestion.watermark import Mark, coerce
+from tidegate.settings.collect_section import CollectSection
 
 _POLL_SECONDS = 0.5
 

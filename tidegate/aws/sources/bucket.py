@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from tidegate import collection
+from tidegate.ingestion import collection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,10 +15,10 @@ import pymysql
 
 from tidegate.aws.sources import types
 from tidegate.aws.sources.failures import told
-from tidegate.collect_section import CollectSection
-from tidegate.collection import SourceRefusedError
-from tidegate.source_sql import SourceColumn, SourceSql, Statement
-from tidegate.watermark import Mark, coerce
+from tidegate.ingestion.collection import SourceRefusedError
+from tidegate.ingestion.source_sql import SourceColumn, SourceSql, Statement
+from tidegate.ingestion.watermark import Mark, coerce
+from tidegate.settings.collect_section import CollectSection
 
 _CONNECT_SECONDS = 10
 _GRACE_SECONDS = 5  # the server's own limit should be the one that tells

@@ -12,9 +12,9 @@ from typing import Literal
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
-from tidegate.collect_section import CollectSection
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
 from tidegate.errors import TidegateError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.settings.collect_section import CollectSection
 
 # SQLSTATE: how PostgreSQL and Redshift say what it is about; by class, or whole
 _SLOW = "57014"  # a query was cancelled: statement_timeout

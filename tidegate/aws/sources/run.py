@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tidegate import collection, watermark
 from tidegate.aws.objects import split_uri
 from tidegate.aws.sources import bucket as source_bucket
 from tidegate.aws.sources.failures import told
 from tidegate.aws.sources.website import Website
 from tidegate.aws.uploads import Upload
 from tidegate.aws.watermarks import Pending, Progress, Watermarks
-from tidegate.collect_section import CollectSection
-from tidegate.collection import Collected, SourceRefusedError, SourceUnavailableError
 from tidegate.contract.plan import ContractPlan
-from tidegate.watermark import Mark
+from tidegate.ingestion import collection, watermark
+from tidegate.ingestion.collection import Collected, SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.watermark import Mark
+from tidegate.settings.collect_section import CollectSection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

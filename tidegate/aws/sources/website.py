@@ -17,8 +17,8 @@ import pyarrow as pa
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tidegate.collect_section import CollectSection
-from tidegate.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.ingestion.collection import SourceRefusedError, SourceUnavailableError
+from tidegate.settings.collect_section import CollectSection
 
 _CHUNK_BYTES = 1 << 20
 _CONNECT_SECONDS = 10

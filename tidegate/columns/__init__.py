@@ -1,0 +1,1 @@
+"""Columns between a contract, Arrow, Glue, DuckDB and numpy."""

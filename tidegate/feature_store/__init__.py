@@ -1,0 +1,1 @@
+"""Feature sets: defined, checked, hashed, computed, joined and looked up."""

@@ -1,0 +1,1 @@
+"""From labelled rows to a registered model: splits, search, artefact, gate and record."""
