@@ -96,7 +96,7 @@ def test_two_rows_for_one_entity_and_tick_name_view_entity_and_tick():
 
 
 def test_two_rows_are_found_though_a_batch_ends_between_them(monkeypatch):
-    monkeypatch.setattr("tidegate.computation._ROWS_AT_ONCE", 2048)  # DuckDB's smallest batch
+    monkeypatch.setattr("tidegate.feature_store.computation._ROWS_AT_ONCE", 2048)  # DuckDB's smallest batch
     view = replace(VIEW, sql="select carrier, origin, late as rate, 1 as flights from source")
     flights = [(f"{n:05d}", "EWR", 0.5, 0.6, 0) for n in range(2047)]
     twice = ("02047", "EWR", 0.5, 0.6, 0)
@@ -166,7 +166,7 @@ def test_only_columns_that_the_sql_names_are_read_and_all_where_it_may_mean_any(
 
 
 def test_the_newest_row_of_each_entity_is_kept_whatever_the_pieces(monkeypatch):
-    monkeypatch.setattr("tidegate.computation._TICKS_AT_ONCE", 1)
+    monkeypatch.setattr("tidegate.feature_store.computation._TICKS_AT_ONCE", 1)
     table = rows(("UA", "EWR", 0.5, 0.6, 0), ("UA", "EWR", 9.5, 9.6, 1), ("AA", "EWR", 4.5, 4.6, 1))
     _, _, newest = run(table, revision=3)
     found = {r["carrier"]: ((r["event_ts"] - START) / timedelta(hours=1), r["rate"]) for r in newest}

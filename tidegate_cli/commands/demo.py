@@ -57,7 +57,7 @@ def command(options: Options, keep: bool | None) -> None:
             "live", f"model version {champion['version']} on {champion['variant']}   {seconds:.0f} s in all"
         )
         narrator.say("api", place.outputs["ApiUrl"])
-        say_docs(place, options, narrator)
+        say_docs(place, pipeline, "dev", narrator)
         stay = sys.stderr.isatty() and not options.as_json if keep is None else keep
         for line in hints(place, options) if stay else NEXT:
             narrator.say("try", line)

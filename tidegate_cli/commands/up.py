@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +40,7 @@ def command(options: Options, port: int) -> None:
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.resources} resources deployed in {cloud.seconds:.1f} s")
         click.echo(json.dumps(facts(place, options)) if options.as_json else cloud.url)
-        say_docs(place, options, narrator)
+        say_docs(place, options.pipeline, options.environment, narrator)
         for line in hints(place, options):
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
@@ -97,19 +98,19 @@ def described(cached: bool, seconds: float) -> str:
 
 
 def facts(place: Place, options: Options) -> dict[str, object]:
-    api = {"api": place.outputs["ApiUrl"], "docs": docs_url(place, options)}
+    api = {"api": place.outputs["ApiUrl"], "docs": docs_url(place, options.pipeline, options.environment)}
     return {"ok": True, "url": place.url, "prefix": place.prefix, **api}
 
 
-def docs_url(place: Place, options: Options) -> str | None:
+def docs_url(place: Place, pipeline: Path, environment: str) -> str | None:
     """Where a browser finds what the API takes and answers; None where that must be signed for."""
-    serving = PipelineConfig.from_toml(options.pipeline / "pipeline.toml", options.environment).serving
+    serving = PipelineConfig.from_toml(pipeline / "pipeline.toml", environment).serving
     is_open = serving.public_docs or serving.auth == "none"
     return f"{place.outputs['ApiUrl'].rstrip('/')}/docs" if is_open else None
 
 
-def say_docs(place: Place, options: Options, narrator: Narrator) -> None:
-    if docs := docs_url(place, options):
+def say_docs(place: Place, pipeline: Path, environment: str, narrator: Narrator) -> None:
+    if docs := docs_url(place, pipeline, environment):
         narrator.say("docs", f"{docs}   in a browser: what the API takes and answers")
 
 
