@@ -24,6 +24,7 @@ JOBS = "train, serve, evaluate, measure, compute_features"
 FAILURE_CHARACTERS = 1024  # what SageMaker takes of a training job's failure file
 MESSAGE_BYTES = 1024  # and of a processing job's message, which must be UTF-8
 STOPPED_EXIT_CODE = 143
+ASK_AGAIN_SECONDS = 5  # far more than a job takes to leave, far less than SageMaker waits
 stopping = threading.Event()
 
 
@@ -94,7 +95,13 @@ def _where(error: BaseException) -> str:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    """End the job; again a little later, where the exit was swallowed.
+
+    A `__del__` or a compiled callback that may not raise swallows it, and the fit would go on until the kill.
+    """
     stopping.set()
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_SECONDS)
     sys.exit(STOPPED_EXIT_CODE)
 
 

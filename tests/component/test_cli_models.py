@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from registry_account import registry, typed  # noqa: F401
+from sagemaker_cloud import wait_for
 
 from tidegate_cli import approval
 from tidegate_cli.failure import CommandError
@@ -91,10 +92,10 @@ def test_an_approval_starts_the_rollout_by_the_registrys_event_and_keeps_reason_
 def test_what_serves_is_not_approved_again(registry, typed):
     arn = registry.register(approval="Approved")
     registry.crown(arn)
-    before = registry.rollouts()
+    wait_for(lambda: registry.rollouts() == [arn])  # that of its registration, which comes by an event
     done = typed("models", "approve", "champion", "--reason", "again")
     assert done.code == 2 and f"error: version {version(arn)} serves already" in done.err
-    assert registry.rollouts() == before
+    assert registry.rollouts() == [arn]
 
 
 def test_a_rejection_keeps_its_reason_starts_nothing_and_is_told_before_an_approval(registry, typed):
