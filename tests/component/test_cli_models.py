@@ -92,10 +92,10 @@ def test_an_approval_starts_the_rollout_by_the_registrys_event_and_keeps_reason_
 def test_what_serves_is_not_approved_again(registry, typed):
     arn = registry.register(approval="Approved")
     registry.crown(arn)
-    wait_for(lambda: registry.rollouts() == [arn])  # that of its registration, which comes by an event
+    wait_for(lambda: arn in registry.rollouts())  # that of its registration, which comes by an event
     done = typed("models", "approve", "champion", "--reason", "again")
     assert done.code == 2 and f"error: version {version(arn)} serves already" in done.err
-    assert registry.rollouts() == [arn]
+    assert registry.rollouts().count(arn) == 1
 
 
 def test_a_rejection_keeps_its_reason_starts_nothing_and_is_told_before_an_approval(registry, typed):
