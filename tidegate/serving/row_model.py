@@ -22,6 +22,9 @@ from tidegate.feature_store.looked_up import flat
 from tidegate.serving import files
 from tidegate.serving.values import NotFiniteError, Value, columns
 
+INLINE_BYTES = 64 * 1024  # some 150 rows, a millisecond
+INLINE_BYTES_OF_LARGE = 8 * 1024  # some 20 rows of models that take longer
+
 Row = Sequence[Value]  # members of an instance in the order of `plan.instance`
 Transformed = Callable[[Sequence[Row]], Sequence[Row]]
 
@@ -63,7 +66,6 @@ class RowModel:
         compiled: Mapping[str, Any],
         transformed: Transformed | None = None,
     ) -> None:
-        self.is_fast = True
         self.run = run
         self.types = types
         self.plan = plan
@@ -76,6 +78,8 @@ class RowModel:
         # kept for the array kernel, which takes no other models and no large trees (matrix.MOST_MASK_BYTES)
         is_small = trees["kind"] == "trees" and len(trees["features"]) <= MOST_NODES
         self._compiled = compiled if is_small else None
+        is_quick = is_small or trees["kind"] == "linear"
+        self.inline_bytes = INLINE_BYTES if is_quick else INLINE_BYTES_OF_LARGE
         self._one = scorer.one
         self._transformed = transformed
         members = plan.instance if transformed is None else plan.features

@@ -1,6 +1,6 @@
 """The server's ASGI application: /ping, /invocations, /metrics.
 
-Small requests are answered on the event loop: handing one to a thread costs more than a compiled model takes.
+Requests of a millisecond are answered on the event loop: handing one to a thread costs about as much.
 Longer work runs on one thread, so that /ping and refusals are answered meanwhile. More than `most_in_flight`
 requests at a time are refused at once with 503.
 """
@@ -20,7 +20,6 @@ from training_jobs.serving.invocation import Invocation, RefusedError
 
 MAX_BODY_BYTES = 6 * 1024 * 1024  # InvokeEndpoint's own limit
 MOST_IN_FLIGHT = 64
-INLINE_BYTES = 8 * 1024  # about 20 rows
 RETRY_SECONDS = b"1"
 
 Scope = dict[str, Any]
@@ -69,9 +68,8 @@ class App:
         """Whether a body of so many bytes takes less time than handing it to somebody else."""
         return (
             size is not None
-            and size <= INLINE_BYTES
             and self.invocation is not None
-            and self.invocation.model.is_fast
+            and size <= self.invocation.model.inline_bytes
             and self.measures.in_flight < self._most_in_flight
         )
 
@@ -106,7 +104,7 @@ class App:
         if self.measures.in_flight > self._most_in_flight:
             raise RefusedError(503, f"{self._most_in_flight} requests are being answered", is_busy=True)
         body = await _body(receive)
-        if self.invocation is None or (len(body) <= INLINE_BYTES and self.invocation.model.is_fast):
+        if self.invocation is None or len(body) <= self.invocation.model.inline_bytes:
             return self.reply(headers, body)
         return await asyncio.get_running_loop().run_in_executor(self._worker, self.reply, headers, body)
 

@@ -19,7 +19,7 @@ class ArrayModel:
         self.classes = artefact.task.classes
         self.manifest = artefact.manifest
         self.folder = artefact.folder
-        self.is_fast = False
+        self.inline_bytes = 0
         self._artefact = artefact
 
     def predict(self, rows: Sequence[Row]) -> Answered:

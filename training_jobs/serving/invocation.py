@@ -25,7 +25,7 @@ class Model(Protocol):
     task: str
     classes: tuple[str, ...]
     manifest: Mapping[str, Any]
-    is_fast: bool  # microseconds a row, so it may be asked on the event loop
+    inline_bytes: int  # a body of so many is answered in a millisecond or so, on the event loop
 
     def predict(self, rows: Sequence[Row]) -> Answered: ...
 
