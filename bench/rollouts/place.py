@@ -266,9 +266,11 @@ def _example(folder: Path) -> Path:
         raise RuntimeError("the example has no [environments.dev.deployment]")
     # each jump of the clock over a minute would measure a window, and learn from it
     changed = changed.replace('schedule = "rate(1 minute)"', 'schedule = "rate(1 day)"')
-    alarms = "\n[environments.dev.alarms]\np99_latency_ms = 700\n"
-    serving = "\n[environments.dev.serving]\ndefault = 0.5\n"
-    file.write_text(changed + alarms + serving)
+    serving = "[environments.dev.serving]\n"
+    if serving not in changed:
+        raise RuntimeError("the example has no [environments.dev.serving]")
+    changed = changed.replace(serving, f"{serving}default = 0.5\n")
+    file.write_text(f"{changed}\n[environments.dev.alarms]\np99_latency_ms = 700\n")
     return copy
 
 
