@@ -40,10 +40,11 @@ def command(options: Options, file: IO[str]) -> None:
     if options.as_json:
         click.echo(json.dumps({"ok": True, **answer.body}))
         return
+    by = answer.body["variant"] or f"degraded, not the endpoint's own: {answer.body['degraded']}"
     for prediction in answer.body["predictions"]:
         click.echo(
             f"{_shown(prediction)}  version {answer.body['model_version']}  "
-            f"{answer.body['variant']}  inference {answer.body['inference_id']}"
+            f"{by}  inference {answer.body['inference_id']}"
         )
 
 

@@ -102,9 +102,8 @@ def _print_model(report: dict[str, Any]) -> None:
         hint = "" if report["packages"] else ": deliver a drop with `tidegate drop FILE`"
         click.echo(f"model     none yet{hint}")
     else:
-        click.echo(
-            f"model     version {champion['version']} since {champion['since']}, endpoint {live['endpoint']}"
-        )
+        endpoint = live["endpoint"] or "missing"
+        click.echo(f"model     version {champion['version']} since {champion['since']}, endpoint {endpoint}")
     for package in report["packages"]:
         if package["approval"] == "PendingManualApproval":
             click.echo(f"waiting   version {package['version']} for a person: tidegate models approve")
