@@ -1,5 +1,6 @@
 """SIGKILL to all processes of a variant while users ask `predict`: all are answered, and told by whom."""
 
+import json
 import os
 import signal
 import time
@@ -13,22 +14,11 @@ from dataclasses import dataclass
 import boto3
 
 from bench.rollouts import model
-from bench.rollouts.place import LOOK_SECONDS, WEIGHTS, Place
+from bench.rollouts.place import FLIGHTS, LOOK_SECONDS, WEIGHTS, Place
 from tidegate_cli import place as cli
 from tidegate_cli.api import Answer, Api
 
-FLIGHT = {
-    "scheduled_departure": "2013-03-01T13:30:00Z",
-    "carrier": "UA",
-    "origin": "EWR",
-    "dest": "SFO",
-    "distance": 2565,
-    "hour": 8,
-    "humid": 59.4,
-    "wind_speed": 10.4,
-    "precip": 0.0,
-    "visib": None,
-}
+FLIGHT = json.loads((FLIGHTS / "one.json").read_text())
 ASKED_AFTER = 120  # requests from the kill on
 CALLERS = 4
 DEFAULT = 0.5  # what the bench's pipeline declares for when no model answers
