@@ -6,7 +6,6 @@ prediction drift) and what else monitoring holds later traffic against, in refer
 """
 
 import json
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from tidegate.serving.instances import from_table
 from tidegate.serving.prediction import of_instances, predictions
 from tidegate.training import artefact, metrics
 from tidegate.training.artefact import Artefact
-from training_jobs import error_model, opponents, reference
+from training_jobs import error_model, opponents, packed_model, reference
 from training_jobs.golden import golden
 from training_jobs.paths import PIPELINE, Paths
 from training_jobs.rows import Rows, read
@@ -39,9 +38,11 @@ PAGE = "evaluation.html"
 
 def main(paths: Paths) -> None:
     plan = Plan.load(PIPELINE)
-    candidate = _model(paths.processing_input("candidate"))
+    candidate = packed_model.read(paths.processing_input("candidate"))
     champion = (
-        _model(paths.processing_input("champion")) if paths.processing_input("champion").exists() else None
+        packed_model.read(paths.processing_input("champion"))
+        if paths.processing_input("champion").exists()
+        else None
     )
     train, test = (
         read(paths.processing_input(name), plan.instance_types, candidate.task) for name in ("train", "test")
@@ -92,13 +93,6 @@ def main(paths: Paths) -> None:
         errors = error_model.fitted(plan.config, candidate, train, test, subject.candidate.predictions)
         if errors is not None:
             _write(out / "reference" / ERRORS, errors)
-
-
-def _model(folder: Path) -> Artefact:
-    """The model in a channel's model.tar.gz."""
-    with tarfile.open(folder / "model.tar.gz") as archive:
-        archive.extractall(folder / "model", filter="data")
-    return artefact.read(folder / "model")
 
 
 def _subject(

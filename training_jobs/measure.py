@@ -8,7 +8,6 @@ kept a reference is held against that too: rows of both sides together, and what
 import itertools
 import json
 import os
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.serving.instances import from_table
 from tidegate.statistics.drift import ColumnDrift, drift
-from tidegate.training import artefact
+from training_jobs import packed_model
 from training_jobs.paths import PIPELINE, Paths
 
 HIGH_RESOLUTION_BELOW_SECONDS = 60
@@ -121,6 +120,7 @@ def _together(
     return domain.compare(
         {} if reference is None else from_table(reference.rows, types),
         traffic.columns([each.instance for each in sample], types),
+        alarm=plan.config.alarms.domain_auc,
         minimum_rows=plan.config.monitoring.minimum_rows,
         seed=plan.config.training.seed,
     )
@@ -133,10 +133,14 @@ def _attribution(
     minimum = min(plan.config.monitoring.minimum_rows, attributions.ROWS)
     if reference is None or len(vectors) < minimum:
         return Explained(status="insufficient", rows=len(vectors))
-    with tarfile.open(folder / "model.tar.gz") as archive:
-        archive.extractall(folder / "model", filter="data")
-    model = artefact.read(folder / "model")
-    return explained(model, reference, vectors, seed=plan.config.training.seed, minimum_rows=minimum)
+    return explained(
+        packed_model.read(folder),
+        reference,
+        vectors,
+        alarm=plan.config.alarms.attribution_drift,
+        seed=plan.config.training.seed,
+        minimum_rows=minimum,
+    )
 
 
 def _lines(folder: Path) -> Iterator[bytes]:

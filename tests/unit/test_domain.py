@@ -19,7 +19,7 @@ def rows(n, seed, *, shift=0.0, tied=0.0, **more):
 
 
 def compared(reference, current, **changes):
-    return compare(reference, current, **({"minimum_rows": 100, "seed": 1} | changes))
+    return compare(reference, current, **({"alarm": 0.6, "minimum_rows": 100, "seed": 1} | changes))
 
 
 def test_rows_like_those_of_training_are_not_told_apart():
@@ -39,6 +39,12 @@ def test_a_shifted_column_is_found_as_well_as_the_best_classifier_could():
     assert found.columns[0][0] == "a" and found.columns[0][1] > 0.5
     assert sum(share for _, share in found.columns) == pytest.approx(1)
     assert found.beyond_chance == found.auc
+
+
+def test_the_area_that_alarms_is_the_pipelines_own_and_halfway_to_it_is_a_warning():
+    sides = rows(2000, 1), rows(2000, 2, shift=0.5)  # an area of 0.64 at best
+    limits = {alarm: compared(*sides, alarm=alarm).status for alarm in (0.58, 0.7, 0.9)}
+    assert limits == {0.58: "alarm", 0.7: "warning", 0.9: "stable"}
 
 
 def test_columns_that_moved_only_together_are_found():

@@ -28,5 +28,7 @@ def test_vectors_are_encoded_as_training_rows_are():
     ids=["few", "of another length", "of other types", "no attributions of training"],
 )
 def test_without_vectors_of_this_model_enough_nothing_is_said(vectors, attributions, rows):
-    found = explained(MODEL, SimpleNamespace(attributions=attributions), vectors, seed=1, minimum_rows=30)
+    found = explained(
+        MODEL, SimpleNamespace(attributions=attributions), vectors, alarm=0.1, seed=1, minimum_rows=30
+    )
     assert (found.status, found.rows, found.drift) == ("insufficient", rows, None)

@@ -20,7 +20,6 @@ from tidegate.training.metrics import Predictions
 
 ROWS = 500  # that are asked of the model, features + 1 times for each of
 DRAWS = 2  # training rows for each
-ALARM = 0.10  # 1 - 0.90
 
 Matrix = NDArray[np.float64]
 

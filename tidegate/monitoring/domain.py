@@ -23,7 +23,6 @@ from tidegate.training.metrics import roc_auc
 
 FOLDS = 3
 BINS = 32
-WARNING, ALARM = 0.55, 0.60
 CERTAIN = 4.0  # standard errors; columns of one window may be many
 LARGEST_ROWS = 2000  # of each side
 _HALF = 1.959964  # of a 95 % interval, in standard errors
@@ -52,11 +51,17 @@ class Domain:
 
 
 def compare(
-    reference: Mapping[str, Array], current: Mapping[str, Array], *, minimum_rows: int, seed: int
+    reference: Mapping[str, Array],
+    current: Mapping[str, Array],
+    *,
+    alarm: float,
+    minimum_rows: int,
+    seed: int,
 ) -> Domain:
     """Rows of both sides, at most LARGEST_ROWS each.
 
     Args:
+        alarm: the area, above 0.5, from which on `status` is alarm; halfway to it, warning.
         reference: column -> shape (n,); texts as objects with None for missing, else float64 with NaN.
         current: the same columns, shape (m,).
     """
@@ -69,7 +74,7 @@ def compare(
     z = (area - 0.5) / error
     ranked = sorted(zip(reference, shares.tolist(), strict=True), key=lambda pair: -pair[1])
     return Domain(
-        status=_status(area, z),
+        status=_status(area, z, alarm),
         reference_rows=n,
         current_rows=m,
         auc=area,
@@ -80,10 +85,10 @@ def compare(
     )
 
 
-def _status(area: float, z: float) -> Literal["stable", "warning", "alarm"]:
-    if z <= CERTAIN or area < WARNING:
+def _status(area: float, z: float, alarm: float) -> Literal["stable", "warning", "alarm"]:
+    if z <= CERTAIN or area < (0.5 + alarm) / 2:
         return "stable"
-    return "alarm" if area >= ALARM else "warning"
+    return "alarm" if area >= alarm else "warning"
 
 
 def _validated(codes: Codes, labels: NDArray[np.int8], seed: int) -> tuple[float, float, NDArray[np.float64]]:

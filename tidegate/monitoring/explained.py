@@ -37,13 +37,20 @@ def trained(model: Artefact, reference: Reference, seed: int) -> dict[str, float
 
 
 def explained(
-    model: Artefact, reference: Reference, vectors: Sequence[Sequence[Any]], *, seed: int, minimum_rows: int
+    model: Artefact,
+    reference: Reference,
+    vectors: Sequence[Sequence[Any]],
+    *,
+    alarm: float,
+    seed: int,
+    minimum_rows: int,
 ) -> Explained:
     """What `vectors`, as the model saw them, say.
 
     Args:
         vectors: features in declared order: numbers, texts, None for missing. One that is not of this model's
             features is passed over.
+        alarm: the drift, in [0, 1], above which `status` is alarm.
     """
     fitting = [each for each in vectors if _fits(model, each)]
     if len(fitting) < minimum_rows or not reference.attributions:
@@ -58,7 +65,7 @@ def explained(
     moved = attributions.drift(reference.attributions, found)
     ranked = sorted(reference.attributions.items(), key=lambda each: -each[1])
     return Explained(
-        status="insufficient" if moved is None else "alarm" if moved > attributions.ALARM else "stable",
+        status="insufficient" if moved is None else "alarm" if moved > alarm else "stable",
         rows=min(len(fitting), attributions.ROWS),
         drift=moved,
         features=tuple((name, before, found[name]) for name, before in ranked if name in found),
