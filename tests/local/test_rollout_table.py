@@ -4,6 +4,8 @@ The outcomes of well-formed answers that are wrong are found by what came of the
 """
 
 import itertools
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -18,10 +20,15 @@ ALL = tuple(itertools.product(FAULTS, STEPS))
 UNSEEN = tuple((fault, "100%") for fault in BY_OUTCOMES)  # nobody is left to compare with
 
 
+def played():
+    return list(rollout.table(ALL, tuple(EVENTS)))
+
+
 @pytest.fixture(scope="module")
 def rows():
-    """All of the table, keyed by fault and step."""
-    found = {(row.fault, row.step): row for row in rollout.table(ALL, tuple(EVENTS))}
+    """All of the table, keyed by fault and step; in a process of its own, as each local cloud has."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        found = {(row.fault, row.step): row for row in process.submit(played).result()}
     for row in found.values():
         print(rollout.line(row))  # noqa: T201  seen when a test fails
     return found
