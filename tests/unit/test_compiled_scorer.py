@@ -170,12 +170,13 @@ def test_code_and_masks_say_of_any_trees_what_a_walk_says(tree, seed):
     assert matrix.Trees(tree, masks_of(tree)).scores(rows).tolist() == expected
 
 
-@pytest.mark.parametrize("name", ["thresholds", "features"])
+@pytest.mark.parametrize("name", ["thresholds", "features", "negated"])
 @pytest.mark.parametrize("value", ["__import__('os')", "x", [1.0]])
-def test_text_in_place_of_a_number_is_never_code(name, value):
+@pytest.mark.parametrize("layout", [None, LAYOUT])
+def test_text_in_place_of_a_number_is_never_code(name, value, layout):
     tree = TREE | {name: [value, *TREE[name][1:]]}
     with pytest.raises((TypeError, ValueError)):
-        Scorer.load(DOCUMENT | {"model": tree})
+        Scorer.load(DOCUMENT | {"model": tree}, layout)
 
 
 def test_many_rows_get_what_each_gets_alone():

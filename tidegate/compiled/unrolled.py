@@ -114,10 +114,12 @@ def _columns(
         yield from _statements(f"s{number} = answers{number}(x{column}, others{number})")
     if layout is None:
         return
-    asked = {f for f, right in zip(document["features"], document["rights"], strict=True) if right}
-    for column in range(width):
-        if column not in asked and (column not in negated or width + negated.index(column) not in asked):
-            continue
+    numbers = {
+        int(negated[feature - width] if feature >= width else feature)
+        for feature, right in zip(document["features"], document["rights"], strict=True)
+        if right and feature < sets.first
+    }
+    for column in sorted(numbers):
         if column in codes:
             names[f"codes{column}"] = codes[column].get
             yield from _statements(f"x{column} = codes{column}(x{column}, nan)")
