@@ -47,9 +47,17 @@ def machine(request) -> asl.Definition:
     return json.loads(request.param.read_text())
 
 
-def test_there_are_six_machines():
+def test_there_are_seven_machines():
     names = {file.name.removesuffix(".asl.json") for file in FILES}
-    assert names == {"ingestion", "features", "training", "deployment", "monitoring", "teardown"}
+    assert names == {
+        "ingestion",
+        "features",
+        "training",
+        "deployment",
+        "restoration",
+        "monitoring",
+        "teardown",
+    }
 
 
 def test_every_target_exists_every_state_is_reached_every_task_is_guarded(machine):

@@ -175,6 +175,38 @@ def test_a_rollback_of_a_model_nobody_knows_the_run_of_is_an_incident_of_its_own
     assert (found.change, found.evidence) == ("opens", ("flights-dev/3 is rolled back: E: slow",))
 
 
+def test_a_rollout_that_was_killed_is_told_and_its_end_is_added_when_nothing_is_left_of_it():
+    killed = ended("deployment", "ABORTED", given={"model_package_arn": PACKAGE})
+    [opened] = [each for each in occurrences(killed, KNOWN) if each.kind == "rollout"]
+    assert opened.action == "the champion gets all traffic, then the endpoint to itself"
+    detail = {"rollout": "x", "model_package_arn": PACKAGE}
+    detail |= {"champion_variant": "variant-a", "removed": ["variant-b"]}
+    restored = {**event("RolloutRestored", detail), "id": "e-2"}
+    [added] = occurrences(restored, KNOWN)
+    before, _ = happened(None, opened, 0)
+    after, _ = happened(before, added, 0)
+    assert (after.id, after.count, after.untold) == (before.id, 1, ("opened",))  # one message, one incident
+    assert after.action == "variant-a has all traffic, variant-b is removed"
+    assert after.evidence == (
+        "flights-dev/3 is rolled back: ABORTED",
+        "after the end of flights-dev/3's rollout: variant-a has all traffic, variant-b is removed",
+    )
+
+
+def test_what_a_retraining_left_behind_is_added_to_its_record():
+    known = Known(prefix="flights-dev", stages={}, retraining={PACKAGE: "retraining/drift-w-7"})
+    detail = {"rollout": "x", "model_package_arn": PACKAGE, "champion_variant": None, "removed": []}
+    [added] = occurrences(event("RolloutRestored", detail), known)
+    assert (added.change, added.cause) == ("adds", "retraining/drift-w-7")
+    assert added.action == "nothing serves, nothing else was left"
+
+
+def test_a_champion_whose_machine_is_killed_while_the_one_before_is_warm_is_not_called_rolled_back():
+    known = Known(prefix="flights-dev", stages=KNOWN.stages, champion="version 3 on variant-b")
+    killed = ended("deployment", "ABORTED", given={"model_package_arn": PACKAGE})
+    assert [each.kind for each in occurrences(killed, known)] == ["approval"]
+
+
 def test_a_promotion_ends_what_waited_for_it():
     detail = {"model_package_arn": PACKAGE, "model_version": 3, "variant": "variant-b"}
     known = Known(prefix="flights-dev", stages={}, retraining={PACKAGE: "retraining/drift-w-7"})

@@ -46,6 +46,7 @@ def occurrences(event: Mapping[str, Any], known: Known) -> list[Occurrence]:
         "Step Functions Execution Status Change": _execution,
         "CandidateAwaitsApproval": _awaits,
         "CandidatePromoted": _promoted,
+        "RolloutRestored": _restored,
         "RetrainingDecided": _decided,
     }
     reader = readers.get(event["detail-type"])
@@ -139,8 +140,11 @@ def _rolled_back(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]
     detail = event["detail"]
     package = runs.parsed(detail.get("input")).get("model_package_arn", "")
     told = f"{_version(package)} is rolled back: {detail.get('error') or detail['status']}"
-    reason = f"{told}: {runs.first_line(detail.get('cause'))}"
+    reason = f"{told}: {runs.first_line(detail.get('cause'))}".removesuffix(": ")
     yield _approval_over(event, package, "the candidate is taken back")
+    killed = detail["status"] in ("ABORTED", "TIMED_OUT")
+    if killed and known.champion.startswith(f"version {package.rpartition('/')[2]} "):
+        return  # it serves: only the wait of the model before, or what removes that, was stopped
     if cause := known.retraining.get(package):
         yield _of(event)(
             change="ends",
@@ -158,7 +162,9 @@ def _rolled_back(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]
         what=told,
         model=_version(package),
         evidence=(reason,),
-        action="the champion has all traffic",
+        action="the champion gets all traffic, then the endpoint to itself"
+        if killed
+        else "the champion has all traffic",
         runbook="docs/guides/rollouts.md",
         next=("tidegate rollout show", "tidegate logs deployment --errors"),
     )
@@ -192,6 +198,25 @@ def _promoted(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         what=told,
         model=_version(package),
         outcome=f"promoted: {told}",
+        runbook="docs/guides/rollouts.md",
+    )
+
+
+def _restored(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
+    """The end of what a killed rollout left behind, added to what is on record of that rollout."""
+    detail = event["detail"]
+    package, champion = detail["model_package_arn"], detail["champion_variant"]
+    serves = f"{champion} has all traffic" if champion else "nothing serves"
+    removed = " and ".join(detail["removed"])
+    told = f"{serves}, {removed} is removed" if removed else f"{serves}, nothing else was left"
+    cause = known.retraining.get(package)
+    yield _of(event)(
+        change="adds",
+        kind="retraining" if cause else "rollout",
+        cause=cause or "rollout",
+        what=f"what the rollout of {_version(package)} left behind is removed",
+        evidence=(f"after the end of {_version(package)}'s rollout: {told}",),
+        action=told,
         runbook="docs/guides/rollouts.md",
     )
 
