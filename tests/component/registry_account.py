@@ -18,7 +18,7 @@ from serving_account import plan
 from localcloud import server
 from tidegate.aws import feature_sets
 from tidegate.serving.files import own_digest
-from tidegate_cli.commands import models, replay
+from tidegate_cli.commands import models, replay, rollout
 from tidegate_cli.main import main
 from tidegate_cli.place import DUMMY, Place
 
@@ -209,7 +209,7 @@ def registry(tmp_path_factory):
 @pytest.fixture
 def typed(registry, monkeypatch, capsys):
     """Type words after `tidegate`, at the registry's place."""
-    for verb in (models, replay):
+    for verb in (models, replay, rollout):
         monkeypatch.setattr(verb, "current", lambda options: registry.place)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 

@@ -21,7 +21,7 @@ from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
-from tidegate_cli import rollout_words, rollouts
+from tidegate_cli import rollout_rows, rollout_words, rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Narrator
@@ -475,9 +475,12 @@ def test_a_new_instance_type_and_new_schedules_come_with_the_next_rollout_and_it
     assert told == [(variant, "cron(0 22 * * ? *)", {"MinCapacity": 1, "MaxCapacity": 2})]
     assert "was promoted" in until(lambda: report(aws, found["executionArn"]))
     version = found["package_arn"].rpartition("/")[2]
-    assert rollouts.of_version(aws.place, version).arn == found["executionArn"]
+    assert rollouts.named(aws.place, version).arn == found["executionArn"]
     with pytest.raises(CommandError, match="never rolled out here"):
-        rollouts.of_version(aws.place, "9999")
+        rollouts.named(aws.place, "9999")
+    name = found["executionArn"].rpartition(":")[2]
+    [row] = [each for each in rollout_rows.listed(aws.place, 100) if each.id == name]
+    assert (row.version, row.outcome, row.step, row.steps) == (version, "promoted", row.steps, row.steps)
 
 
 def report(aws, execution_arn):
