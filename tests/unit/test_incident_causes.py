@@ -1,6 +1,7 @@
 """What events say about causes; events are AWS's (user guides of CloudWatch, Step Functions), names ours."""
 
 import json
+from dataclasses import replace
 
 import click
 import pytest
@@ -217,6 +218,28 @@ def test_a_promotion_ends_what_waited_for_it():
         ("retraining/drift-w-7", "ends"),
     }
     assert of(found, "retraining").outcome == "promoted: flights-dev/3 serves as variant-b"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model-monitor-quality", "model-monitor-estimate", "model-monitor-prediction-drift", "variant-a-errors"],
+)
+def test_answers_that_went_bad_with_a_new_model_name_the_way_back_first(name):
+    known = replace(KNOWN, before="version 1, until 2026-01-01 08:00 UTC")
+    [found] = occurrences(alarm(name), known)
+    assert found.next[0] == "tidegate rollback   # to version 1, until 2026-01-01 08:00 UTC"
+    assert "rollback" in letter("flights-dev", happened(None, found, 0)[0], "opened").body
+    for other in (occurrences(alarm(name), KNOWN), occurrences(alarm(name, "OK"), known)):
+        assert not any("rollback" in text for text in other[0].next)  # nobody to go back to; or it is over
+    [inputs] = occurrences(alarm("model-monitor-drift"), known)
+    assert not any("rollback" in text for text in inputs.next)  # another model would see the same inputs
+
+
+@pytest.mark.parametrize(("cause", "named"), [("quality", True), ("estimate", True), ("drift", False)])
+def test_a_retraining_for_bad_answers_names_the_way_back(cause, named):
+    known = replace(KNOWN, before="version 1, until 2026-01-01 08:00 UTC")
+    found = occurrences(decision("train", cause=cause), known)
+    assert any("tidegate rollback" in text for text in of(found, "retraining").next) is named
 
 
 def test_a_candidate_that_waits_says_what_to_type():

@@ -22,6 +22,7 @@ class Champion:
     model_name: str
     variant: str
     since: str  # ISO 8601 UTC
+    previous_version: int | None = None  # the champion before, to which a rollback returns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,9 @@ class State:
         item = self.item("champion")
         if item is None:
             return None
+        before = item.get("previous", {}).get("M")
         return Champion(
+            previous_version=None if before is None else int(before["model_version"]["N"]),
             model_package_arn=item["model_package_arn"]["S"],
             model_version=int(item["model_version"]["N"]),
             model_name=item["model_name"]["S"],

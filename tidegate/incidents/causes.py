@@ -5,7 +5,7 @@ Pure. An event may say something about several causes, and of many that they are
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidegate.incidents import runs
@@ -22,6 +22,13 @@ URGENT = (
 # each failed execution is told by its name; the other two tell of themselves, whatever happens here
 UNTOLD = ("machine-failures", "dead-letters", "page")
 DRIFT = "model-monitor-drift"
+# what a new model may have brought with it; no guardrail knows its well-formed wrong answers
+_OF_ANSWERS = (
+    "model-monitor-quality",
+    "model-monitor-estimate",
+    "model-monitor-prediction-drift",
+    "variant-",
+)
 _OF_WINDOWS = ("model-monitor-", "features-skew", "requests-out-of-contract", "labels-", "captures-")
 
 
@@ -32,6 +39,7 @@ class Known:
     prefix: str  # of the pipeline
     stages: Mapping[str, str]  # ARN of a state machine -> stage
     champion: str = ""  # in words
+    before: str = ""  # the champion before it, in words; empty when there is none to go back to
     window: Mapping[str, Any] = field(default_factory=dict)  # the last one measured: run and drifted columns
     retraining: Mapping[str, str] = field(default_factory=dict)  # package ARN -> cause of its training
     approval: str = "automatic"
@@ -63,6 +71,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     link = _LINK.search(text)
     about_window = name.startswith(_OF_WINDOWS)
     drifted = known.window.get("drifted", ()) if name == DRIFT else ()
+    back = _back(known) if rings and name.startswith(_OF_ANSWERS) else ()
     yield Occurrence(
         event=event["id"],
         at=_iso(state.get("timestamp") or event["time"]),
@@ -77,7 +86,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         columns=tuple(column["column"] for column in drifted),
         evidence=(str(state.get("reason", "")),) if rings else (),
         runbook=link[1] if link else f"{RUNBOOKS}#{name}",
-        next=("tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
+        next=(*back, "tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
     )
 
 
@@ -240,9 +249,16 @@ def _decided(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         next=("tidegate status", "tidegate drops list"),
     )
     if decision["action"] in ("train", "wait"):
-        yield runs.asked(_of(event), decision, known.champion)
+        asked = runs.asked(_of(event), decision, known.champion)
+        worse = decision.get("cause") in ("quality", "estimate")
+        yield replace(asked, next=(*_back(known), *asked.next)) if worse else asked
     if decision.get("dropped"):
         yield runs.dropped(_of(event), decision)
+
+
+def _back(known: Known) -> tuple[str, ...]:
+    """What a person types where the model before did better; at once while that is warm."""
+    return (f"tidegate rollback   # to {known.before}",) if known.before else ()
 
 
 def _approval_over(event: Mapping[str, Any], package: str, outcome: str) -> Occurrence:
