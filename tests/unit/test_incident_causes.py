@@ -14,7 +14,12 @@ from tidegate_cli.main import main
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-dev/3"
 KNOWN = Known(
     prefix="flights-dev",
-    stages={"arn:t": "training", "arn:d": "deployment", "arn:i": "ingestion"},
+    stages={
+        "arn:t": "training",
+        "arn:d": "deployment",
+        "arn:i": "ingestion",
+        "arn:r": "restoration",
+    },
     champion="version 2 on variant-a",
     window={"run": "w-7", "drifted": [{"column": "temp"}, {"column": "hour"}]},
 )
@@ -297,6 +302,7 @@ AWAITS = {"model_package_arn": PACKAGE, "approve": "tidegate rollout promote", "
         ended("training", "SUCCEEDED", output={"outcome": "rejected"}),
         ended("deployment", "FAILED", given={"model_package_arn": PACKAGE}),
         ended("ingestion", "FAILED"),
+        ended("restoration", "FAILED"),
         decision("train"),
         decision("hold-off"),
     ],
@@ -312,6 +318,9 @@ def test_every_command_that_an_incident_names_can_be_typed(given):
         assert found is not None, command
         if isinstance(found, click.Group):
             assert words[0] in found.commands, command
+        if verb == "logs":
+            [stage] = [each for each in found.params if each.name == "stage"]
+            assert words[0] in stage.type.choices, command
 
 
 def incident(given):

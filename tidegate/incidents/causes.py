@@ -22,6 +22,7 @@ URGENT = (
 # each failed execution is told by its name; the other two tell of themselves, whatever happens here
 UNTOLD = ("machine-failures", "dead-letters", "page")
 DRIFT = "model-monitor-drift"
+_LOGS = {"restoration": "deployment", "teardown": "deployment"}  # whose logs have what they wrote
 # what a new model may have brought with it; no guardrail knows its well-formed wrong answers
 _OF_ANSWERS = (
     "model-monitor-quality",
@@ -140,7 +141,7 @@ def _execution(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         evidence=(f"{detail['name']}: {error}",) if failed else (),
         outcome="" if failed else "a later execution succeeded",
         runbook=f"{RUNBOOKS}#machine-failures",
-        next=(f"tidegate logs {stage} --errors",),
+        next=(f"tidegate logs {_LOGS.get(stage, stage)} --errors",),
     )
 
 
