@@ -57,6 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
+                del rows, bad_rows  # nothing of a batch is held while the next is decoded
         _keep(drop, shard, "rows.parquet", rows_file)
         if bad.rows:
             _keep(drop, shard, "bad-rows.parquet", bad_file)
@@ -96,6 +97,7 @@ def _checked(
         rows_before = checker.rows
         aside = checker.add(batch)
         yield aside.split(batch.rows, rows_before) if aside is not None else (batch.rows, None)
+        del batch, aside
 
 
 def _keep(drop: Drop, shard: Shard, what: str, file: IO[bytes]) -> None:

@@ -49,7 +49,7 @@ class ProfileBuilder:
 def profile_batches(batches: Iterable[pa.RecordBatch], *, ranks: int = DROP_RANKS) -> Profile:
     """The profile of record batches that share a schema; without columns when there are none.
 
-    Batches of some 65,536 rows are fastest; the result does not depend on them beyond the sample's bound.
+    Batches of some 100,000 rows are fastest; the result does not depend on them beyond the sample's bound.
     """
     builder: ProfileBuilder | None = None
     for batch in batches:
