@@ -67,7 +67,7 @@ def validation(path: Path, plan: ContractPlan) -> Profile:
     checker, builder = Checker(plan), ProfileBuilder(arrow_schema(plan.columns))
     for batch in _batches(path, plan):
         checker.add(batch)
-        builder.add(batch.rows)
+        builder.add(batch.rows, checker.keys.text_hashes)
         del batch
     checker.finish()
     return builder.finish()

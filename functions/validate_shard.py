@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         rows_file, bad_file = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         with RowFile(rows_file, schema) as good, RowFile(bad_file, bad_rows_schema(schema)) as bad:
             for rows, bad_rows in _checked(found, shard, checker):
-                profile.add(rows)
+                profile.add(rows, checker.keys.text_hashes if bad_rows is None else {})
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
