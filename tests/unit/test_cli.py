@@ -152,6 +152,39 @@ def test_json_and_quiet_may_follow_the_verb():
     assert (options["as_json"], options["quiet"], words) == (True, True, ["status"])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--pipeline", "mine", "--env=prod", "status"],
+        ["status", "--pipeline", "mine", "--env", "prod"],
+        ["status", "--pipeline=mine", "--env=prod"],
+    ],
+    ids=" ".join,
+)
+def test_the_pipeline_is_named_before_or_after_the_verb(words):
+    options, left = parsed(*words)
+    assert (str(options["pipeline"]), options["environment"], left) == ("mine", "prod", ["status"])
+
+
+def test_a_pipeline_without_its_folder_is_a_wrong_use(typed):
+    done = typed("status", "--pipeline")
+    assert done.code == 2 and done.err.startswith("error: ") and "--pipeline" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('pipeline = "x"', "has no name"),
+        ("[pipelin]", "has no name"),
+        ("[pipeline", "is not TOML"),
+    ],
+)
+def test_a_file_that_names_no_pipeline_is_refused_with_what_is_wrong(typed, tmp_path, text, expected):
+    (tmp_path / "pipeline.toml").write_text(text)
+    done = typed("up", "--pipeline", str(tmp_path))
+    assert done.code == 2 and f"pipeline.toml` {expected}" in done.err
+
+
 def test_what_a_verb_could_not_do_is_told_in_three_lines(typed):
     done = typed("status", group=failing(CommandError("no", cause="because", hint="do so")))
     assert done == Ended(2, "", "error: no\n  cause: because\n  hint:  do so\n")
