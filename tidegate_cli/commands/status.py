@@ -118,11 +118,12 @@ def _print_model(report: dict[str, Any]) -> None:
 
 def _what_now(report: dict[str, Any]) -> str:
     """What a person does who has no champion yet, or waits for."""
-    training = (report["stages"]["training"] or {}).get("status")
     if report["packages"]:
         return ""
-    if training == "RUNNING":
-        return ": a training run is on its way"
+    for stage in ("ingestion", "features", "training"):
+        if (report["stages"][stage] or {}).get("status") == "RUNNING":
+            return f": {stage} runs, the rest follows by itself"
+    training = (report["stages"]["training"] or {}).get("status")
     if training == "FAILED":
         return ": the training failed, see `tidegate logs training --errors`"
     if report["data"]["drops"].get("recorded"):
