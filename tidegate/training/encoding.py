@@ -27,7 +27,7 @@ def learnable(matrix: Matrix, categorical: Sequence[int] = ()) -> Matrix:
         matrix: shape (n, k), float64; not changed.
         categorical: positions of encoded text columns, which may lack every value.
     """
-    empty = np.isnan(matrix).all(axis=0)
+    empty = np.asarray(np.isnan(matrix).all(axis=0))
     empty[list(categorical)] = False
     return np.where(empty, 0.0, matrix) if empty.any() else matrix
 

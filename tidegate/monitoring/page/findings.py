@@ -36,7 +36,8 @@ def _quality(documents: Documents) -> Iterator[Finding]:
         yield Finding(kind="", word="missing", sentence="Quality was not measured.")
         return
     metric, realised, labels = quality["metric"], quality["realised"], quality["labels"]
-    coverage = f"{words.percent(labels['coverage'] or 0)} of {labels['predictions']:,} predictions"
+    share = words.percent(labels["coverage"] or 0)
+    coverage = f"{labels['labelled']:,} of {labels['predictions']:,} predictions ({share})"
     if realised["status"] == "insufficient":
         sentence = f"Too few outcomes for `{metric}`: {realised['rows']:,} so far, of {coverage}."
         yield Finding(kind="", word="quality", sentence=sentence)
@@ -58,7 +59,9 @@ def _quality(documents: Documents) -> Iterator[Finding]:
             sentence=f"Without waiting for outcomes, `{metric}` is estimated at {guess['value']:.4f}.",
         )
     if labels.get("contradicted"):
-        sentence = f"{labels['contradicted']:,} predictions were told two different outcomes."
+        one = labels["contradicted"] == 1
+        count = "One prediction was" if one else f"{labels['contradicted']:,} predictions were"
+        sentence = f"{count} told two different outcomes."
         yield Finding(kind="w", word="outcomes", sentence=sentence)
 
 
