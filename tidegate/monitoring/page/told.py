@@ -110,7 +110,7 @@ def shown(value: Any, name: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        is_time = name.endswith("_at") and _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]
+        is_time = name.endswith(("_at", "_tick")) and _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]
         return (
             words.moment(datetime.fromtimestamp(value, UTC).isoformat()) if is_time else words.number(value)
         )
