@@ -7,8 +7,6 @@ import sys
 import pytest
 from contract_yaml import HEAD
 
-from tidegate_cli.main import main
-
 PEOPLE = "name,age\nAda,36\nBob,-1\nCy,\n"
 CONTRACT = HEAD + (
     "      - {name: name, logicalType: string, required: true}\n"
@@ -19,15 +17,14 @@ CONTRACT = HEAD + (
 
 
 @pytest.fixture
-def typed(capsys, tmp_path, monkeypatch):
+def typed(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text(PEOPLE)
     (tmp_path / "contract.yaml").write_text(CONTRACT)
 
     def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main.main(["contract", *words])
-        return ended.value.code or 0, *capsys.readouterr()
+        ended = command("contract", *words)
+        return ended.code, ended.out, ended.err
 
     return run
 
