@@ -3,6 +3,7 @@
 Results go to stdout, narration to stderr. Exit 0 yes, 1 it ran and the answer is no, 2 it could not run.
 """
 
+import errno
 import functools
 import importlib
 import json
@@ -18,6 +19,10 @@ from click.core import ParameterSource
 
 from tidegate_cli.failure import CommandError
 
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_RIGHTS = (
+    "it writes to `.tidegate` of its checkout, and where -o says; look at their owners and rights"
+)
 INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 
 VERBS = {
@@ -156,6 +161,10 @@ class Verbs(Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("", err=True)
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or not error.filename:
+                raise
+            fail(CommandError(f"`{error.filename}` cannot be used", cause=error.strerror or "", hint=_RIGHTS))
         except Exception as error:
             if not type(error).__module__.startswith("botocore"):
                 raise  # a fault of ours: its trace is what helps

@@ -1,5 +1,6 @@
 """The command as it is typed: nothing here needs a network, and each run is a process of its own."""
 
+import errno
 import json
 import resource
 import subprocess
@@ -169,6 +170,15 @@ def test_what_a_verb_could_not_do_is_told_in_three_lines(command):
 
 def test_an_interrupted_command_ends_as_shells_expect(command):
     assert command("status", group=failing(KeyboardInterrupt())).code == 130
+
+
+def test_a_folder_that_may_not_be_written_is_told_in_three_lines(command):
+    error = PermissionError(errno.EACCES, "Permission denied", "/srv/tidegate/.tidegate")
+    done = command("status", group=failing(error))
+    assert done.code == 2
+    assert done.err.startswith(
+        "error: `/srv/tidegate/.tidegate` cannot be used\n  cause: Permission denied\n"
+    )
 
 
 def test_a_fault_of_our_own_keeps_its_trace(command):

@@ -32,7 +32,11 @@ def command(options: Options, file: Path, dataset: str | None, watch: bool) -> N
     narrator = Narrator(quiet=options.quiet)
     narrator.say("place", place.name)
     key = f"drops/{dataset or place.dataset}/{file.name}"
-    entry = deliver(place, key, file.read_bytes(), narrator, watch=watch)
+    try:
+        entry = deliver(place, key, file.read_bytes(), narrator, watch=watch)
+    except KeyboardInterrupt:
+        narrator.say("", "what was delivered goes on without you: tidegate drops list")
+        raise
     accepted = entry["state"] == "recorded"
     if options.as_json:
         click.echo(json.dumps({"ok": accepted or not watch, **entry}))

@@ -47,7 +47,11 @@ def command(options: Options, port: int) -> None:
         for line in hints(place, options):
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
-        started.wait()
+        try:
+            started.wait()
+        except KeyboardInterrupt:
+            narrator.say("", "ending what it started, some seconds")
+            raise
 
 
 def _synthesized(options: Options, narrator: Narrator) -> Assembly:
