@@ -93,7 +93,7 @@ class World:
             "ModelPackageGroup": f"{account.prefix}-group",
         }
 
-    def record(self, drop_id, rows):
+    def record(self, drop_id, rows, dataset="flights"):
         """A drop as RecordDatasetVersion records it."""
         table = pa.Table.from_pylist(rows).cast(
             pa.schema(
@@ -105,14 +105,14 @@ class World:
                 ]
             )
         )
-        key = f"warehouse/flights/data/{drop_id}/shard-00000.parquet"
+        key = f"warehouse/{dataset}/data/{drop_id}/shard-00000.parquet"
         put_table(self.s3, self.account.lake, key, table)
-        row = {"drop_id": drop_id, "dataset": "flights", "key": f"drops/flights/{drop_id}.csv"}
+        row = {"drop_id": drop_id, "dataset": dataset, "key": f"drops/{dataset}/{drop_id}.csv"}
         row |= {"state": "recorded", "received_at": "2026-01-01"}
         item = {name: {"S": value} for name, value in row.items()}
         self.account.dynamodb.put_item(TableName=self.ledger, Item=item)
         return self.catalog.append_files(
-            "flights",
+            dataset,
             table.schema,
             [f"s3://{self.account.lake}/{key}"],
             key=drop_id,

@@ -227,7 +227,7 @@ def test_the_outputs_that_the_command_reads_are_there(any_templates):
     assert outputs["Pipeline"] >= {
         *("IngestionMachine", "FeaturesMachine", "TrainingMachine"),
         *("DeploymentMachine", "RestorationMachine", "MonitoringMachine", "TeardownMachine"),
-        *("EndpointName", "AlertTopic", "PageTopic", "DropQueueUrl", "DashboardName"),
+        *("Dataset", "EndpointName", "AlertTopic", "PageTopic", "DropQueueUrl", "DashboardName"),
     }
     assert outputs["Api"] >= {"ApiUrl"}
 

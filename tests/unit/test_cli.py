@@ -1,5 +1,6 @@
 """The command as it is typed: nothing here needs a network, and each run is a process of its own."""
 
+import errno
 import json
 import resource
 import subprocess
@@ -128,6 +129,39 @@ def test_json_and_quiet_may_follow_the_verb():
     assert (options["as_json"], options["quiet"], words) == (True, True, ["status"])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--pipeline", "mine", "--env=prod", "status"],
+        ["status", "--pipeline", "mine", "--env", "prod"],
+        ["status", "--pipeline=mine", "--env=prod"],
+    ],
+    ids=" ".join,
+)
+def test_the_pipeline_is_named_before_or_after_the_verb(words):
+    options, left = parsed(*words)
+    assert (str(options["pipeline"]), options["environment"], left) == ("mine", "prod", ["status"])
+
+
+def test_a_pipeline_without_its_folder_is_a_wrong_use(command):
+    done = command("status", "--pipeline")
+    assert done.code == 2 and done.err.startswith("error: ") and "--pipeline" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('pipeline = "x"', "has no name"),
+        ("[pipelin]", "has no name"),
+        ("[pipeline", "is not TOML"),
+    ],
+)
+def test_a_file_that_names_no_pipeline_is_refused_with_what_is_wrong(command, tmp_path, text, expected):
+    (tmp_path / "pipeline.toml").write_text(text)
+    done = command("up", "--pipeline", str(tmp_path))
+    assert done.code == 2 and f"pipeline.toml` {expected}" in done.err
+
+
 def test_what_a_verb_could_not_do_is_told_in_three_lines(command):
     done = command("status", group=failing(CommandError("no", cause="because", hint="do so")))
     assert (done.code, done.out) == (2, "")
@@ -136,6 +170,15 @@ def test_what_a_verb_could_not_do_is_told_in_three_lines(command):
 
 def test_an_interrupted_command_ends_as_shells_expect(command):
     assert command("status", group=failing(KeyboardInterrupt())).code == 130
+
+
+def test_a_folder_that_may_not_be_written_is_told_in_three_lines(command):
+    error = PermissionError(errno.EACCES, "Permission denied", "/srv/tidegate/.tidegate")
+    done = command("status", group=failing(error))
+    assert done.code == 2
+    assert done.err.startswith(
+        "error: `/srv/tidegate/.tidegate` cannot be used\n  cause: Permission denied\n"
+    )
 
 
 def test_a_fault_of_our_own_keeps_its_trace(command):

@@ -139,7 +139,7 @@ def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dic
     if not older:
         raise CommandError(
             f"there is no approved model before version {champion.version}",
-            hint="aws sagemaker list-model-packages shows what the registry holds",
+            hint="tidegate models list",
         )
     package = older[0]
     version = package["ModelPackageVersion"]

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from tidegate.report import rollout_page
 from tidegate.rollout.history import Rollout
-from tidegate_cli import rollout_rows, rollout_words, rollouts
+from tidegate_cli import page_file, rollout_rows, rollout_words, rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Group, Options
@@ -64,7 +63,7 @@ def show(options: Options, id_: str | None, html: bool, output: Path | None) -> 
     found = _last(place) if id_ is None else rollouts.named(place, id_)
     saved = _page(found, output) if html or output else None
     if saved is not None and html and not options.as_json:
-        click.launch(saved.as_uri())
+        page_file.show(saved)
     if options.as_json:
         click.echo(json.dumps({**found.to_json(), "report": str(saved) if saved else None}))
     else:
@@ -134,9 +133,8 @@ def _place(options: Options) -> Place:
 
 def _page(found: Rollout, output: Path | None) -> Path:
     """As it stands now; the lake has the same under rollouts/ once it is decided."""
-    path = output or Path(tempfile.gettempdir()) / f"tidegate-rollout-{found.name[:40]}.html"
-    path.write_text(rollout_page.page(found, now=datetime.now(UTC)), encoding="utf-8")
-    return path.resolve()
+    content = rollout_page.page(found, now=datetime.now(UTC)).encode()
+    return page_file.written(output, f"tidegate-rollout-{found.name[:40]}.html", content)
 
 
 def _running(place: Place) -> Rollout:
