@@ -20,9 +20,7 @@ from click.core import ParameterSource
 from tidegate_cli.failure import CommandError
 
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-_RIGHTS = (
-    "it writes to `.tidegate` of its checkout, and where -o says; look at their owners and rights"
-)
+_RIGHTS = "it writes to `.tidegate` of its checkout, and where -o says; look at their owners and rights"
 INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 
 VERBS = {
