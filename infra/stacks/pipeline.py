@@ -152,6 +152,7 @@ class PipelineStack(Stack):
             "Features": self.features.machine,
             "Training": self.training.machine,
             "Deployment": self.serving.deployment,
+            "Restoration": self.serving.restoration,
             "Monitoring": self.monitoring.machine,
             "Teardown": self.serving.teardown,
         }

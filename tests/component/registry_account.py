@@ -16,7 +16,7 @@ from serving_account import plan
 from localcloud import server
 from tidegate.aws import feature_sets
 from tidegate.serving.files import own_digest
-from tidegate_cli.commands import models, replay
+from tidegate_cli.commands import models, replay, rollout
 from tidegate_cli.place import DUMMY, Place
 
 TRUST = {
@@ -195,6 +195,6 @@ def registry(tmp_path_factory):
 @pytest.fixture
 def typed(registry, command, monkeypatch):
     """Type words after `tidegate`, at the registry's place."""
-    for verb in (models, replay):
+    for verb in (models, replay, rollout):
         monkeypatch.setattr(verb, "current", lambda options: registry.place)
     return command

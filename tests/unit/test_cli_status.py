@@ -1,4 +1,4 @@
-"""What `tidegate status` says of the quality of predictions and of the endpoint's operation, and to whom has no model."""
+"""What `tidegate status` says of the quality of predictions, of the operation, and without a model."""
 
 import pytest
 
