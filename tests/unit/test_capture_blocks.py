@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.monitoring.capture_blocks import blocks, ends
+from tidegate.monitoring.capture_blocks import blocks, ends, parts
 
 
 @given(
@@ -30,3 +30,18 @@ def test_lines_of_objects_end_before_their_newlines():
 )
 def test_other_lines_are_left_to_a_closer_look(block):
     assert ends(block) is None
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=20), st.integers(1, 60), st.sampled_from([b"", b"\n"])
+)
+def test_parts_are_all_lines_in_their_order(sizes, size, tail):
+    lines = [b"{%s}" % (b" " * width) for width in sizes]
+    block = b"\n".join(lines) + tail
+    found = list(parts(block, ends(block), size))
+    assert b"\n".join(found).split(b"\n") == lines
+
+
+def test_a_part_is_what_ends_in_one_stretch():
+    block = b'{"a":1}\n{}\n{}\n{"b":2}'  # lines end at 7, 10, 13 and 21
+    assert list(parts(block, ends(block), 8)) == [b'{"a":1}', b"{}\n{}", b'{"b":2}']

@@ -10,7 +10,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_BYTES = 1 << 18  # what is decoded from it stays in a processor's cache until its columns are made
+BLOCK_BYTES = 1 << 20  # as columns, each of which costs some calls
+PART_BYTES = 1 << 17  # as objects, that are to stay in a processor's cache as long as they are there
 _NEWLINE, _OPEN, _CLOSE = b"\n{}"
 
 Ends = NDArray[np.int64]  # of each line the place behind it, without its newline
@@ -39,3 +40,12 @@ def ends(block: bytes) -> Ends | None:
     if (content[begins] == _OPEN).all() and (content[found - 1] == _CLOSE).all():
         return found
     return None
+
+
+def parts(block: bytes, stops: Ends, size: int = PART_BYTES) -> Iterator[bytes]:
+    """The block's lines, those that end in the same stretch of `size` bytes together; `stops` are its `ends`."""
+    last = np.flatnonzero(np.diff(stops // size, append=-1))
+    begin = 0
+    for stop in stops[last].tolist():
+        yield block[begin:stop]
+        begin = stop + 1

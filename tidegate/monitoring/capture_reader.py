@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from tidegate.monitoring.capture import GOLDEN, MIRROR, Captured
-from tidegate.monitoring.capture_blocks import ends
+from tidegate.monitoring.capture_blocks import ends, parts
 from tidegate.monitoring.capture_chunk import Chunk
 from tidegate.monitoring.capture_shapes import (
     UNREADABLE,
@@ -86,19 +86,22 @@ class CaptureReader:
         stops = ends(block)
         if stops is None:
             return None
+        rows, ours = _Rows([], [], [], range(len(stops))), list[bool]()
         try:
-            events, inputs, outputs = self._sides(block)
-            asked = [request.instances for request in each(self._instances.decoder, inputs)]
-            del inputs
-            responses = each(self._answers.decoder, outputs)
-            del outputs
-            answered = [self._answers.told(response.predictions) for response in responses]
+            for part in parts(block, stops):
+                events, inputs, outputs = self._sides(part)
+                rows.events += [event.event_id for event in events]
+                ours += [not event.inference_id.startswith(_NOT_TRAFFIC) for event in events]
+                rows.asked += [request.instances for request in each(self._instances.decoder, inputs)]
+                del inputs
+                responses = each(self._answers.decoder, outputs)
+                del events, outputs
+                rows.answered += [self._answers.told(response.predictions) for response in responses]
+                del responses
         except UNREADABLE:
             return None
-        rows = _Rows([event.event_id for event in events], asked, answered, range(len(events)))
-        if len(events) != len(stops) or not all(rows.events):
+        if len(rows.events) != len(stops) or not all(rows.events):
             return None
-        ours = [not event.inference_id.startswith(_NOT_TRAFFIC) for event in events]
         if not all(ours):
             self._captured.golden += ours.count(False)
             rows = rows.only(ours)
