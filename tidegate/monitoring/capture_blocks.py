@@ -43,7 +43,7 @@ def ends(block: bytes) -> Ends | None:
 
 
 def parts(block: bytes, stops: Ends, size: int = PART_BYTES) -> Iterator[bytes]:
-    """The block's lines, those that end in the same stretch of `size` bytes together; `stops` are its `ends`."""
+    """The block's lines, those that end in the same `size` bytes together; `stops` are its `ends`."""
     last = np.flatnonzero(np.diff(stops // size, append=-1))
     begin = 0
     for stop in stops[last].tolist():
