@@ -265,7 +265,7 @@ def live(days: int = script.DAYS, *, say: bool = False) -> Told:
         file = pipeline / "pipeline.toml"
         file.write_text(file.read_text() + SETTINGS)
         assembly = synthesize(pipeline, "month")
-        with local.start(assembly, "flights-month") as started:
+        with local.start(assembly, "flights-month", warm_up=True) as started:
             month = Month(on_this_machine(started.cloud), started.cloud.url)
             begin = time.monotonic()
             start = month.now()

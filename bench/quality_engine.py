@@ -28,7 +28,8 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 NUMERIC = ONE_THREAD | {  # the environment of every data function, as in infra/constructs/function.py
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "ARROW_DEFAULT_MEMORY_POOL": "jemalloc",
+    "JE_ARROW_MALLOC_CONF": "dirty_decay_ms:-1",
 }
 HEAVY_PACKAGES = ("pandas", "scipy", "sklearn")
 _IMPORTS = "import tidegate.checks, tidegate.profile, tidegate.readers"
@@ -66,7 +67,8 @@ def validation(path: Path, plan: ContractPlan) -> Profile:
     checker, builder = Checker(plan), ProfileBuilder(arrow_schema(plan.columns))
     for batch in _batches(path, plan):
         checker.add(batch)
-        builder.add(batch.rows)
+        builder.add(batch.rows, checker.keys.text_hashes)
+        del batch
     checker.finish()
     return builder.finish()
 

@@ -45,7 +45,7 @@ def line(row: Row) -> str:
     safe = "-" if row.seconds is None else f"{row.seconds:.0f}"
     return (
         f"{row.fault:<24} {row.step:<10} {row.outcome:<24} {row.found_by:<14} {safe:>8} {row.bad:>6} of "
-        f"{row.answers}"
+        f"{row.answers}{f', {row.slow} of them slow' if row.slow else ''}"
     )
 
 

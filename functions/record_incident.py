@@ -22,7 +22,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.aws.incidents import Incidents
-from tidegate.aws.state import State
+from tidegate.aws.state import Champion, State
 from tidegate.incidents import runs
 from tidegate.incidents.causes import Known, occurrences
 from tidegate.incidents.incident import Incident
@@ -93,10 +93,17 @@ def _known(event: dict[str, Any]) -> Known:
         prefix=prefix,
         stages=stages,
         champion=f"version {champion.model_version} on {champion.variant}" if champion else "",
+        before=_before(champion),
         window=_window(window),
         retraining={package: cause} if package and cause else {},
         approval=config.gate.approval,
     )
+
+
+def _before(champion: Champion | None) -> str:
+    if champion is None or champion.previous_version is None:
+        return ""
+    return f"version {champion.previous_version}, until {champion.since[:16].replace('T', ' ')} UTC"
 
 
 def _window(item: dict[str, Any] | None) -> dict[str, Any]:

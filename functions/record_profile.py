@@ -10,50 +10,91 @@ Needs       s3:GetObject and s3:ListBucket on profiles/ of the lake; glue:GetTab
 """
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import awswrangler as wr
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate import lake_keys
+from tidegate.aws.objects import get_bytes
+from tidegate.errors import TidegateError
 from tidegate.messages.ingestion import Drop, Verdict
 
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import PartitionInputTypeDef
+
 logger = Logger()
+s3 = boto3.client("s3")
+glue = boto3.client("glue")
 lake_bucket = os.environ["LAKE_BUCKET"]
 database = os.environ["GLUE_DATABASE"]
 
 TABLE = "profiles"
 _PARTITIONS = dict.fromkeys(lake_keys.PARTITION_KEYS, "string")
+_PARAMETERS = {"classification": "parquet", "compressionType": "zstd", "typeOfData": "file"}
+_TAKEN = "AlreadyExistsException"
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     drop, verdict = Drop.from_json(event["drop"]), Verdict.from_json(event["verdict"])
-    columns, _ = wr.s3.read_parquet_metadata(path=f"s3://{lake_bucket}/{verdict.profile_key}")
-    _ensure_table(columns)
     partition = f"s3://{lake_bucket}/{lake_keys.profile_partition(drop)}"
-    wr.catalog.add_parquet_partitions(
-        database=database,
-        table=TABLE,
-        partitions_values={partition: list(lake_keys.profile_partition_values(drop))},
-        compression="zstd",
-        columns_types=columns,
-    )
+    _add_partition(partition, list(lake_keys.profile_partition_values(drop)), _storage(verdict.profile_key))
     logger.info("recorded a profile", extra={"drop_id": drop.drop_id, "partition": partition})
     return {"table": f"{database}.{TABLE}", "partition": partition}
 
 
-def _ensure_table(columns: dict[str, str]) -> None:
-    """The table with at least `columns`: those that a newer profile adds are null in older files."""
-    known = wr.catalog.get_table_types(database=database, table=TABLE)
-    if known is not None and columns.keys() <= known.keys():
-        return
+def _add_partition(location: str, values: list[str], storage: dict[str, Any]) -> None:
+    """A day of a dataset; one that is there stays as it is."""
+    described: Any = {**storage, "Location": location}
+    partition: PartitionInputTypeDef = {
+        "Values": values,
+        "StorageDescriptor": described,
+        "Parameters": _PARAMETERS,
+    }
+    added = glue.batch_create_partition(
+        DatabaseName=database, TableName=TABLE, PartitionInputList=[partition]
+    )
+    for each in added.get("Errors", []):
+        error = each["ErrorDetail"]
+        if error["ErrorCode"] != _TAKEN:
+            raise TidegateError(
+                f"partition {values} of `{TABLE}` was not added", cause=error.get("ErrorMessage", "")
+            )
+
+
+def _storage(profile_key: str) -> dict[str, Any]:
+    """How files of the table lie in the lake; the table is made where it is missing or lacks a column."""
+    file = pa.BufferReader(get_bytes(s3, lake_bucket, profile_key))
+    storage = _known()
+    known = {column["Name"]: column["Type"] for column in (storage or {}).get("Columns", [])}
+    if storage is None or not known.keys() >= set(pq.read_schema(file).names):
+        _make_table(profile_key, known)
+        storage = _known()
+    return storage or {}
+
+
+def _known() -> dict[str, Any] | None:
+    try:
+        found = glue.get_table(DatabaseName=database, Name=TABLE)
+    except glue.exceptions.EntityNotFoundException:
+        return None
+    return dict(found["Table"]["StorageDescriptor"])
+
+
+def _make_table(profile_key: str, known: dict[str, str]) -> None:
+    """With at least the columns of that file: those that a newer profile adds are null in older files."""
+    import awswrangler as wr  # two seconds of CPU, for what happens once in a release
+
+    columns, _ = wr.s3.read_parquet_metadata(path=f"s3://{lake_bucket}/{profile_key}")
     wr.catalog.create_parquet_table(
         database=database,
         table=TABLE,
         path=f"s3://{lake_bucket}/{lake_keys.PROFILES}",
-        columns_types={**{n: t for n, t in (known or {}).items() if n not in _PARTITIONS}, **columns},
+        columns_types={**known, **columns},
         partitions_types=_PARTITIONS,
         compression="zstd",
         description="One row for each column of each drop: what was in it",

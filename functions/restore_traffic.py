@@ -1,16 +1,15 @@
 """RestoreTraffic: after a rollout that ended without undoing anything, gives the champion all the traffic.
 
-Invoked by  the EventBridge rule RolloutEnded: an execution of the deployment machine was aborted, timed out
-            or failed; a machine that is killed runs no Catch
-Takes       {"detail": {"name": of the execution, ...}}
-Returns     {"returned": whether weights were changed}
-Raises      nothing on purpose; Lambda tries again while the endpoint cannot be changed
+Invoked by  state RestoreTraffic of step_functions/restoration.asl.json, again after each step
+Takes       {"rollout": name of the execution of the deployment machine that is over}
+Returns     messages.Restoration; `return` is done by then, all else is the machine's
+Raises      nothing on purpose
 Needs       sagemaker:DescribeEndpoint, sagemaker:UpdateEndpointWeightsAndCapacities on the endpoint;
             dynamodb:GetItem, dynamodb:DeleteItem on the state table; ENDPOINT_NAME, STATE_TABLE
 """
 
 import os
-import time
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -19,46 +18,49 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from tidegate.aws.state import State
+from tidegate.messages.deployment import Restoration
+from tidegate.rollout.restoration import next_step
 from tidegate.rollout.weights import returned
 
 logger = Logger()
 sagemaker = boto3.client("sagemaker")
 state = State(boto3.client("dynamodb"), os.environ["STATE_TABLE"])
 endpoint_name = os.environ["ENDPOINT_NAME"]
-PATIENCE_SECONDS = 240  # an update of weights takes minutes on AWS; the function has five
-PAUSE_SECONDS = 1.0
+NOT_NOW = "ValidationException"  # how SageMaker says both "not found" and "an update is in progress"
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    holder = event["detail"]["name"]
-    if not state.deployment_is_locked_by(holder):  # it undid what it did, or another rollout runs
-        return {"returned": False}
-    changed = _return()
-    state.unlock_deployment(holder)
-    logger.warning("a rollout ended without undoing", extra={"execution": holder, "returned": changed})
-    return {"returned": changed}
+    package = state.deployment_locked_by(event["rollout"])
+    if package is None:  # it undid what it did, or another rollout runs
+        return Restoration(do="nothing").to_json()
+    champion, described = state.champion(), _described()
+    found = next_step(described, None if champion is None else champion.variant)
+    if found.do == "return" and described is not None:
+        found = _return(found, described)
+    logger.warning("a rollout ended without undoing", extra={"rollout": event["rollout"], "do": found.do})
+    return replace(found, model_package_arn=package).to_json()
 
 
-def _return() -> bool:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        champion = state.champion()
-        variant = None if champion is None else champion.variant
-        try:
-            described = sagemaker.describe_endpoint(EndpointName=endpoint_name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException":  # how SageMaker says "not found"
-                raise
-            return False
-        wanted = returned(described, variant)
-        if not wanted:
-            return False
-        if described["EndpointStatus"] == "InService":
-            state.forget_entities()  # before the weights, so that nobody is dealt to the candidate
-            sagemaker.update_endpoint_weights_and_capacities(
-                EndpointName=endpoint_name, DesiredWeightsAndCapacities=wanted
-            )
-            return True
-        time.sleep(PAUSE_SECONDS)
-    raise TimeoutError(f"endpoint `{endpoint_name}` is being changed for {PATIENCE_SECONDS} s")
+def _described() -> dict[str, Any] | None:
+    try:
+        return dict(sagemaker.describe_endpoint(EndpointName=endpoint_name))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != NOT_NOW:
+            raise
+        return None
+
+
+def _return(found: Restoration, described: dict[str, Any]) -> Restoration:
+    """Change the weights; somebody may have begun another change since the endpoint was described."""
+    state.forget_entities()  # before the weights, so that nobody is dealt to the candidate
+    try:
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=endpoint_name,
+            DesiredWeightsAndCapacities=returned(described, found.champion_variant),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != NOT_NOW:
+            raise
+        return replace(found, do="wait", reason=str(error))
+    return found

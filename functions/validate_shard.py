@@ -53,10 +53,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         rows_file, bad_file = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         with RowFile(rows_file, schema) as good, RowFile(bad_file, bad_rows_schema(schema)) as bad:
             for rows, bad_rows in _checked(found, shard, checker):
-                profile.add(rows)
+                profile.add(rows, checker.keys.text_hashes if bad_rows is None else {})
                 good.add(rows)
                 if bad_rows is not None:
                     bad.add(bad_rows)
+                del rows, bad_rows  # nothing of a batch is held while the next is decoded
         _keep(drop, shard, "rows.parquet", rows_file)
         if bad.rows:
             _keep(drop, shard, "bad-rows.parquet", bad_file)
@@ -96,6 +97,7 @@ def _checked(
         rows_before = checker.rows
         aside = checker.add(batch)
         yield aside.split(batch.rows, rows_before) if aside is not None else (batch.rows, None)
+        del batch, aside
 
 
 def _keep(drop: Drop, shard: Shard, what: str, file: IO[bytes]) -> None:

@@ -47,7 +47,7 @@ def compile_pipeline(folder: Path, environment: str, *, code_version: str) -> Pl
     features = FeatureSetPlan.from_json(document)
     mistakes = [
         *_instance_mistakes(config),
-        *feature_checks.mistakes(features, contract),
+        *feature_checks.mistakes(features, contract, config.training.task),
         *_split_mistakes(config.training, features),
         *_sticky_mistakes(config.serving, features),
         *_gate_mistakes(config, features),

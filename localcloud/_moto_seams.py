@@ -93,6 +93,7 @@ SEAMS: dict[tuple[str, str], str | None] = {
     ("moto.s3.models", "FakeBucket.get_permission"): "(self, action, resource)",
     ("moto.s3.responses", "S3Response._get_key"): "(self, validate_storage_class=True)",
     ("moto.core.utils", "create_loader"): "()",
+    ("moto.core.serialize", "ResponseSerializer.get_value"): "(self, value, key, shape)",
     ("moto.backends", "_import_backend"): "(module_name, backends_name)",
     ("moto.s3.notifications", "send_event"): "(account_id, event_name, bucket, key)",
     ("moto.events.models", "events_backends.backend"): None,

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 
 from localcloud.clock import Clock
+from localcloud.endings import Endings
 from localcloud.host import sitecustomize as host
 
 ACCOUNT = "123456789012"
@@ -37,6 +38,7 @@ class Cloud:
         self.clock_file = folder / "clock"
         self.clock = Clock(self.clock_file)
         self.closing = threading.Event()
+        self.endings = Endings()
         self._pool = ThreadPoolExecutor(64, thread_name_prefix="cloud")
         self._children: set[subprocess.Popen[Any]] = set()
         self._closers: list[Callable[[], None]] = []
@@ -132,6 +134,7 @@ class Cloud:
             if self.closing.is_set():
                 return
             self.closing.set()
+        self.endings.tell()
         for closer in reversed(self._closers):
             with contextlib.suppress(Exception):  # one part that cannot close must not keep the rest alive
                 closer()

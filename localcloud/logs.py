@@ -22,10 +22,12 @@ def write(group: str, stream: str, lines: Iterable[tuple[int, str]]) -> None:
         return
     here = cloud.current()
     backend = logs_backends[here.account][here.region]
-    with contextlib.suppress(ResourceAlreadyExistsException):
-        backend.create_log_group(group, {})
-    with contextlib.suppress(ResourceAlreadyExistsException):
-        backend.create_log_stream(group, stream)
+    if group not in backend.groups:
+        with contextlib.suppress(ResourceAlreadyExistsException):  # by somebody else, at this moment
+            backend.create_log_group(group, {})
+    if stream not in backend.groups[group].streams:
+        with contextlib.suppress(ResourceAlreadyExistsException):
+            backend.create_log_stream(group, stream)
     backend.put_log_events(group, stream, events)
 
 

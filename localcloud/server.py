@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from localcloud import _moto_seams, cloud, environment, rooms
+from localcloud import _moto_seams, answers, cloud, environment, rooms
 from localcloud.cloud import REGION, Cloud
 from localcloud.errors import CloudError
 from localcloud.front.application import Front
@@ -35,6 +35,7 @@ class Running:
         try:
             _moto_seams.verify()
             rooms.install(names)
+            answers.install()
             self.front = Front(self.cloud)
             self._server.application = self.front
         except BaseException:

@@ -40,7 +40,8 @@ def synthesize(pipeline: Path, environment: str) -> Assembly:
         return Assembly(folder, cached=True, seconds=time.monotonic() - started)
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
-    arguments = ["--pipeline", str(pipeline), "--env", environment, "--out", str(making)]
+    # synth runs in the checkout, wherever the command was typed
+    arguments = ["--pipeline", str(pipeline.resolve()), "--env", environment, "--out", str(making)]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "infra.app", *arguments],
@@ -51,7 +52,7 @@ def synthesize(pipeline: Path, environment: str) -> Assembly:
             check=False,
         )
         if done.returncode:
-            raise _failure(done.stderr)
+            raise _failure(done.stderr.replace(str(pipeline.resolve()), str(pipeline)))
         shutil.rmtree(folder, ignore_errors=True)
         making.rename(folder)
     finally:

@@ -111,8 +111,10 @@ class Started:
 
 
 @contextlib.contextmanager
-def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
+def start(assembly: Assembly, prefix: str, port: int = 0, *, warm_up: bool = False) -> Iterator[Started]:
     """Start a local cloud and deploy `assembly` into it; everything it started ends with the block.
+
+    With `warm_up` its functions are started beside, before anybody calls them: for who will use most of them.
 
     Raises:
         CommandError: the port is taken, or a resource cannot be deployed.
@@ -122,6 +124,7 @@ def start(assembly: Assembly, prefix: str, port: int = 0) -> Iterator[Started]:
     argv = [sys.executable, "-m", "localcloud", "serve", "--json", "--port", str(port)]
     argv += ["--assembly", str(assembly.folder), "--parent-pid", str(os.getpid())]
     argv += ["--keep", str(state_folder())]  # MLflow's runs: `tidegate ui` shows them afterwards too
+    argv += ["--warm-up"] if warm_up else []
     process = subprocess.Popen(
         argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
     )

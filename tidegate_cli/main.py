@@ -4,6 +4,7 @@ Results go to stdout, narration to stderr. Exit 0 yes, 1 it ran and the answer i
 """
 
 import atexit
+import errno
 import functools
 import gc
 import importlib
@@ -16,9 +17,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from tidegate_cli.failure import CommandError
 
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_RIGHTS = "it writes to `.tidegate` of its checkout, and where -o says; look at their owners and rights"
 INTERRUPTED = 130  # as shells report it: 128 and the signal's number
 
 # imports and botocore's models are some 300,000 objects that stay: looking for garbage among them again and
@@ -78,6 +82,7 @@ class Options:
     quiet: bool
     pipeline: Path
     environment: str
+    is_named: bool  # whether --pipeline or --env was typed, so that another one must not be meant
 
 
 class Group(click.Group):
@@ -118,7 +123,7 @@ class Verbs(Group):
         formatter.write("\nTo deploy: npx cdk deploy     Documentation: docs/index.md\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--json`, `--quiet` and `--aws` may stand after the verb too.
+        """`--json`, `--quiet`, `--aws`, `--pipeline` and `--env` may stand after the verb too.
 
         The word after `--aws` is a profile, unless it is a verb or a file, which no profile is called.
         """
@@ -129,7 +134,9 @@ class Verbs(Group):
                 needs_verb = bool(rest) and rest[-1] in GROUPS
                 named = words and not needs_verb and self._is_profile(ctx, words[0])
                 head.append(f"--aws={words.pop(0) if named else ''}")
-            elif word in ("--json", "-q", "--quiet") or word.startswith("--aws="):
+            elif word in ("--pipeline", "--env") and words:
+                head.append(f"{word}={words.pop(0)}")
+            elif word in ("--json", "-q", "--quiet") or word.startswith(("--aws=", "--pipeline=", "--env=")):
                 head.append(word)
             else:
                 rest.append(word)
@@ -156,10 +163,15 @@ class Verbs(Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "tidegate"
-            fail(CommandError(error.format_message(), hint=f"{command} --help"))
+            # the choices of an argument come on lines of their own
+            fail(CommandError(" ".join(error.format_message().split()), hint=f"{command} --help"))
         except (click.Abort, KeyboardInterrupt):
             click.echo("", err=True)
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or not error.filename:
+                raise
+            fail(CommandError(f"`{error.filename}` cannot be used", cause=error.strerror or "", hint=_RIGHTS))
         except Exception as error:
             if not type(error).__module__.startswith("botocore"):
                 raise  # a fault of ours: its trace is what helps
@@ -201,7 +213,9 @@ def _fail(error: CommandError, *, as_json: bool) -> NoReturn:
 @click.pass_context
 def main(ctx: click.Context, **options: Any) -> None:
     """From a data drop to a guarded, watched model, in AWS or on this machine"""
-    ctx.obj = Options(**options)
+    typed = [ctx.get_parameter_source(name) for name in ("pipeline", "environment")]
+    is_named = any(source is not ParameterSource.DEFAULT for source in typed)
+    ctx.obj = Options(**options, is_named=is_named)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ class Place:
                 found[output["OutputKey"]] = output["OutputValue"]
         return found
 
+    @property
+    def dataset(self) -> str:
+        """Whose drops the pipeline reads; stacks of an older version do not say it."""
+        return self.outputs.get("Dataset") or self.prefix.rpartition("-")[0]
+
     def signed(self, method: str, url: str, body: bytes) -> dict[str, str]:
         """Headers for a call of the HTTP API as the person of this session."""
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
@@ -77,7 +82,8 @@ def current(options: Options) -> Place:
     """The place that was asked for.
 
     Raises:
-        CommandError: nothing runs on this machine, or there is no such profile.
+        CommandError: nothing runs on this machine, or another pipeline than the one that was named; or there
+            is no such profile.
     """
     if options.aws is not None:
         try:
@@ -97,15 +103,28 @@ def current(options: Options) -> Place:
             "no pipeline runs on this machine",
             hint="start one with `tidegate up`, or add --aws for an account",
         )
+    if options.is_named and cloud.prefix != (asked := prefix_of(options.pipeline, options.environment)):
+        raise CommandError(
+            f"`{asked}` does not run on this machine",
+            cause=f"{cloud.prefix} does, at {cloud.url}",
+            hint="leave out --pipeline and --env to act on that one",
+        )
     return on_this_machine(cloud)
 
 
 def prefix_of(pipeline: Path, environment: str) -> str:
     """The name before everything of a pipeline, without reading the rest of its configuration."""
+    file = pipeline / "pipeline.toml"
     try:
-        name = tomllib.loads((pipeline / "pipeline.toml").read_text())["pipeline"]["name"]
-    except (OSError, ValueError, KeyError) as cause:
+        name = tomllib.loads(file.read_text(encoding="utf-8"))["pipeline"]["name"]
+    except OSError as cause:
         raise CommandError(
-            f"`{pipeline}` is not a pipeline", cause=str(cause), hint="name a folder with --pipeline"
+            f"`{pipeline}` is not a pipeline",
+            cause="it holds no pipeline.toml",
+            hint="name a folder with --pipeline, e.g. examples/flights",
         ) from cause
+    except (KeyError, TypeError) as cause:
+        raise CommandError(f"`{file}` has no name", hint='write name = "..." under [pipeline]') from cause
+    except ValueError as cause:
+        raise CommandError(f"`{file}` is not TOML", cause=str(cause)) from cause
     return f"{name}-{environment}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from tidegate_cli import model
 from tidegate_cli.failure import CommandError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAMES = "a version number, a training run, an ARN or `champion`"
 VERSION_DIGITS = 7  # a run begins with fourteen
 GATE = "the gate"
+EVALUATION_PAGE = "evaluation.html"  # beside evaluation.json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +103,35 @@ def live(place: Place) -> dict[str, str]:
 
 def evaluation(place: Place, found: Registered) -> dict[str, Any] | None:
     """evaluation.json of the version; None when it names none, or it is gone."""
-    quality = found.described.get("ModelMetrics", {}).get("ModelQuality", {})
-    uri = quality.get("Statistics", {}).get("S3Uri")
+    uri = _evaluation_uri(found)
     return None if uri is None else _json(place, uri)
+
+
+def _evaluation_uri(found: Registered) -> str | None:
+    quality = found.described.get("ModelMetrics", {}).get("ModelQuality", {})
+    uri: str | None = quality.get("Statistics", {}).get("S3Uri")
+    return uri
+
+
+def evaluation_page(place: Place, found: Registered) -> bytes:
+    """The page beside evaluation.json.
+
+    Raises:
+        CommandError: the version names no evaluation, or its page is gone.
+    """
+    uri = _evaluation_uri(found) or ""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    try:
+        answer = place.client("s3").get_object(
+            Bucket=bucket, Key=f"{key.rpartition('/')[0]}/{EVALUATION_PAGE}"
+        )
+    except (ClientError, ParamValidationError) as cause:
+        raise CommandError(
+            f"version {found.version} has no page of its evaluation",
+            cause=str(cause) if uri else "it names no evaluation",
+        ) from cause
+    body: bytes = answer["Body"].read()
+    return body
 
 
 def contents(place: Place, uri: str) -> "Contents":

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tidegate import lake_keys
 from tidegate.rollout import history
 from tidegate.rollout.history import Rollout
 from tidegate_cli.executions import Ended, follow, machine, wait_for_start
@@ -18,6 +20,7 @@ from tidegate_cli.place import Place
 
 HOLD, APPROVAL, SPLIT = "rollout#hold", "rollout#approval", "split"
 MACHINE_SECONDS = 2_592_000  # of the machine itself: bakes, A/B tests, a person, the warm champion
+SHOWN_ID = 8  # characters; a version has fewer
 NEWEST = 20  # executions that are looked through for the one that holds the lock
 
 
@@ -56,22 +59,81 @@ def last(place: Place) -> Rollout | None:
     return replace(_read(place, chosen["executionArn"]), held=None if hold is None else hold["reason"])
 
 
-def of_version(place: Place, version: str) -> Rollout:
-    """The newest rollout of a model version.
+def listed(place: Place, limit: int) -> list[Rollout]:
+    """The newest rollouts, newest first; what Step Functions forgot after 90 days the lake still has."""
+    return list(islice(_all(place), limit))
+
+
+def named(place: Place, name: str) -> Rollout:
+    """The rollout whose id begins so, or the newest of a model version.
 
     Raises:
-        CommandError: there was none that Step Functions still knows.
+        CommandError: there is none, or there are several.
     """
+    if name.isdecimal() and len(name) < SHOWN_ID:
+        found = next((each for each in _all(place) if each.version == name), None)
+        if found is None:
+            raise CommandError(f"version {name} was never rolled out here", hint="tidegate rollout list")
+        return found
+    names = [each for each in _names(place) if each.startswith(name)]
+    if name in names:
+        names = [name]
+    if len(names) != 1 or not name:
+        what = f"{len(names)} rollouts begin" if names else "no rollout begins"
+        raise CommandError(f"{what} with `{name}`", hint="tidegate rollout list")
+    return _named(place, names[0])
+
+
+def _all(place: Place) -> Iterator[Rollout]:
+    return (_named(place, name) for name in _names(place))
+
+
+def _names(place: Place) -> list[str]:
+    """Of executions, newest first, then of those that only the lake knows."""
     client = place.client("stepfunctions")
     pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine(place, "deployment"))
-    for execution in (each for page in pages for each in page["executions"]):
-        asked = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
-        if str(asked["model_package_arn"]).rpartition("/")[2] == version:
-            return _read(place, execution["executionArn"])
-    raise CommandError(
-        f"version {version} was never rolled out here",
-        hint="`tidegate models list` has the versions; older pages are under rollouts/ of the lake",
+    known = [each["name"] for page in pages for each in page["executions"]]
+    objects = (
+        place.client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=place.outputs["LakeBucket"], Prefix=lake_keys.ROLLOUTS)
     )
+    kept = {
+        found["Key"].split("/")[1]: found["LastModified"]
+        for page in objects
+        for found in page.get("Contents", [])
+    }
+    return [*known, *sorted(kept.keys() - set(known), key=kept.__getitem__, reverse=True)]
+
+
+def _named(place: Place, name: str) -> Rollout:
+    """From the lake once it is over, which is one request however long it took."""
+    client, arn = place.client("stepfunctions"), _arn(place, name)
+    try:
+        described: Any = client.describe_execution(executionArn=arn)
+    except client.exceptions.ExecutionDoesNotExist:
+        described = None
+    if described is None or described["status"] != "RUNNING":
+        kept = _kept(place, name)
+        # it is written when the rollout is decided, and once more when its machine has ended
+        if kept is not None and (described is None or kept.status == described["status"]):
+            return kept
+    if described is None:
+        raise CommandError(f"rollout `{name}` is not to be found", hint="tidegate rollout list")
+    return history.read(_events(client, arn), described)
+
+
+def _kept(place: Place, name: str) -> Rollout | None:
+    s3, key = place.client("s3"), lake_keys.rollout(name, "report.json")
+    try:
+        body = s3.get_object(Bucket=place.outputs["LakeBucket"], Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    return Rollout.from_json(json.loads(body))
+
+
+def _arn(place: Place, name: str) -> str:
+    return f"{machine(place, 'deployment').replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def _read(place: Place, arn: str) -> Rollout:

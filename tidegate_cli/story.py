@@ -330,11 +330,10 @@ class Story:
 
 
 def _reason(reason: dict[str, Any]) -> str:
-    where = f"`{reason['column']}` " if reason.get("column") else ""
     rows = ""
     if reason.get("first_rows"):
         shown = ", ".join(
             f"row {r}: {v}" for r, v in zip(reason["first_rows"], reason["first_values"], strict=False)
         )
         rows = f"   ({shown})"
-    return f"{where}{reason['message']}{rows}"[:160]
+    return f"{reason['message']}{rows}"[:160]

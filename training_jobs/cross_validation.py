@@ -10,7 +10,7 @@ import numpy as np
 from tidegate.errors import InsufficientDataError
 from tidegate.features import Array
 from tidegate.settings.config import TrainingSection
-from tidegate.training.encoding import Encoding
+from tidegate.training.encoding import Encoding, learnable
 from tidegate.training.estimators import build
 from tidegate.training.metrics import Labels, Metric
 from tidegate.training.splits import Fold, Timeline, folds
@@ -32,7 +32,8 @@ class Learner:
     def fit(self, given: Given, columns: Columns, labels: Labels) -> tuple[Encoding, Any]:
         encoding = Encoding.fit(columns)
         estimator = build(self.training, given, encoding.categorical)
-        return encoding, estimator.fit(encoding.matrix(columns), labels)
+        matrix = learnable(encoding.matrix(columns), encoding.categorical)
+        return encoding, estimator.fit(matrix, labels)
 
     def score(self, given: Given, columns: Columns, labels: Labels, fold: Fold) -> float:
         """On the rows validated on, encodings fitted on the others; NaN where those differ in no label."""

@@ -14,7 +14,7 @@ from tidegate.compiled.compiler import compile_model
 from tidegate.monitoring.expected_errors import PREDICTION, ErrorModel, power, scatter
 from tidegate.settings.config import PipelineConfig
 from tidegate.training.artefact import Artefact
-from tidegate.training.encoding import Encoding
+from tidegate.training.encoding import Encoding, learnable
 from tidegate.training.metrics import Predictions
 from tidegate.training.splits import Timeline
 from training_jobs import opponents
@@ -46,7 +46,8 @@ def fitted(
     from sklearn.base import clone
 
     matrix = opponents.encoded(model, train)
-    twin = clone(model.estimator).fit(matrix[fold.learn], train.labels[fold.learn])
+    known = learnable(matrix[fold.learn], model.encoding.categorical)
+    twin = clone(model.estimator).fit(known, train.labels[fold.learn])
     told = np.asarray(twin.predict(matrix[fold.validate]), dtype=np.float64)
     rows = np.column_stack([matrix[fold.validate], told])
     real = np.abs(train.labels[fold.validate] - told) ** exponent
@@ -101,4 +102,4 @@ def _learnt(model: Artefact, rows: Floats, real: Floats, seed: int) -> Any:
         categorical_features=model.encoding.categorical or None,
         random_state=seed,
     )
-    return learner.fit(rows, real)
+    return learner.fit(learnable(rows, model.encoding.categorical), real)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.training.complexity import stored_numbers
-from tidegate.training.encoding import Encoding
+from tidegate.training.encoding import Encoding, learnable
 from tidegate.training.estimators import build
 from tidegate.training.metrics import Labels
 from tidegate.training.splits import Fold
@@ -60,7 +60,8 @@ class FoldModel:
             self._estimator = build(self._learner.training, self._given, self._encoding.categorical)
         if level is not None:
             self._grow(level)
-        self._estimator.fit(self._matrices[0], self._labels[0])
+        matrix = learnable(self._matrices[0], self._encoding.categorical)
+        self._estimator.fit(matrix, self._labels[0])
         predicted = self._learner.task.predict(self._estimator, self._matrices[1])
         score = self._learner.metric(self._labels[1], predicted)
         return FoldScore(score, stored_numbers(self._estimator))

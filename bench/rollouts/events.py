@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def judge_dies(place: Place) -> Row:
 
 
 def machine_dies(place: Place) -> Row:
-    """Safe when the recorded champion has all traffic and the next rollout may start."""
+    """Safe when the recorded champion has all traffic; over when the candidate has no instances either."""
     place.begin_at(LAST_TWO)
     users, stopped = Users(place), list[float]()
 
@@ -76,12 +77,15 @@ def machine_dies(place: Place) -> Row:
             place.client("stepfunctions").stop_execution(executionArn=execution)
 
     execution, ended = rolled_out(place, users, look=stop)
-    while place.is_locked() or list(place.shares()) != [place.champion()]:
+    while list(place.shares()) != [place.champion()]:
         users.second()
     seconds = round(place.clock.time() - stopped[0], 1)
+    while place.is_locked():
+        users.second()
+    left = "nothing left" if place.variants() == [place.champion()] else "instances left"
     found = row(place, users, execution, ended, fault="machine killed mid-shift", step="75%")
     place.calm()
-    return Row(**{**found.__dict__, "seconds": seconds})
+    return replace(found, outcome=f"{found.outcome}, {left}", seconds=seconds)
 
 
 def two_at_once(place: Place) -> Row:
@@ -101,7 +105,7 @@ def two_at_once(place: Place) -> Row:
     found = row(place, users, second, ends[second], fault="two rollouts at once", step="75%")
     outcomes = [ends[e].get("error", "promoted") for e in (first, second)]
     place.calm()
-    return Row(**{**found.__dict__, "outcome": ", ".join(outcomes) + (", in turn" if waited else "")})
+    return replace(found, outcome=", ".join(outcomes) + (", in turn" if waited else ""))
 
 
 EVENTS: Mapping[str, Callable[[Place], Row]] = {

@@ -42,6 +42,7 @@ class Row:
     found_by: str = ""
     seconds: float | None  # on the cloud's clock until all traffic was safe; None when it never was
     bad: int
+    slow: int  # of the bad: well answered, too late
     answers: int
     cause: str = ""
 
@@ -81,6 +82,7 @@ def row(
         found_by=found if outcome != "promoted" else "",
         seconds=None if outcome == "promoted" else _seconds(place.history(execution)),
         bad=users.bad,
+        slow=users.slow,
         answers=users.answers,
         cause=cause,
     )

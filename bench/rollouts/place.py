@@ -155,10 +155,13 @@ class Place:
 
     def shares(self) -> dict[str, float]:
         """Each variant's share of the weights, those without one left out."""
-        described = self.client("sagemaker").describe_endpoint(EndpointName=self.endpoint)
-        weights = {v["VariantName"]: v["CurrentWeight"] for v in described.get("ProductionVariants", [])}
+        weights = {each["VariantName"]: each["CurrentWeight"] for each in self._variants()}
         total = sum(weights.values()) or 1.0
         return {name: weight / total for name, weight in weights.items() if weight}
+
+    def variants(self) -> list[str]:
+        """Those that have instances, with a share of the traffic or without."""
+        return [each["VariantName"] for each in self._variants()]
 
     def is_locked(self) -> bool:
         key = {"id": {"S": "lock#deployment"}}
@@ -178,6 +181,10 @@ class Place:
         self.client("s3").put_object(
             Bucket=self.outputs["LakeBucket"], Key=key, Body=json.dumps(record).encode()
         )
+
+    def _variants(self) -> list[dict[str, Any]]:
+        described = self.client("sagemaker").describe_endpoint(EndpointName=self.endpoint)
+        return list(described.get("ProductionVariants", []))
 
     def _waits(self) -> bool:
         """Whether nothing runs that takes real time."""

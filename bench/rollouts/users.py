@@ -54,6 +54,11 @@ class Users:
         """A champion's slow answer is the fault of a busy machine."""
         return self.answers - self.kinds["good"] - self.slow_of_champion
 
+    @property
+    def slow(self) -> int:
+        """Of the bad ones."""
+        return self.kinds["slow"] - self.slow_of_champion
+
     def second(self) -> None:
         """One second: the requests at its beginning, then what is left of it; longer where nobody asks."""
         until = self._place.clock.time() + (1 if self._per_second else POLL_SECONDS)

@@ -17,6 +17,7 @@ from tidegate.settings.config import PipelineConfig
 TOLD = {
     "Ingestion": ("tidegate.ingestion", ["DropQuarantined", "DatasetVersionRecorded"]),
     "Deployment": ("tidegate.serving", ["CandidateAwaitsApproval", "CandidatePromoted"]),
+    "Restoration": ("tidegate.serving", ["RolloutRestored"]),
     "Monitoring": ("tidegate.monitoring", ["RetrainingDecided"]),
 }
 

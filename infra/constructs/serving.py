@@ -1,15 +1,12 @@
-"""Serving: an approved package is rolled out by weights, or back; teardown removes what the rollouts made.
+"""Serving: an approved package is rolled out by weights, or back; what a rollout leaves is removed.
 
 CloudFormation owns the endpoint's name, roles and alarms; the deployment machine owns its content.
 """
 
-import dataclasses
 import json
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -18,26 +15,16 @@ from infra.constructs.alarms.look_ups import feature_alarms
 from infra.constructs.events import start_on
 from infra.constructs.function import ONE_VCPU_MEBIBYTES, Function, Shared
 from infra.constructs.machine import Machine
+from infra.constructs.restoration import restoration
 from infra.constructs.rollout_report import report_rollouts
+from infra.constructs.scaling import SCALABLE_TARGETS, SCALING_ACTIONS, scaling_fills
 from infra.store import allow, arn
 from tidegate.rollout import VARIANTS
 from tidegate.settings.config import PipelineConfig
-from tidegate.settings.scaling_section import ScalingSection
-
-SCALING_ACTIONS = tuple(
-    f"application-autoscaling:{action}"
-    for action in (
-        "DeregisterScalableTarget",
-        "PutScalingPolicy",
-        "PutScheduledAction",
-        "RegisterScalableTarget",
-    )
-)
-SCALABLE_TARGETS = arn("application-autoscaling", "scalable-target/*")
 
 
 class Serving(Construct):
-    """The deployment and teardown machines, and the alarms that a rollout watches."""
+    """The deployment, restoration and teardown machines, and the alarms that a rollout watches."""
 
     def __init__(
         self,
@@ -57,7 +44,14 @@ class Serving(Construct):
         self.packages_arn = arn("sagemaker", f"model-package/{config.prefix}/*")
         self.deployment = self._deployment(serving_role_arn)
         self.teardown = self._teardown()
-        self._restore_after_death(undelivered)
+        self.restoration = restoration(
+            self,
+            shared=shared,
+            config=config,
+            endpoint=self.endpoint,
+            deployment=self.deployment,
+            undelivered=undelivered,
+        )
         report_rollouts(self, shared=shared, machine=self.deployment, undelivered=undelivered)
         self.alarms: list[cloudwatch.Alarm] = [
             *(
@@ -156,41 +150,6 @@ class Serving(Construct):
             ),
         ]
 
-    def _restore_after_death(self, undelivered: sqs.IQueue) -> None:
-        """A machine that is killed in the middle of a shift catches nothing: its end is an event."""
-        restore = Function(
-            self,
-            "RestoreTraffic",
-            shared=self.shared,
-            statements=[
-                allow(
-                    "sagemaker:DescribeEndpoint",
-                    "sagemaker:UpdateEndpointWeightsAndCapacities",
-                    on=[self.endpoint_arn],
-                ),
-                self.shared.store.state("GetItem", "DeleteItem"),
-            ],
-            environment={"ENDPOINT_NAME": self.endpoint, **self.shared.store.environment("STATE_TABLE")},
-            timeout_seconds=300,
-        )
-        events.Rule(
-            self,
-            "RolloutEnded",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [self.deployment.arn],
-                    "status": ["ABORTED", "TIMED_OUT", "FAILED"],
-                },
-            ),
-            targets=[
-                targets.LambdaFunction(
-                    restore.function, dead_letter_queue=undelivered, max_event_age=Duration.hours(2)
-                )
-            ],
-        )
-
     def _deployment(self, serving_role_arn: str) -> Machine:
         store, config = self.shared.store, self.config
         models_arn = arn("sagemaker", f"model/{config.prefix}-*")
@@ -212,7 +171,7 @@ class Serving(Construct):
                 "MaximumWaits": str(config.deployment.maximum_waits),
                 "PollSeconds": str(config.deployment.poll_seconds),
                 "Prefix": config.prefix,
-                **_scaling_fills(config.serving.scaling),
+                **scaling_fills(config.serving.scaling),
                 "ServingInstanceType": config.serving.instance_type,
                 "ServingInstances": str(config.serving.instances),
                 "ServingRole": serving_role_arn,
@@ -262,16 +221,3 @@ class Serving(Construct):
                 "dynamodb:DeleteItem": [self.shared.store.state_arn],
             },
         )
-
-
-def _scaling_fills(scaling: ScalingSection) -> dict[str, str]:
-    """As JSONata reads them: its texts may stand in single quotes, which need no escape in the definition."""
-    schedules = [dataclasses.asdict(each) for each in scaling.schedule]
-    return {
-        "ScalingInCooldown": str(scaling.scale_in_cooldown_seconds),
-        "ScalingMaximum": str(scaling.maximum or scaling.minimum),
-        "ScalingMinimum": str(scaling.minimum),
-        "ScalingOn": "false" if scaling.maximum is None else "true",
-        "ScalingSchedules": json.dumps(schedules).replace('"', "'"),
-        "ScalingTarget": f"{scaling.target_invocations_per_instance:g}",
-    }

@@ -143,7 +143,7 @@ class PipelineStack(Stack):
         )
         alarms = self._alarms()
         board = dashboard(self, config=config, endpoint=self.serving.endpoint, alarms=alarms)
-        self._outputs(board)
+        self._outputs(board, sources.plan.contract.dataset)
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -152,6 +152,7 @@ class PipelineStack(Stack):
             "Features": self.features.machine,
             "Training": self.training.machine,
             "Deployment": self.serving.deployment,
+            "Restoration": self.serving.restoration,
             "Monitoring": self.monitoring.machine,
             "Teardown": self.serving.teardown,
         }
@@ -176,8 +177,9 @@ class PipelineStack(Stack):
             machine_failure_alarm(self, machines, self.config),
         ]
 
-    def _outputs(self, board: cloudwatch.Dashboard) -> None:
+    def _outputs(self, board: cloudwatch.Dashboard, dataset: str) -> None:
         outputs = {
+            "Dataset": dataset,
             "EndpointName": self.serving.endpoint,
             **{f"{name}Machine": machine.arn for name, machine in self.machines.items()},
             "AlertTopic": self.alerts.topic_arn,

@@ -171,7 +171,10 @@ def _check_policy(body: Mapping[str, Any], kind: str | None) -> None:
 
 
 def _direction(policy: FakeApplicationAutoscalingPolicy) -> Direction | None:
-    high, low = (cast("Any", alarm).state.value == ALARM for alarm in policy.alarms)
+    rings = [cast("Any", alarm).state.value == ALARM for alarm in policy.alarms]
+    if len(rings) < 2:  # noqa: PLR2004  it is just being put, and its second alarm is not there yet
+        return None
+    high, low = rings
     return "out" if high else "in" if low else None
 
 

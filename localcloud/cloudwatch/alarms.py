@@ -68,6 +68,8 @@ class Alarms:
             if alarm is None:
                 raise ResourceNotFound
             self._change(alarm, State(value=value, reason=reason, data=data, since=self._now()))
+            if isinstance(alarm, MetricAlarm):
+                alarm.settled = False
             self._settle_composites()
 
     def data_came(self, metrics: set[Metric]) -> None:
@@ -104,7 +106,7 @@ class Alarms:
         dues = [
             due
             for alarm in alarms
-            if isinstance(alarm, MetricAlarm)
+            if isinstance(alarm, MetricAlarm) and not alarm.settled
             for metric in alarm.metrics
             for slot in self._store.slots(
                 metric, since=now - _reach(alarm), until=now, fine=alarm.step < MINUTE
@@ -151,12 +153,21 @@ class Alarms:
         return alarm.stale or int(now) // alarm.step * alarm.step != alarm.evaluated_until
 
     def _judge(self, alarm: MetricAlarm, now: float) -> None:
-        alarm.stale = False
+        if alarm.settled and not alarm.stale:
+            alarm.evaluated_until = int(now) // alarm.step * alarm.step
+            return
+        alarm.stale, before = False, alarm.state
         for moment in (*evaluation.missed(alarm, self._store, now), now):
             finding = evaluation.evaluate(alarm, self._store, moment)
             alarm.evaluated_until = finding.until
             if finding.state is not alarm.state:
                 self._change(alarm, finding.state)
+        # of most alarms nothing is measured most of the time; a band changes without data
+        alarm.settled = (
+            alarm.state is before
+            and alarm.band is None
+            and not any(self._store.holds(metric, since=now - _reach(alarm)) for metric in alarm.metrics)
+        )
 
     def _settle_composites(self) -> None:
         """Follow the rules until nothing changes; AWS gives up on a cycle of alarms, and so does this."""

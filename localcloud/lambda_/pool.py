@@ -40,14 +40,25 @@ class WorkerPool:
         self._launch = launch
         self._idle: list[Worker] = []
         self._generation = 0
+        self._used = False
         self._lock = threading.Lock()
 
     def run(self, invocation: Invocation) -> tuple[Worker, Outcome]:
-        generation = self._generation
+        generation, self._used = self._generation, True
         worker = self._take() or Worker(self._launch())
         outcome = worker.invoke(invocation)
         self._give_back(worker, generation)
         return worker, outcome
+
+    def warm_up(self) -> Worker | None:
+        """Start a worker before anybody asks for one; None where there is one already, or no call may run."""
+        with self._lock:
+            if self._idle or self._used:
+                return None
+            self._used = True
+            worker = Worker(self._launch())
+            self._idle.append(worker)
+            return worker
 
     def retire(self) -> None:
         """End all workers: the idle now, the busy after their call, for code or configuration has changed."""

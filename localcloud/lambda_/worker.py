@@ -9,6 +9,7 @@ the port it calls. The protocol is AWS's Lambda Runtime API, version 2018-06-01.
 import contextlib
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -73,7 +74,8 @@ class Worker:
         self._partial = b""
         self._lines: list[tuple[int, str]] = []
         self._started: float | None = time.monotonic()
-        self.idle_since = 0.0
+        self._ready: float | None = None
+        self.idle_since = time.monotonic()
         self.log_stream = launch.log_stream
         host, port = self._listener.getsockname()
         self.process = cloud.current().spawn(
@@ -87,6 +89,20 @@ class Worker:
 
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def ready(self, seconds: float) -> bool:
+        """Wait so long until it asks for work; whether it did, or never will.
+
+        Its first word is left to its first invocation, which may come meanwhile.
+        """
+        if self._started is None:
+            return True
+        calls = select.poll()
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            calls.register(self._listener, select.POLLIN)
+            if calls.poll(seconds * 1000):
+                self._ready = time.monotonic()
+        return self._ready is not None or not self.alive()
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """Run one event through the handler; the worker is closed when it cannot serve another."""
@@ -115,7 +131,7 @@ class Worker:
         limit = INIT_SECONDS + invocation.timeout_seconds
         asked = self._await(time.monotonic() + limit) if self._waiting is None else None
         if begun is not None:
-            outcome.init_seconds = time.monotonic() - begun
+            outcome.init_seconds = (self._ready or time.monotonic()) - begun
         if asked is not None and asked.path.endswith("/init/error"):
             outcome.failed, outcome.result = True, asked.body
             asked.connection.answer(202)

@@ -87,6 +87,7 @@ class Job(Resource):
     def finish(self, status: str, **changes: Any) -> None:
         """The last word on the job."""
         self.update(**{f"{self.kind}JobStatus": status, f"{self.kind}EndTime": now(), **changes})
+        cloud.current().endings.tell()
         self.announce()
 
     def fail(self, reason: str) -> None:

@@ -123,6 +123,7 @@ class Execution:
             self._conclude()
             self.history.close()
             self.ended.set()
+        cloud.current().endings.tell()
         # moto keeps every thread it ever started
         TMP_THREADS[:] = [thread for thread in list(TMP_THREADS) if thread.is_alive()]
         reporting.ended(self)

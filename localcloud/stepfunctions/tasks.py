@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +37,8 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from localcloud import cloud
 from localcloud.stepfunctions import shapes
 
-FIRST_POLL_SECONDS = 0.01
-LONGEST_POLL_SECONDS = 0.1
+FIRST_POLL_SECONDS = 0.01  # what fails at once is told at once
+LONGEST_POLL_SECONDS = 0.5  # what ends is told of; this is for a task that is timed out or aborted meanwhile
 LONGEST_CAUSE = 32768  # characters; SensitiveCause of the API
 
 
@@ -125,11 +124,12 @@ class SyncTask(state_task_service_callback.StateTaskServiceCallback):
         self, env: Environment, sync_resolver: Started, *_: Any, **__: Any
     ) -> dict[str, Any] | None:
         pause = FIRST_POLL_SECONDS
-        closing = cloud.current().closing
-        while env.is_running() and not closing.is_set():
+        here = cloud.current()
+        while env.is_running() and not here.closing.is_set():
+            seen = here.endings.count
             if (result := sync_resolver.poll()) is not None:
                 return result
-            time.sleep(pause)  # what runs is real, so this wait is on the real clock
+            here.endings.wait(seen, pause)  # what runs is real, so this wait is on the real clock
             pause = min(2 * pause, LONGEST_POLL_SECONDS)
         with contextlib.suppress(
             ClientError

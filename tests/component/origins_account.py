@@ -1,7 +1,6 @@
 """A pipeline with two recorded drops, a model of the first, and captured requests that looked values up."""
 
 import json
-import signal
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -20,7 +19,6 @@ from tidegate.ingestion.snapshots import DROP, VERDICT
 from tidegate.profile import profile_batches
 from tidegate.training import lineage
 from tidegate_cli.commands import impact, why
-from tidegate_cli.main import main
 from tidegate_cli.place import Place
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
@@ -95,7 +93,7 @@ class World:
             "ModelPackageGroup": f"{account.prefix}-group",
         }
 
-    def record(self, drop_id, rows):
+    def record(self, drop_id, rows, dataset="flights"):
         """A drop as RecordDatasetVersion records it."""
         table = pa.Table.from_pylist(rows).cast(
             pa.schema(
@@ -107,14 +105,14 @@ class World:
                 ]
             )
         )
-        key = f"warehouse/flights/data/{drop_id}/shard-00000.parquet"
+        key = f"warehouse/{dataset}/data/{drop_id}/shard-00000.parquet"
         put_table(self.s3, self.account.lake, key, table)
-        row = {"drop_id": drop_id, "dataset": "flights", "key": f"drops/flights/{drop_id}.csv"}
+        row = {"drop_id": drop_id, "dataset": dataset, "key": f"drops/{dataset}/{drop_id}.csv"}
         row |= {"state": "recorded", "received_at": "2026-01-01"}
         item = {name: {"S": value} for name, value in row.items()}
         self.account.dynamodb.put_item(TableName=self.ledger, Item=item)
         return self.catalog.append_files(
-            "flights",
+            dataset,
             table.schema,
             [f"s3://{self.account.lake}/{key}"],
             key=drop_id,
@@ -196,21 +194,15 @@ def world(aws, lake):
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
+def typed(command, monkeypatch):
     """Type words after `tidegate` at a world's place."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(world, *words):
         for verb in (why, impact):
             monkeypatch.setattr(verb, "current", lambda options: world.place)
-        with pytest.raises(SystemExit) as ended:
-            main.main(list(words))
-        out, err = capsys.readouterr()
-        return SimpleNamespace(code=ended.value.code or 0, out=out, err=err)
+        return command(*words)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 __all__ = ["VERSIONS", "at", "lake", "member", "typed", "world"]

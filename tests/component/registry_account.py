@@ -6,9 +6,7 @@ The machine of the rollout is the test's, started by the registry's own event th
 import hashlib
 import io
 import json
-import signal
 import tarfile
-from dataclasses import dataclass
 
 import boto3
 import pytest
@@ -18,8 +16,7 @@ from serving_account import plan
 from localcloud import server
 from tidegate.aws import feature_sets
 from tidegate.serving.files import own_digest
-from tidegate_cli.commands import models, replay
-from tidegate_cli.main import main
+from tidegate_cli.commands import models, replay, rollout
 from tidegate_cli.place import DUMMY, Place
 
 TRUST = {
@@ -30,17 +27,6 @@ TRUST = {
 }
 ROLLOUT = {"StartAt": "Done", "QueryLanguage": "JSONata", "States": {"Done": {"Type": "Succeed"}}}
 SERVICES = ("events", "cloudwatch", "lambda_", "stepfunctions", "sagemaker")
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 class Registry(SageMakerCloud):
@@ -207,17 +193,8 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture
-def typed(registry, monkeypatch, capsys):
+def typed(registry, command, monkeypatch):
     """Type words after `tidegate`, at the registry's place."""
-    for verb in (models, replay):
+    for verb in (models, replay, rollout):
         monkeypatch.setattr(verb, "current", lambda options: registry.place)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main.main(list(words))
-        return Ended(ended.value.code or 0, *capsys.readouterr())
-
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return command

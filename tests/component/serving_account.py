@@ -222,19 +222,26 @@ class Account:
             CustomerMetadataProperties={k: v for k, v in (known | metadata).items() if v is not None},
         )["ModelPackageArn"]
 
-    def serve(self, config="config-1"):
-        """An endpoint InService with that configuration."""
+    def serve(self, config="config-1", weights=None):
+        """An endpoint InService with that configuration; `weights` of its variants, or variant-a alone."""
         variant = {"VariantName": "variant-a", "ModelName": f"{self.prefix}-m", "InstanceType": "ml.m5.large"}
         container = {"Image": "image"}
         self.sagemaker.create_model(
             ModelName=variant["ModelName"], ExecutionRoleArn=ROLE, PrimaryContainer=container
         )
         name = f"{self.prefix}-{config}"
-        self.sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant | {"InitialInstanceCount": 1}]
-        )
+        variants = [
+            variant | {"VariantName": each, "InitialVariantWeight": weight, "InitialInstanceCount": 1}
+            for each, weight in (weights or {"variant-a": 1.0}).items()
+        ]
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
         self.sagemaker.create_endpoint(EndpointName=self.endpoint, EndpointConfigName=name)
         return name
+
+    def weights(self):
+        """Desired weights of the variants."""
+        found = self.sagemaker.describe_endpoint(EndpointName=self.endpoint)["ProductionVariants"]
+        return {each["VariantName"]: each["DesiredWeight"] for each in found}
 
     def count(self, variant, metric, value, when=None):
         """What SageMaker would have counted of a variant."""

@@ -4,10 +4,8 @@ import csv
 import io
 import json
 import math
-import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -18,21 +16,9 @@ import pytest
 from lake import deliver
 
 from tidegate_cli.commands import data
-from tidegate_cli.main import main
 from tidegate_cli.place import DUMMY, STACKS, Place
 
 DROPS = [f"{number}aaaaaa{'0' * 57}" for number in range(1, 4)]
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -54,21 +40,16 @@ def place(aws, catalog, monkeypatch):
 
 
 @pytest.fixture
-def typed(place, monkeypatch, capsys):
+def typed(place, command, monkeypatch):
     """Type words after `tidegate data`, in a process without any setting of AWS."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words):
         with monkeypatch.context() as patch:
             for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION"):
                 patch.delenv(f"AWS_{name}")
-            with pytest.raises(SystemExit) as ended:
-                main.main(["data", *words])
-        return Ended(ended.value.code or 0, *capsys.readouterr())
+            return command("data", *words)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture

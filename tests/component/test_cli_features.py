@@ -1,8 +1,7 @@
 """`tidegate features` as it is typed, on a moto server with a lake, a state table and an online store."""
 
 import json
-import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -16,23 +15,11 @@ from tidegate.aws.state import State, ViewState
 from tidegate.feature_store.aggregates import order_of
 from tidegate.feature_store.feature_plan import EntityValue
 from tidegate_cli.commands import features
-from tidegate_cli.main import main
 from tidegate_cli.place import DUMMY, STACKS, Place
 
 TICK = datetime(2013, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TIME = pa.timestamp("us", tz="UTC")
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -73,21 +60,16 @@ def place(aws, catalog, deployed, monkeypatch):
 
 
 @pytest.fixture
-def typed(place, monkeypatch, capsys):
+def typed(place, command, monkeypatch):
     """Type words after `tidegate features`, in a process without any setting of AWS."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words):
         with monkeypatch.context() as patch:
             for name in ("ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "DEFAULT_REGION"):
                 patch.delenv(f"AWS_{name}")
-            with pytest.raises(SystemExit) as ended:
-                main.main(["features", *words])
-        return Ended(ended.value.code or 0, *capsys.readouterr())
+            return command("features", *words)
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 @pytest.fixture

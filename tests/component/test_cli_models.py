@@ -66,6 +66,17 @@ def test_a_person_reads_reasons_data_and_ids_of_a_model(registry, typed):
         assert words in out
 
 
+def test_the_page_of_an_evaluation_is_saved_where_it_is_asked_for(registry, typed, tmp_path):
+    number, file = str(version(registry.register())), tmp_path / "page.html"
+    done = typed("models", "show", number, "-o", str(file))
+    assert done.code == 2 and f"error: version {number} has no page of its evaluation" in done.err
+    run = typed("models", "show", number, "--json").json["run"]
+    registry.put(f"evaluations/{run}/evaluation.html", b"<p>passed")
+    done = typed("models", "show", number, "-o", str(file))
+    assert (done.code, file.read_bytes()) == (0, b"<p>passed")
+    assert done.out.endswith(f"report      {file}\n")
+
+
 @pytest.mark.parametrize("name", ["9999", "20990101000000-ffff", "arn:aws:sagemaker:::model-package/x/1"])
 def test_a_model_that_is_not_there_is_an_error_that_helps(registry, typed, name):
     done = typed("models", "show", name)

@@ -10,6 +10,7 @@ import pytest
 from origins_account import (  # noqa: F401
     DROPS,
     VERSIONS,
+    flights,
     lake,
     member,
     typed,
@@ -154,6 +155,18 @@ def test_a_drops_impact_is_the_values_runs_and_predictions_of_its_rows(world, ty
     assert [run["run"] for run in first["training"]] == ["run-7"]
     assert (first["predictions"]["touched"], first["predictions"]["by_model"]) == (3, 3)
     assert first["predictions"]["by_values"] == 3
+
+
+def test_the_rows_of_a_dataset_without_any_view_are_found(world, typed):
+    world.record("cccc3333", flights(0, 5), dataset="cellar")
+    try:
+        told = json.loads(typed(world, "impact", "--drop", "cccc", "--json").out)
+    finally:  # the other tests' pipeline has one dataset
+        world.place.client("glue").delete_table(DatabaseName=world.database, Name="cellar")
+    assert (told["rows"], told["views"]) == (5, [])
+    assert told["drops"] == [
+        {"drop_id": "cccc3333", "key": "drops/cellar/cccc3333.csv", "rows": 5, "replaced": False}
+    ]
 
 
 def test_an_entitys_impact_counts_its_rows_in_every_drop(world, typed):

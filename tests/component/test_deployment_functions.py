@@ -627,15 +627,56 @@ def test_outcomes_are_joined_with_answers_by_inference_id(account):
 # --- RestoreTraffic
 
 
-def test_after_a_rollout_that_was_killed_the_recorded_champion_has_all_traffic(call, account):
+def test_a_rollout_that_was_killed_is_undone_step_by_step_each_asked_for_as_often_as_one_likes(call, account):
     account.put_champion(variant="variant-a")
-    account.serve()
-    account.put_state("lock#deployment", holder="run-1")
-    killed = {"detail": {"name": "run-1", "status": "ABORTED"}}
-    assert call("restore_traffic", {"detail": {"name": "another"}}) == {"returned": False}
-    assert account.state_item("lock#deployment") is not None  # whose holder runs still
-    assert call("restore_traffic", killed) == {"returned": False}  # it is alone already
-    assert account.state_item("lock#deployment") is None
+    account.serve(weights={"variant-a": 0.8, "variant-b": 0.2})
+    account.put_state("lock#deployment", holder="run-1", model_package_arn="arn:p/2")
+    account.put_state("split", candidate="variant-b")
+
+    assert call("restore_traffic", {"rollout": "another"})["do"] == "nothing"  # whose holder runs still
+    assert account.weights() == {"variant-a": 0.8, "variant-b": 0.2}
+
+    found = call("restore_traffic", {"rollout": "run-1"})
+    assert (found["do"], found["model_package_arn"]) == ("return", "arn:p/2")
+    assert account.weights() == {"variant-a": 1, "variant-b": 0}
+    assert account.state_item("split") is None
+
+    for _ in range(2):
+        found = call("restore_traffic", {"rollout": "run-1"})
+        assert (found["do"], found["others"]) == ("isolate", ["variant-b"])
+        assert found["config_name"] == f"{account.prefix}-config-1"
+    assert account.state_item("lock#deployment") is not None  # the machine's to release
+
+    account.sagemaker.delete_endpoint(EndpointName=account.endpoint)
+    assert call("restore_traffic", {"rollout": "run-1"})["do"] == "release"
+
+
+def test_weights_that_somebody_else_is_changing_are_looked_at_again(load, context, account):
+    account.put_champion(variant="variant-a")
+    account.put_state("lock#deployment", holder="run-1", model_package_arn="arn:p/2")
+    handler = load("functions.restore_traffic.handler", **account.environment)
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"
+    described = {
+        "EndpointName": account.endpoint,
+        "EndpointArn": arn,
+        "EndpointConfigName": "c",
+        "EndpointStatus": "InService",
+        "ProductionVariants": [
+            {"VariantName": "variant-a", "DesiredWeight": 0.5},
+            {"VariantName": "variant-b", "DesiredWeight": 0.5},
+        ],
+        "CreationTime": datetime.now(UTC),
+        "LastModifiedTime": datetime.now(UTC),
+    }
+    with Stubber(sys.modules["functions.restore_traffic"].sagemaker) as sagemaker:  # checks shapes
+        sagemaker.add_response("describe_endpoint", described)
+        sagemaker.add_client_error(
+            "update_endpoint_weights_and_capacities",
+            "ValidationException",
+            "Cannot update in-progress endpoint",
+        )
+        found = handler({"rollout": "run-1"}, context)
+    assert (found["do"], "in-progress" in found["reason"]) == ("wait", True)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from localcloud import cloud, images, server
 from localcloud.assembly import Assembly, ImageAsset, Stack
 from tidegate.aws import feature_sets
 from tidegate.aws.state import State, ViewState
-from tidegate_cli import rollout_words, rollouts
+from tidegate_cli import rollout_rows, rollout_words, rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.narration import Narrator
@@ -319,7 +319,7 @@ def until(look, seconds=60):
 def test_a_machine_that_is_killed_in_the_middle_of_a_shift_is_undone(aws, deployed, approve):
     if champion(aws) is None:
         assert deployed("good")["status"] == "SUCCEEDED"
-    serving, states = champion(aws)["variant"], aws.client("stepfunctions")
+    serving, states, began = champion(aws)["variant"], aws.client("stepfunctions"), time.time()
     with Users(aws) as users:
         approve("good")
         until(lambda: lock(aws) and any(0 < weight < 1 for weight in weights(aws).values()))
@@ -328,11 +328,68 @@ def test_a_machine_that_is_killed_in_the_middle_of_a_shift_is_undone(aws, deploy
         ]
         assert rollouts.last(aws.place).step == 0
         states.stop_execution(executionArn=running["executionArn"])
-        until(lambda: lock(aws) is None)
-        until(lambda: status(aws) == "InService")
-        assert {name: weight for name, weight in shares(aws).items() if weight} == {serving: 1}
+        restored = ended(aws, aws.RestorationMachine, began)
+        assert restored["status"] == "SUCCEEDED", restored.get("cause")
+        assert json.loads(restored["output"]) == {
+            "outcome": "restored",
+            "rollout": running["name"],
+            "champion_variant": serving,
+            "removed": ["variant-a" if serving == "variant-b" else "variant-b"],
+        }
+        assert shares(aws) == {serving: 1} and lock(aws) is None  # nobody pays for the candidate's instances
+        assert scaled(aws) == {serving: (1, 3)}
         assert users.failed == 0
     assert champion(aws)["variant"] == serving
+    until(lambda: f"{serving} has all traffic, variant-" in told_of(aws, "rollout"))
+
+    # the same event again, as EventBridge may deliver it
+    began = time.time()
+    again = json.dumps({"rollout": running["name"]})
+    states.start_execution(stateMachineArn=aws.RestorationMachine, input=again)
+    assert json.loads(ended(aws, aws.RestorationMachine, began)["output"])["outcome"] == "nothing to restore"
+    with Users(aws):  # and the next rollout finds its place
+        assert deployed("good")["status"] == "SUCCEEDED"
+
+
+def test_a_machine_that_is_killed_while_its_candidate_joins_is_undone_once_it_has(aws, deployed, approve):
+    if champion(aws) is None:
+        assert deployed("good")["status"] == "SUCCEEDED"
+    serving, states, began = champion(aws)["variant"], aws.client("stepfunctions"), time.time()
+    with Users(aws) as users:
+        approve("good")
+        until(lambda: status(aws) == "Updating")
+        [running] = states.list_executions(stateMachineArn=aws.DeploymentMachine, statusFilter="RUNNING")[
+            "executions"
+        ]
+        states.stop_execution(executionArn=running["executionArn"])
+        restored = ended(aws, aws.RestorationMachine, began)
+        assert restored["status"] == "SUCCEEDED", restored.get("cause")
+        assert shares(aws) == {serving: 1} and lock(aws) is None
+        assert scaled(aws) == {serving: (1, 3)}
+        assert users.failed == 0
+    assert "WaitForEndpoint" in path(states, restored["executionArn"])
+
+
+def test_a_first_rollout_that_is_killed_leaves_no_endpoint_that_nobody_vouches_for(aws, approve):
+    torn_down(aws)
+    states, began = aws.client("stepfunctions"), time.time()
+    approve("good")
+    until(lambda: aws.client("sagemaker").list_endpoints()["Endpoints"])
+    [running] = states.list_executions(stateMachineArn=aws.DeploymentMachine, statusFilter="RUNNING")[
+        "executions"
+    ]
+    states.stop_execution(executionArn=running["executionArn"])
+    restored = ended(aws, aws.RestorationMachine, began)
+    assert restored["status"] == "SUCCEEDED", restored.get("cause")
+    assert json.loads(restored["output"])["removed"] == ["the endpoint"]
+    assert aws.client("sagemaker").list_endpoints()["Endpoints"] == [] and lock(aws) is None
+
+
+def told_of(aws, cause):
+    """The evidence on record of the newest incident of a cause."""
+    key = {"id": {"S": f"incident#{cause}"}}
+    found = aws.client("dynamodb").get_item(TableName=aws.StateTable, Key=key).get("Item")
+    return "" if found is None else "\n".join(json.loads(found["record"]["S"])["evidence"])
 
 
 def test_a_person_holds_a_rollout_approves_it_and_takes_it_back_while_the_old_champion_is_warm(
@@ -364,6 +421,7 @@ def test_a_person_holds_a_rollout_approves_it_and_takes_it_back_while_the_old_ch
             assert users.failed == 0
         assert champion(aws)["model_package_arn"] == before["model_package_arn"]
         until(lambda: lock(aws) is None)
+        assert shares(aws) == {before["variant"]: 1}
     finally:
         states.update_state_machine(stateMachineArn=aws.DeploymentMachine, definition=definition)
 
@@ -417,9 +475,12 @@ def test_a_new_instance_type_and_new_schedules_come_with_the_next_rollout_and_it
     assert told == [(variant, "cron(0 22 * * ? *)", {"MinCapacity": 1, "MaxCapacity": 2})]
     assert "was promoted" in until(lambda: report(aws, found["executionArn"]))
     version = found["package_arn"].rpartition("/")[2]
-    assert rollouts.of_version(aws.place, version).arn == found["executionArn"]
+    assert rollouts.named(aws.place, version).arn == found["executionArn"]
     with pytest.raises(CommandError, match="never rolled out here"):
-        rollouts.of_version(aws.place, "9999")
+        rollouts.named(aws.place, "9999")
+    name = found["executionArn"].rpartition(":")[2]
+    [row] = [each for each in rollout_rows.listed(aws.place, 100) if each.id == name]
+    assert (row.version, row.outcome, row.step, row.steps) == (version, "promoted", row.steps, row.steps)
 
 
 def report(aws, execution_arn):

@@ -4,9 +4,11 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.applicationautoscaling.models import FakeApplicationAutoscalingPolicy
 from sagemaker_cloud import SageMakerCloud, tarred, unique, wait_for
 
 from localcloud import autoscaling
+from localcloud.autoscaling.models import _direction
 from localcloud.autoscaling.tracking import Policy
 from localcloud.cloudwatch import evaluate
 from localcloud.sagemaker.runtime import invoke
@@ -177,6 +179,21 @@ def test_a_variant_that_scales_is_deregistered_before_it_goes_or_changes_its_ins
     assert aws.client("cloudwatch").describe_alarms(AlarmNames=alarms)["MetricAlarms"] == []
     aws.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=make_config("ml.m5.xlarge"))
     settled(aws, endpoint)
+
+
+def test_a_policy_that_is_just_being_put_asks_for_nothing():
+    policy = FakeApplicationAutoscalingPolicy(
+        "123456789012",
+        "us-east-1",
+        "p",
+        "sagemaker",
+        "endpoint/e/variant/v",
+        DIMENSION,
+        "TargetTrackingScaling",
+        TRACKING,
+    )
+    assert policy.alarms == []  # as moto makes it, and as a look of the ticker may find it
+    assert _direction(policy) is None
 
 
 def test_what_cannot_scale_is_refused_by_name(aws, endpoint):

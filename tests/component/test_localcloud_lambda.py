@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 from events_cloud import LocalAws, unique, wait_for, zipped
+from moto.awslambda.models import lambda_backends
 
 from localcloud import cloud, identity
 from localcloud.lambda_ import worker
@@ -66,6 +67,36 @@ def test_answers_with_what_the_handler_returns(aws):
 def test_keeps_the_globals_of_a_warm_worker(aws):
     name = aws.function(COUNT)
     assert [aws.invoke(name)[0]["calls"] for _ in range(3)] == [1, 2, 3]
+
+
+def function_of(aws, name):
+    return lambda_backends[aws.cloud.account][aws.cloud.region].get_function(name)
+
+
+def test_a_function_that_is_warmed_up_answers_from_the_process_that_was_started_ahead(aws):
+    name = aws.function(COUNT)
+    began = time.monotonic()
+    ahead = function_of(aws, name).pool.warm_up()
+    while not ahead.ready(1.0):
+        pass
+    took_ms = (time.monotonic() - began) * 1000
+    time.sleep(0.2)  # which is no part of its start
+    result, answer = aws.invoke(name, LogType="Tail")
+    assert result["pid"] == ahead.process.pid
+    told = base64.b64decode(answer["LogResult"]).decode()
+    milliseconds = float(told.partition("Init Duration: ")[2].partition(" ms")[0])
+    assert 0 < milliseconds <= took_ms
+    assert function_of(aws, name).pool.warm_up() is None  # somebody calls it already
+
+
+def test_a_function_that_cannot_start_ahead_says_so_to_who_calls_it(aws):
+    name = aws.function("raise RuntimeError('no configuration')")
+    ahead = function_of(aws, name).pool.warm_up()
+    while not ahead.ready(1.0):
+        pass
+    result, answer = aws.invoke(name)
+    assert answer["FunctionError"] == "Unhandled"
+    assert "no configuration" in result["errorMessage"]
 
 
 def test_starts_a_second_worker_for_a_call_at_the_same_time(aws):

@@ -23,6 +23,8 @@ from stepfunctions_cloud import (  # noqa: F401
     unique,
 )
 
+from localcloud.stepfunctions import tasks
+
 
 def test_times_in_an_answer_are_text(run, aws):
     aws.client("s3").create_bucket(Bucket=(bucket := unique("bucket")))
@@ -78,6 +80,19 @@ def test_a_nested_execution_that_fails_fails_its_task(run, machine):
     }
     output = json.loads(run({"Start": start, "Caught": {"Type": "Succeed"}})["output"])
     assert json.loads(output["Cause"])["Error"] == "NoRows"
+
+
+def test_a_task_that_waits_for_an_execution_is_told_of_its_end(run, machine, monkeypatch):
+    monkeypatch.setattr(tasks, "FIRST_POLL_SECONDS", 3600)  # nobody lives to see the second poll
+    monkeypatch.setattr(tasks, "LONGEST_POLL_SECONDS", 3600)
+    inner = machine({"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Only"}, "Only": passing({"rows": 3})})
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Arguments": {"StateMachineArn": inner, "Input": {}},
+        "End": True,
+    }
+    assert json.loads(run({"Start": start})["output"])["Output"] == {"rows": 3}
 
 
 def test_a_task_token_answers_its_task(run, aws, sfn, machine):

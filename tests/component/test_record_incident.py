@@ -128,6 +128,25 @@ def test_a_letter_names_the_model_and_the_columns_of_the_window(desk):
     assert (found.model, found.columns, found.window) == ("version 1 on variant-a", ("temp",), "w-7")
 
 
+def test_wrong_answers_that_began_with_all_the_traffic_are_told_with_the_way_back(desk):
+    """As RecordChampion leaves it after a promotion, the model before still warm or not."""
+    account = desk.account
+    account.put_champion(since="2026-01-01T08:00:00.000Z")
+    before = {"model_version": {"N": "7"}, "variant": {"S": "variant-b"}}
+    account.dynamodb.update_item(
+        TableName=account.state,
+        Key={"id": {"S": "champion"}},
+        UpdateExpression="SET previous = :before",
+        ExpressionAttributeValues={":before": {"M": before}},
+    )
+    desk.tell(desk.alarm("model-monitor-quality"))
+    found = desk.record("alarm/model-monitor-quality")
+    assert found.next[0] == "tidegate rollback   # to version 7, until 2026-01-01 08:00 UTC"
+    account.put_champion()  # as `tidegate rollback` leaves it: there is nobody to go back to
+    desk.tell(desk.alarm("model-monitor-estimate"))
+    assert not any("rollback" in text for text in desk.record("alarm/model-monitor-estimate").next)
+
+
 def test_what_could_not_be_published_is_told_when_the_event_comes_again(desk):
     desk.configure(topic=f"{desk.topic}-that-is-gone", hold_seconds=0)
     given = desk.alarm("features-skew")

@@ -3,10 +3,9 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from packaging.markers import Marker
+from locked import PACKAGES, of_groups
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 from synthesized import REPOSITORY
@@ -15,8 +14,6 @@ from infra.packaging import PIPELINE_DIR, PYTHON
 from localcloud.dockerfile import parse
 
 DOCKERFILE = (REPOSITORY / "training_jobs" / "Dockerfile").read_text()
-LOCK = tomllib.loads((REPOSITORY / "uv.lock").read_text())
-PACKAGES = {package["name"]: package for package in LOCK["package"]}
 MINOR = tuple(int(part) for part in PYTHON.split("."))
 ENVIRONMENT = {
     "python_version": PYTHON,
@@ -78,7 +75,7 @@ def test_the_environment_is_that_of_the_functions():
 def test_the_lock_has_a_wheel_of_every_package_for_the_platform(groups, platform):
     """Neither the image nor the zip is built with a compiler."""
     fitting = set(tags(platform))
-    names = set(closure(groups))
+    names = of_groups(groups, ENVIRONMENT)
     without = [
         name
         for name in sorted(names)
@@ -96,29 +93,3 @@ def tags(platform: str) -> Iterator[Tag]:
     platforms = [f"{name}_{machine}" for name in older]
     yield from cpython_tags(MINOR, platforms=platforms)
     yield from compatible_tags(MINOR, interpreter=f"cp{MINOR[0]}{MINOR[1]}", platforms=platforms)
-
-
-def closure(groups: tuple[str, ...]) -> Iterator[str]:
-    """Names of all packages that the groups bring, by the lock."""
-    project = PACKAGES["tidegate"]["dev-dependencies"]
-    todo: list[tuple[str, tuple[str, ...]]] = [wanted(d) for g in groups for d in project[g] if applies(d)]
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    while todo:
-        name, extras = todo.pop()
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        yield name
-        package = PACKAGES[name]
-        needed = list(package.get("dependencies", []))
-        for extra in extras:
-            needed += package.get("optional-dependencies", {}).get(extra, [])
-        todo += [wanted(dependency) for dependency in needed if applies(dependency)]
-
-
-def wanted(dependency: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    return dependency["name"], tuple(dependency.get("extra", ()))
-
-
-def applies(dependency: dict[str, Any]) -> bool:
-    return "marker" not in dependency or Marker(dependency["marker"]).evaluate(ENVIRONMENT)

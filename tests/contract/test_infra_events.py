@@ -166,7 +166,7 @@ def test_no_other_package_is(started, group, status):
 
 
 @pytest.mark.parametrize(
-    "name", ["Ingestion", "Features", "Training", "Deployment", "Monitoring", "Teardown"]
+    "name", ["Ingestion", "Features", "Training", "Deployment", "Restoration", "Monitoring", "Teardown"]
 )
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
 def test_every_end_of_an_execution_is_looked_at_and_its_start_is_not(started, templates, name, status):
@@ -187,11 +187,11 @@ def test_every_end_of_a_training_run_is_recorded_and_its_start_is_not(started, t
 def test_a_rollout_that_is_killed_is_undone(started, templates):
     detail = {"stateMachineArn": machine_of(templates, "Deployment"), "status": "ABORTED", "name": "x"}
     ended = event("aws.states", "Step Functions Execution Status Change", detail)
-    assert started(ended)["ServingRestoreTrafficFunction"] == ended
+    assert started(ended)["ServingRestorationMachine"] == {"rollout": "x"}
     assert started(ended)[INCIDENTS] == ended
     detail["stateMachineArn"] = machine_of(templates, "Training")
     others = started(event("aws.states", "Step Functions Execution Status Change", detail))
-    assert "ServingRestoreTrafficFunction" not in others
+    assert "ServingRestorationMachine" not in others
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"])
@@ -215,6 +215,7 @@ def test_a_promotion_has_its_page_while_the_old_champion_is_warm(started, templa
         ("Ingestion", "tidegate.ingestion", "DropQuarantined"),
         ("Deployment", "tidegate.serving", "CandidateAwaitsApproval"),
         ("Deployment", "tidegate.serving", "CandidatePromoted"),
+        ("Restoration", "tidegate.serving", "RolloutRestored"),
         ("Monitoring", "tidegate.monitoring", "RetrainingDecided"),
     ],
 )

@@ -10,7 +10,12 @@ from infra.constructs.function import snake_case
 COMMON = {"PIPELINE_DIR", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 NUMERIC = {
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
-    *("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "ARROW_DEFAULT_MEMORY_POOL"),
+    *(
+        "MALLOC_MMAP_THRESHOLD_",
+        "MALLOC_TRIM_THRESHOLD_",
+        "ARROW_DEFAULT_MEMORY_POOL",
+        "JE_ARROW_MALLOC_CONF",
+    ),
 }
 CONTROL = {
     *("ReceiveDrop", "QuarantineDrop", "AcquireTrainingLock", "SelectTrial"),

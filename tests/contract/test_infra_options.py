@@ -62,7 +62,7 @@ def test_every_function_machine_and_job_may_use_the_key(locked):
         ]
         in services
     }
-    assert len(roles) == 45  # 35 functions, 6 machines, 3 of SageMaker and that of the MLflow App
+    assert len(roles) == 46  # 35 functions, 7 machines, 3 of SageMaker and that of the MLflow App
     for role in roles:
         assert {"kms:Decrypt", "kms:GenerateDataKey"} <= locked.actions_of(role), role
 

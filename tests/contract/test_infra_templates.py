@@ -79,7 +79,7 @@ def test_every_function_and_machine_has_a_role_of_its_own(any_templates):
         *any_templates.of("AWS::StepFunctions::StateMachine").values(),
     ]
     roles = [any_templates.role_of(r, "Role" if "Role" in r["Properties"] else "RoleArn") for r in resources]
-    assert len(roles) == 41 and len(set(roles)) == len(roles)
+    assert len(roles) == 42 and len(set(roles)) == len(roles)
 
 
 def test_buckets_are_versioned_private_and_encrypted(any_templates):
@@ -132,7 +132,7 @@ def test_drops_reach_the_function_through_a_queue_that_loses_nothing(templates):
 def test_every_rule_keeps_what_it_cannot_deliver(any_templates):
     rules = any_templates.of("AWS::Events::Rule")
     targets = [target for rule in rules.values() for target in rule["Properties"]["Targets"]]
-    assert len(rules) == 15 and all("DeadLetterConfig" in target for target in targets)
+    assert len(rules) == 16 and all("DeadLetterConfig" in target for target in targets)
 
 
 def test_the_buckets_events_reach_eventbridge_without_a_custom_resource(any_templates):
@@ -200,7 +200,7 @@ def test_every_early_end_of_training_frees_its_lock(templates):
 
 def test_every_log_has_an_end(any_templates):
     logs = any_templates.of("AWS::Logs::LogGroup")
-    assert len(logs) == 42 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
+    assert len(logs) == 43 and all(log["Properties"]["RetentionInDays"] for log in logs.values())
 
 
 def test_the_logical_ids_of_what_is_kept_never_change(templates):
@@ -226,8 +226,8 @@ def test_the_outputs_that_the_command_reads_are_there(any_templates):
     }
     assert outputs["Pipeline"] >= {
         *("IngestionMachine", "FeaturesMachine", "TrainingMachine"),
-        *("DeploymentMachine", "MonitoringMachine", "TeardownMachine"),
-        *("EndpointName", "AlertTopic", "PageTopic", "DropQueueUrl", "DashboardName"),
+        *("DeploymentMachine", "RestorationMachine", "MonitoringMachine", "TeardownMachine"),
+        *("Dataset", "EndpointName", "AlertTopic", "PageTopic", "DropQueueUrl", "DashboardName"),
     }
     assert outputs["Api"] >= {"ApiUrl"}
 

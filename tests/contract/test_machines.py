@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,9 +48,17 @@ def machine(request) -> asl.Definition:
     return json.loads(request.param.read_text())
 
 
-def test_there_are_six_machines():
+def test_there_are_seven_machines():
     names = {file.name.removesuffix(".asl.json") for file in FILES}
-    assert names == {"ingestion", "features", "training", "deployment", "monitoring", "teardown"}
+    assert names == {
+        "ingestion",
+        "features",
+        "training",
+        "deployment",
+        "restoration",
+        "monitoring",
+        "teardown",
+    }
 
 
 def test_every_target_exists_every_state_is_reached_every_task_is_guarded(machine):
@@ -296,6 +305,43 @@ def test_a_missing_required_argument_is_found():
     del definition["States"]["CreateEndpoint"]["Arguments"]["EndpointConfigName"]
     [task] = [task for task in asl.tasks(definition) if task.name == "CreateEndpoint"]
     assert any("endpointConfigName" in each for each in misfits(task))
+
+
+@pytest.mark.parametrize(
+    ("do", "removals", "hours", "next_state"),
+    [
+        ("nothing", 0, 0, "NothingToRestore"),
+        ("wait", 0, 0, "WaitForEndpoint"),
+        ("return", 0, 0, "WaitForEndpoint"),  # done by RestoreTraffic, and SageMaker is at it
+        ("isolate", 0, 0, "FreezeVariants"),
+        ("isolate", 2, 1.9, "FreezeVariants"),
+        ("isolate", 3, 0, "ScaleChampion"),  # given up
+        ("wait", 3, 0, "WaitForEndpoint"),  # for the third of them
+        ("wait", 0, 2.1, "ScaleChampion"),
+        ("delete", 0, 0, "RemoveEndpoint"),
+        ("delete", 3, 0, "ScaleChampion"),
+        ("release", 3, 2.1, "ScaleChampion"),
+        ("give-up", 0, 0, "ScaleChampion"),
+    ],
+)
+def test_a_restoration_goes_on_until_nothing_is_left_or_it_gives_up(do, removals, hours, next_state):
+    states = json.loads((REPOSITORY / "step_functions" / "restoration.asl.json").read_text())["States"]
+    state, todo = states["WhatIsLeft?"], {"do": do, "reason": "the endpoint is Failed"}
+    known = {"todo": todo, "removals": removals, "began": time.time() * 1000 - hours * 3_600_000, "cause": ""}
+    rule = next(
+        (r for r in state["Choices"] if answered(r["Condition"], **known)), {"Next": state["Default"]}
+    )
+    assert rule["Next"] == next_state
+    gave_up = {
+        name: answered(v, **known) if isinstance(v, str) else v for name, v in rule.get("Assign", {}).items()
+    }
+    assert gave_up == (
+        {}
+        if do == "release" or next_state != "ScaleChampion"
+        else {"failed": True, "cause": "the endpoint is Failed"}
+    )
+    after = answered(states["Restored?"]["Choices"][0]["Condition"], failed=bool(gave_up))
+    assert after is bool(gave_up)
 
 
 def training() -> asl.Definition:

@@ -81,7 +81,7 @@ def test_a_candidate_without_a_fault_is_promoted(rows):
         ("no traffic at all", "5%", "TooLittleTraffic"),
         ("alarm already rings", "preflight", "PreflightFailedError"),
         ("judge killed", "75%", "Runtime.ExitError"),
-        ("machine killed mid-shift", "75%", "ABORTED"),
+        ("machine killed mid-shift", "75%", "ABORTED, nothing left"),
         ("two rollouts at once", "75%", "promoted, promoted, in turn"),
     ],
 )

@@ -1,11 +1,10 @@
 """The command as it is typed: nothing here needs a network, and each run is a process of its own."""
 
+import errno
 import json
 import resource
-import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import click
 import pytest
@@ -14,28 +13,6 @@ from tidegate_cli.failure import CommandError
 from tidegate_cli.main import VERBS, Verbs, main
 
 HELP_CPU_SECONDS = 0.4  # asserted generously; the aim is 0.15
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def typed(capsys):
-    """Type words after `tidegate`. The command takes signals for itself; the tests' own way is put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-
-    def run(*words, group=main):
-        with pytest.raises(SystemExit) as ended:
-            group.main(list(words))
-        return Ended(ended.value.code, *capsys.readouterr())
-
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def failing(error):
@@ -77,20 +54,20 @@ def test_every_verb_explains_itself_with_an_example(verb):
     assert f"Example: tidegate {verb}" in command.help
 
 
-def test_without_a_verb_the_help_is_shown_and_nothing_was_done(typed):
-    done = typed()
+def test_without_a_verb_the_help_is_shown_and_nothing_was_done(command):
+    done = command()
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("Usage: tidegate")
 
 
-def test_a_misspelt_verb_is_answered_with_the_one_meant(typed):
-    done = typed("stauts")
+def test_a_misspelt_verb_is_answered_with_the_one_meant(command):
+    done = command("stauts")
     assert (done.code, done.out) == (2, "")
     assert done.err == "error: there is no verb `stauts`\n  hint:  did you mean `status`?\n"
 
 
-def test_an_error_is_json_on_stdout_when_json_was_asked_for(typed):
-    done = typed("frobnicate", "--json")
+def test_an_error_is_json_on_stdout_when_json_was_asked_for(command):
+    done = command("frobnicate", "--json")
     assert (done.code, done.err) == (2, "")
     hint = "tidegate --help lists the verbs"
     error = {"what": "there is no verb `frobnicate`", "cause": "", "hint": hint}
@@ -108,15 +85,15 @@ def test_an_error_is_json_on_stdout_when_json_was_asked_for(typed):
     ],
     ids=" ".join,
 )
-def test_a_wrong_use_could_not_run_and_names_the_help_of_its_verb(typed, words):
-    done = typed(*words)
+def test_a_wrong_use_could_not_run_and_names_the_help_of_its_verb(command, words):
+    done = command(*words)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
     assert done.err.endswith(f"  hint:  tidegate {words[0]} --help\n")
 
 
-def test_a_folder_without_a_pipeline_is_refused_before_anything_starts(typed, tmp_path):
-    done = typed("--pipeline", str(tmp_path), "coverage")
+def test_a_folder_without_a_pipeline_is_refused_before_anything_starts(command, tmp_path):
+    done = command("--pipeline", str(tmp_path), "coverage")
     assert done.code == 2
     assert f"error: `{tmp_path}` is not a pipeline" in done.err
 
@@ -152,15 +129,58 @@ def test_json_and_quiet_may_follow_the_verb():
     assert (options["as_json"], options["quiet"], words) == (True, True, ["status"])
 
 
-def test_what_a_verb_could_not_do_is_told_in_three_lines(typed):
-    done = typed("status", group=failing(CommandError("no", cause="because", hint="do so")))
-    assert done == Ended(2, "", "error: no\n  cause: because\n  hint:  do so\n")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--pipeline", "mine", "--env=prod", "status"],
+        ["status", "--pipeline", "mine", "--env", "prod"],
+        ["status", "--pipeline=mine", "--env=prod"],
+    ],
+    ids=" ".join,
+)
+def test_the_pipeline_is_named_before_or_after_the_verb(words):
+    options, left = parsed(*words)
+    assert (str(options["pipeline"]), options["environment"], left) == ("mine", "prod", ["status"])
 
 
-def test_an_interrupted_command_ends_as_shells_expect(typed):
-    assert typed("status", group=failing(KeyboardInterrupt())).code == 130
+def test_a_pipeline_without_its_folder_is_a_wrong_use(command):
+    done = command("status", "--pipeline")
+    assert done.code == 2 and done.err.startswith("error: ") and "--pipeline" in done.err
 
 
-def test_a_fault_of_our_own_keeps_its_trace(typed):
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('pipeline = "x"', "has no name"),
+        ("[pipelin]", "has no name"),
+        ("[pipeline", "is not TOML"),
+    ],
+)
+def test_a_file_that_names_no_pipeline_is_refused_with_what_is_wrong(command, tmp_path, text, expected):
+    (tmp_path / "pipeline.toml").write_text(text)
+    done = command("up", "--pipeline", str(tmp_path))
+    assert done.code == 2 and f"pipeline.toml` {expected}" in done.err
+
+
+def test_what_a_verb_could_not_do_is_told_in_three_lines(command):
+    done = command("status", group=failing(CommandError("no", cause="because", hint="do so")))
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: no\n  cause: because\n  hint:  do so\n"
+
+
+def test_an_interrupted_command_ends_as_shells_expect(command):
+    assert command("status", group=failing(KeyboardInterrupt())).code == 130
+
+
+def test_a_folder_that_may_not_be_written_is_told_in_three_lines(command):
+    error = PermissionError(errno.EACCES, "Permission denied", "/srv/tidegate/.tidegate")
+    done = command("status", group=failing(error))
+    assert done.code == 2
+    assert done.err.startswith(
+        "error: `/srv/tidegate/.tidegate` cannot be used\n  cause: Permission denied\n"
+    )
+
+
+def test_a_fault_of_our_own_keeps_its_trace(command):
     with pytest.raises(ZeroDivisionError):
         failing(ZeroDivisionError()).main(["status"])

@@ -1,14 +1,12 @@
 """`tidegate train` as it is typed, on state machines that end as a test says."""
 
 import json
-import signal
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from tidegate_cli.commands import train
-from tidegate_cli.main import main
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:1:model-package/models/7"
 MACHINES = {
@@ -59,20 +57,16 @@ class Aws:
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
+def typed(command, monkeypatch):
     """Type words after `tidegate train --json`; returns the exit code and the answer."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(aws, *words):
         place = SimpleNamespace(name="a test", outputs=MACHINES, client=lambda service: aws)
         monkeypatch.setattr(train, "current", lambda options: place)
-        with pytest.raises(SystemExit) as ended:
-            main.main(["train", "--json", *words])
-        return ended.value.code, json.loads(capsys.readouterr().out)
+        ended = command("train", "--json", *words)
+        return ended.code, ended.json
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 def output(**facts):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import signal
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
 
@@ -10,7 +9,6 @@ import pytest
 
 from tidegate_cli.commands import runs, ui
 from tidegate_cli.failure import CommandError
-from tidegate_cli.main import main
 
 APP = "arn:aws:sagemaker:us-east-1:1:mlflow-app/app-ABCDEFGHIJKL"
 
@@ -33,21 +31,17 @@ class Aws:
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
+def typed(command, monkeypatch):
     """Type words after `tidegate` where a pipeline has these outputs."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(aws, *words, **outputs):
         place = SimpleNamespace(name="AWS", prefix="flights-dev", outputs=outputs, client=lambda service: aws)
         for module in (runs, ui):
             monkeypatch.setattr(module, "current", lambda options: place)
-        with pytest.raises(SystemExit) as ended:
-            main.main(list(words))
-        return ended.value.code or 0, capsys.readouterr().out
+        ended = command(*words)
+        return ended.code, ended.out
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 def test_with_aws_the_link_of_the_app_is_printed(typed):

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from tidegate.compiled import unrolled
-from tidegate.compiled.links import LINKS, calibrator, logistic
+from tidegate.compiled import matrix, trees, unrolled
+from tidegate.compiled.layout import Layout
+from tidegate.compiled.links import EACH, LINKS, calibrator, logistic
+from tidegate.compiled.masks import masks_of
 from tidegate.compiled.matrix import MatrixScorer
 from tidegate.compiled.of_trees import FLOAT32_MAX_TAKEN, cast_threshold
 from tidegate.compiled.scorer import Scorer
@@ -69,18 +72,111 @@ def test_a_row_walks_to_its_leaf(row, leaf):
 @pytest.mark.parametrize(("row", "leaf"), ROWS)
 @pytest.mark.parametrize("limit", ["MOST_NODES", "MOST_DEPTH"])
 def test_trees_that_are_too_large_to_be_unrolled_say_the_same(row, leaf, limit, monkeypatch):
-    assert unrolled.sum_of_leaves(TREE) is not None
+    assert unrolled.scores(TREE) is not None
     monkeypatch.setattr(unrolled, limit, 1)
-    assert unrolled.sum_of_leaves(TREE) is None
+    assert unrolled.scores(TREE) is None
     assert Scorer.load(DOCUMENT).one(row) == (0.5 + leaf) / 2
 
 
-@pytest.mark.parametrize("name", ["thresholds", "features"])
+LAYOUT = Layout(places=[3, 1], size=4, codes={1: {"blue": 7.0, "red": 8.0, "green": 5.0}})
+
+
+@pytest.mark.parametrize(("row", "leaf"), ROWS)
+@pytest.mark.parametrize("limit", [unrolled.MOST_NODES, 1])
+def test_a_row_as_requests_bring_it_gets_what_its_vector_gets(row, leaf, limit, monkeypatch):
+    monkeypatch.setattr(unrolled, "MOST_NODES", limit)
+    size, colour = (None if math.isnan(value) else value for value in row)
+    values = ["more", {7.0: "blue", 8.0: "red", 9.0: "green"}.get(colour), None, size]
+    scorer = Scorer.load(DOCUMENT, LAYOUT)
+    assert scorer.one(values) == scorer.one(tuple(values)) == (0.5 + leaf) / 2
+
+
+def test_a_layout_makes_columns_of_many_rows():
+    columns = LAYOUT.columns([["a", "red", None, 1.5], ["b", "pink", None, None]])
+    np.testing.assert_array_equal(np.array(columns, dtype=np.float64), [[1.5, NAN], [8.0, NAN]])
+    assert LAYOUT.vector(["a", "red", None, 1.5]) == [1.5, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "is_refused"),
+    [
+        (None, ["", "red", None, None], True),
+        (None, ["", "red", None, 11.0], True),
+        (None, ["", "red", None, 1.5], False),
+        ([0], ["", "red", None, None], True),
+        ([0], ["", None, None, 1.0], False),
+        ([1], ["", None, None, 1.0], True),
+        ([1], ["", "red", None, None], False),
+    ],
+)
+def test_what_a_model_refuses_it_refuses_of_rows_too(columns, row, is_refused):
+    steps = [check(columns=columns)]
+    scorer = Scorer.load(DOCUMENT | {"model": TREE | {"steps": steps}}, LAYOUT)
+    if is_refused:
+        with pytest.raises(ValueError, match="the model takes no"):
+            scorer.one(row)
+    else:
+        assert math.isfinite(scorer.one(row))
+
+
+NUMBERS = [-1.5, -0.0, 0.0, 1.5, math.nextafter(1.5, 2), 3.0, 1e300]
+VALUES = [*NUMBERS, math.inf, -math.inf, NAN, 7.0, 8.0]
+
+
+@st.composite
+def grown(draw):
+    """Any trees on three columns: the second is negated too, the third categorical."""
+    tree = {name: [] for name in ("members", "roots", "features", "thresholds", "rights")}
+    outputs = draw(st.integers(1, 3))
+    table = draw(st.sampled_from([None, [[0.1 * (i + j) for j in range(outputs)] for i in range(4)]]))
+    leaf = st.floats(-1, 1) if table is None else st.integers(0, 3)
+
+    def node(depth):
+        at = len(tree["rights"])
+        column = draw(st.sampled_from([0, 1, 3, 4])) if depth else None
+        tree["features"].append(column or 0)
+        tree["rights"].append(0)
+        if column is None:
+            tree["thresholds"].append(draw(leaf))
+            return
+        if column == 4:
+            tree["members"].append(sorted(draw(st.sets(st.sampled_from([-1, 0, 1])))))
+            tree["thresholds"].append(len(tree["members"]) - 1)
+        else:
+            limit = draw(st.sampled_from([*NUMBERS, "inf"]))
+            tree["thresholds"].append(limit)
+        node(draw(st.integers(0, depth - 1)))
+        tree["rights"][at] = len(tree["rights"]) - at
+        node(draw(st.integers(0, depth - 1)))
+
+    for _ in range(outputs * draw(st.integers(1, 4))):
+        tree["roots"].append(len(tree["rights"]))
+        node(draw(st.integers(0, 5)))
+    return TREE | tree | {
+        "width": 3, "negated": [1], "sets": [{"column": 2, "values": [7.0, 8.0]}], "leaves": table,
+        "base": [0.0 if table else 0.25] * outputs, "divisor": draw(st.sampled_from([1, 7])) if table else 1,
+    }  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(grown(), st.integers(0, 2**32 - 1))
+def test_code_and_masks_say_of_any_trees_what_a_walk_says(tree, seed):
+    rows = np.random.default_rng(seed).choice(VALUES, size=(40, 3))
+    with mock.patch.object(unrolled, "MOST_NODES", 0):
+        walk = trees.scores(tree)
+    expected = [walk(row) for row in rows.tolist()]
+    code = unrolled.scores(tree)
+    assert [code(row) for row in rows.tolist()] == expected
+    assert matrix.Trees(tree, masks_of(tree)).scores(rows).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["thresholds", "features", "negated"])
 @pytest.mark.parametrize("value", ["__import__('os')", "x", [1.0]])
-def test_text_in_place_of_a_number_is_never_code(name, value):
+@pytest.mark.parametrize("layout", [None, LAYOUT])
+def test_text_in_place_of_a_number_is_never_code(name, value, layout):
     tree = TREE | {name: [value, *TREE[name][1:]]}
     with pytest.raises((TypeError, ValueError)):
-        Scorer.load(DOCUMENT | {"model": tree})
+        Scorer.load(DOCUMENT | {"model": tree}, layout)
 
 
 def test_many_rows_get_what_each_gets_alone():
@@ -119,7 +215,7 @@ def test_scoring_needs_the_standard_library_alone():
     assert float(found.stdout) == (0.5 + 20.0) / 2
 
 
-@pytest.mark.parametrize("leaves", [2, 31, 63, 64, 65, 200])
+@pytest.mark.parametrize("leaves", [2, 8, 9, 16, 17, 31, 32, 33, 63, 64, 65, 200])
 def test_trees_of_any_size_score_the_same_in_both_ways(leaves):
     """A comb: every node's left child is a leaf, so leaf i takes x in (i - 1, i]."""
     features, thresholds, rights = [], [], []
@@ -135,7 +231,7 @@ def test_trees_of_any_size_score_the_same_in_both_ways(leaves):
         "thresholds": thresholds, "rights": rights, "base": [0.0], "divisor": 1,
     }  # fmt: skip
     scorer = MatrixScorer.load(DOCUMENT | {"model": tree, "features": ["x"], "categories": {}})
-    x = np.array([*np.arange(leaves + 3), *np.arange(leaves + 3) - 0.5, np.nan])[:, None]
+    x = np.array([*np.arange(leaves + 30), *np.arange(leaves + 3) - 0.5, np.nan])[:, None]
     expected = np.where(np.isnan(x[:, 0]), leaves - 1, np.clip(np.ceil(x[:, 0]), 0, leaves - 1)) * 100
     np.testing.assert_array_equal(scorer.many(x), expected)
     np.testing.assert_array_equal([scorer.one(row) for row in x.tolist()], expected)
@@ -171,6 +267,13 @@ def test_links_are_scipys(scores):
     each = special.expit(np.array(scores))
     expected = each / each.sum() if each.sum() else np.full(len(scores), 1 / len(scores))
     np.testing.assert_allclose(LINKS["one_against_rest"](scores), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_of_each_score_are_known(name):
+    scores = [0.5, -2.0, 0.25]
+    alone = [LINKS[name]([score])[0] for score in scores]
+    assert (LINKS[name](scores) == alone) == (name in EACH)
 
 
 def test_scores_clipped_to_nothing_share_equally():

@@ -7,8 +7,6 @@ import sys
 import pytest
 from contract_yaml import HEAD
 
-from tidegate_cli.main import main
-
 PEOPLE = "name,age\nAda,36\nBob,-1\nCy,\n"
 CONTRACT = HEAD + (
     "      - {name: name, logicalType: string, required: true}\n"
@@ -19,15 +17,14 @@ CONTRACT = HEAD + (
 
 
 @pytest.fixture
-def typed(capsys, tmp_path, monkeypatch):
+def typed(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text(PEOPLE)
     (tmp_path / "contract.yaml").write_text(CONTRACT)
 
     def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main.main(["contract", *words])
-        return ended.value.code or 0, *capsys.readouterr()
+        ended = command("contract", *words)
+        return ended.code, ended.out, ended.err
 
     return run
 
@@ -91,6 +88,24 @@ def test_missing_and_extra_columns_are_told_and_a_missing_one_refuses(typed, tmp
     assert code == 1
     assert "error   age: the column is missing" in out
     assert "warning years: not in the contract" in out
+
+
+def test_a_file_without_its_header_is_told_so_once(typed, tmp_path):
+    (tmp_path / "headless.csv").write_text("Ada,36\nBob,51\n")
+    code, out, _ = typed("check", "contract.yaml", "headless.csv")
+    assert code == 1 and "is missing, or it is another file" in out
+    assert "`Ada`, `36`" in out and "the column is missing" not in out and "warning" not in out
+
+
+def test_a_value_of_another_type_names_the_type_it_should_have(typed, tmp_path):
+    (tmp_path / "old.csv").write_text("name,age\nAda,old\n")
+    code, out, _ = typed("check", "contract.yaml", "old.csv")
+    assert code == 1 and "error   age: type integer: broken in 1 of 1 rows" in out
+
+
+def test_a_contract_that_cannot_be_written_is_told_so(typed):
+    code, out, err = typed("infer", "people.csv", "-o", "nowhere/contract.yaml")
+    assert (code, out) == (2, "") and "error: `nowhere/contract.yaml` cannot be written" in err
 
 
 def test_a_repeated_key_is_counted_on_this_machine(typed, tmp_path):

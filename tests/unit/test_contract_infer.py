@@ -3,8 +3,10 @@
 import datetime as dt
 import gzip
 import json
+import re
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -91,6 +93,22 @@ def test_a_key_is_guessed_when_one_column_alone_is_complete_and_without_repeats(
     assert set(rules(plan, "id")) == {"type", "required", "unique"}
     assert "primaryKey: true" in text
     assert "unique" not in rules(plan, "kind") and set(rules(plan, "n")) == {"type", "range"}
+
+
+def test_a_time_that_never_repeats_is_no_key(inferred):
+    rows = "".join(f"2024-01-{day:02d},2024-01-{day:02d}T10:00:00Z\n" for day in range(1, 13))
+    _, text, plan = inferred("a.csv", f"day,at\n{rows}")
+    assert "unique" not in rules(plan, "day") and "unique" not in rules(plan, "at")
+    assert text.count("all different") == 2
+
+
+def test_no_more_different_values_are_told_than_there_are_rows(inferred):
+    draw = np.random.default_rng(1)
+    for count in (1_100, 2_500, 9_000):  # estimated: some of these estimates are above the truth
+        values = "\n".join(map(repr, draw.random(count).tolist()))
+        _, text, _ = inferred("a.csv", f"x\n{values}\n")
+        told = int(re.search(r"about ([\d,]+) different", text)[1].replace(",", ""))
+        assert 0.9 * count < told <= count
 
 
 def test_two_columns_that_could_be_the_key_are_unique_and_neither_is_it(inferred):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tidegate.training.encoding import Encoding
+from tidegate.training.encoding import Encoding, learnable
 
 
 def texts(*values):
@@ -30,6 +30,18 @@ def test_columns_are_taken_by_name_in_the_order_that_was_fitted():
     encoding = Encoding.fit(COLUMNS)
     swapped = {name: COLUMNS[name] for name in ("miles", "carrier")}
     np.testing.assert_array_equal(encoding.matrix(swapped), encoding.matrix(COLUMNS))
+
+
+def test_a_column_of_numbers_without_any_value_is_learnt_from_as_zeros():
+    nan = np.nan
+    matrix = np.array([[nan, nan, 1.0], [nan, nan, nan]])
+    np.testing.assert_array_equal(learnable(matrix, [0]), [[nan, 0, 1], [nan, 0, nan]])
+    assert np.isnan(matrix[:, 1]).all()
+
+
+def test_a_matrix_with_a_value_in_each_column_is_learnt_from_as_it_is():
+    matrix = np.array([[1.0, np.nan], [np.nan, 2.0]])
+    assert learnable(matrix) is matrix
 
 
 def test_a_text_column_without_any_value_has_no_categories():

@@ -108,7 +108,10 @@ def test_columns_that_are_not_there_or_not_of_their_type(changed, expected):
     [
         ("arrival >= 15", "label `late`: Binder Error"),
         ("delay >= random()", "label `late`: `random` answers differently"),
-        ("carrier", "label `late` is a VARCHAR: it must be 0, 1 or null"),
+        (
+            "carrier",
+            "label `late` is a VARCHAR; for task binary it must be 0, 1 or null; write a condition, such as",
+        ),
         ("lead(delay) over (order by departed) > 15", "label `late` looks beyond its row"),
         ("max(delay)", "label `late` looks beyond its row"),
         ("1 as a, 2", "label `late` gives 2 columns, not one"),
@@ -118,6 +121,28 @@ def test_columns_that_are_not_there_or_not_of_their_type(changed, expected):
 def test_the_labels_sql(sql, expected):
     [mistake] = found(replace(PLAN, label=LabelPlan(name="late", sql=sql)))
     assert mistake.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "sql", ["carrier", "case when delay > 60 then 'late' end", "seats", "carrier::enum('a', 'b')", "big"]
+)
+def test_the_label_of_a_multiclass_names_classes(sql):
+    assert list(mistakes(replace(PLAN, label=LabelPlan(name="kind", sql=sql)), CONTRACT, "multiclass")) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "sql", "expected"),
+    [
+        (
+            "multiclass",
+            "day",
+            "label `y` is a DATE; for task multiclass it must be the name of a class, or null",
+        ),
+        ("regression", "carrier", "label `y` is a VARCHAR; for task regression it must be a number, or null"),
+    ],
+)
+def test_a_label_of_another_type_is_told_what_its_task_wants(task, sql, expected):
+    assert list(mistakes(replace(PLAN, label=LabelPlan(name="y", sql=sql)), CONTRACT, task)) == [expected]
 
 
 @pytest.mark.parametrize("sql", ["delay >= 15", "1", "seats % 2", "case when delay > 1 then 1.0 else 0 end"])

@@ -1,6 +1,7 @@
 """What events say about causes; events are AWS's (user guides of CloudWatch, Step Functions), names ours."""
 
 import json
+from dataclasses import replace
 
 import click
 import pytest
@@ -13,7 +14,12 @@ from tidegate_cli.main import main
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-dev/3"
 KNOWN = Known(
     prefix="flights-dev",
-    stages={"arn:t": "training", "arn:d": "deployment", "arn:i": "ingestion"},
+    stages={
+        "arn:t": "training",
+        "arn:d": "deployment",
+        "arn:i": "ingestion",
+        "arn:r": "restoration",
+    },
     champion="version 2 on variant-a",
     window={"run": "w-7", "drifted": [{"column": "temp"}, {"column": "hour"}]},
 )
@@ -175,6 +181,38 @@ def test_a_rollback_of_a_model_nobody_knows_the_run_of_is_an_incident_of_its_own
     assert (found.change, found.evidence) == ("opens", ("flights-dev/3 is rolled back: E: slow",))
 
 
+def test_a_rollout_that_was_killed_is_told_and_its_end_is_added_when_nothing_is_left_of_it():
+    killed = ended("deployment", "ABORTED", given={"model_package_arn": PACKAGE})
+    [opened] = [each for each in occurrences(killed, KNOWN) if each.kind == "rollout"]
+    assert opened.action == "the champion gets all traffic, then the endpoint to itself"
+    detail = {"rollout": "x", "model_package_arn": PACKAGE}
+    detail |= {"champion_variant": "variant-a", "removed": ["variant-b"]}
+    restored = {**event("RolloutRestored", detail), "id": "e-2"}
+    [added] = occurrences(restored, KNOWN)
+    before, _ = happened(None, opened, 0)
+    after, _ = happened(before, added, 0)
+    assert (after.id, after.count, after.untold) == (before.id, 1, ("opened",))  # one message, one incident
+    assert after.action == "variant-a has all traffic, variant-b is removed"
+    assert after.evidence == (
+        "flights-dev/3 is rolled back: ABORTED",
+        "after the end of flights-dev/3's rollout: variant-a has all traffic, variant-b is removed",
+    )
+
+
+def test_what_a_retraining_left_behind_is_added_to_its_record():
+    known = Known(prefix="flights-dev", stages={}, retraining={PACKAGE: "retraining/drift-w-7"})
+    detail = {"rollout": "x", "model_package_arn": PACKAGE, "champion_variant": None, "removed": []}
+    [added] = occurrences(event("RolloutRestored", detail), known)
+    assert (added.change, added.cause) == ("adds", "retraining/drift-w-7")
+    assert added.action == "nothing serves, nothing else was left"
+
+
+def test_a_champion_whose_machine_is_killed_while_the_one_before_is_warm_is_not_called_rolled_back():
+    known = Known(prefix="flights-dev", stages=KNOWN.stages, champion="version 3 on variant-b")
+    killed = ended("deployment", "ABORTED", given={"model_package_arn": PACKAGE})
+    assert [each.kind for each in occurrences(killed, known)] == ["approval"]
+
+
 def test_a_promotion_ends_what_waited_for_it():
     detail = {"model_package_arn": PACKAGE, "model_version": 3, "variant": "variant-b"}
     known = Known(prefix="flights-dev", stages={}, retraining={PACKAGE: "retraining/drift-w-7"})
@@ -185,6 +223,28 @@ def test_a_promotion_ends_what_waited_for_it():
         ("retraining/drift-w-7", "ends"),
     }
     assert of(found, "retraining").outcome == "promoted: flights-dev/3 serves as variant-b"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model-monitor-quality", "model-monitor-estimate", "model-monitor-prediction-drift", "variant-a-errors"],
+)
+def test_answers_that_went_bad_with_a_new_model_name_the_way_back_first(name):
+    known = replace(KNOWN, before="version 1, until 2026-01-01 08:00 UTC")
+    [found] = occurrences(alarm(name), known)
+    assert found.next[0] == "tidegate rollback   # to version 1, until 2026-01-01 08:00 UTC"
+    assert "rollback" in letter("flights-dev", happened(None, found, 0)[0], "opened").body
+    for other in (occurrences(alarm(name), KNOWN), occurrences(alarm(name, "OK"), known)):
+        assert not any("rollback" in text for text in other[0].next)  # nobody to go back to; or it is over
+    [inputs] = occurrences(alarm("model-monitor-drift"), known)
+    assert not any("rollback" in text for text in inputs.next)  # another model would see the same inputs
+
+
+@pytest.mark.parametrize(("cause", "named"), [("quality", True), ("estimate", True), ("drift", False)])
+def test_a_retraining_for_bad_answers_names_the_way_back(cause, named):
+    known = replace(KNOWN, before="version 1, until 2026-01-01 08:00 UTC")
+    found = occurrences(decision("train", cause=cause), known)
+    assert any("tidegate rollback" in text for text in of(found, "retraining").next) is named
 
 
 def test_a_candidate_that_waits_says_what_to_type():
@@ -242,6 +302,7 @@ AWAITS = {"model_package_arn": PACKAGE, "approve": "tidegate rollout promote", "
         ended("training", "SUCCEEDED", output={"outcome": "rejected"}),
         ended("deployment", "FAILED", given={"model_package_arn": PACKAGE}),
         ended("ingestion", "FAILED"),
+        ended("restoration", "FAILED"),
         decision("train"),
         decision("hold-off"),
     ],
@@ -257,6 +318,9 @@ def test_every_command_that_an_incident_names_can_be_typed(given):
         assert found is not None, command
         if isinstance(found, click.Group):
             assert words[0] in found.commands, command
+        if verb == "logs":
+            [stage] = [each for each in found.params if each.name == "stage"]
+            assert words[0] in stage.type.choices, command
 
 
 def incident(given):

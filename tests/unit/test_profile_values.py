@@ -9,6 +9,9 @@ import pyarrow as pa
 import pytest
 from profiled import merged, profiled
 
+from tidegate.profile import ProfileBuilder
+from tidegate.profile.distinct import hash_text
+
 MIDNIGHT = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z in microseconds
 
 
@@ -154,3 +157,33 @@ def test_figures_are_those_of_pandas_on_many_rows(null_share):
         if column.counts is not None:
             assert column.counts == series.value_counts().to_dict()
     assert profiled(frame["few"]).counts is not None
+
+
+@pytest.mark.parametrize("kinds", [[True, False, None], [True, None], [None]], ids=["both", "true", "none"])
+def test_flags_whose_order_is_kept_no_longer_are_counted_exactly(kinds):
+    column = profiled(pa.array([True, False] * 1500 + kinds * 2000, pa.bool_()), rows_per_batch=3000)
+    true, false = (1500 + 2000 * (flag in kinds) for flag in (True, False))
+    assert column.counts == {1: true, 0: false} and column.nulls == 2000
+    assert (column.minimum, column.maximum) == (0, 1)
+    assert column.mean == pytest.approx(true / (true + false), rel=1e-12)
+
+
+@pytest.mark.parametrize("entries", [8, 9], ids=["looked for one by one", "in bins"])
+def test_a_dictionary_counts_its_entries_and_no_nulls(entries):
+    words = [f"w{place}" for place in range(entries)]
+    values = [word for place, word in enumerate(words) for _ in range(place)] + [None] * 5
+    codes = pa.array([None if word is None else words.index(word) for word in values], pa.int32())
+    dictionary = pa.DictionaryArray.from_arrays(codes, pa.array(words))
+    column = profiled(dictionary)
+    assert column.counts == {word: place for place, word in enumerate(words) if place}
+    assert column.nulls == 5
+
+
+def test_texts_that_were_hashed_already_give_the_same_profile():
+    texts = pa.array([f"{number:x}" for number in range(20_000)])
+    batch = pa.record_batch({"n": pa.array(range(20_000)), "id": texts})
+    plain, shared = ProfileBuilder(batch.schema), ProfileBuilder(batch.schema)
+    for part in (batch[:9000], batch[9000:]):
+        plain.add(part)
+        shared.add(part, {1: hash_text(part.column(1))})
+    assert shared.finish().to_table().equals(plain.finish().to_table())

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
-from test_imports import FLIGHTS
 
+from infra.packaging import CHECKOUT
 from tidegate.contract import compile_contract
 from tidegate.contract.plan import ContractPlan
 from tidegate.feature_store.feature_file import compile_feature_set
@@ -13,6 +13,8 @@ from tidegate.plan import Plan
 from tidegate.settings.config import PipelineConfig
 from tidegate.training import provenance
 from tidegate.training.splits import Fold
+
+FLIGHTS = CHECKOUT / "examples" / "flights"
 
 
 @pytest.fixture(scope="module")

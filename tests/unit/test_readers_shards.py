@@ -167,7 +167,7 @@ def test_batches_are_never_longer_than_the_profile_wants():
     body = b"age\n" + b"1\n" * 200_000 + b"x\n"
     batches = batches_of(body, "p.csv", plan=contract(Column(name="age", type="integer")))
     assert sum(len(batch.rows) for batch in batches) == 200_001
-    assert max(len(batch.rows) for batch in batches) <= 65_536
+    assert max(len(batch.rows) for batch in batches) <= 131_072
     assert [batch.failed["age"].positions.tolist() for batch in batches if batch.failed] == [
         [len(batches[-1].rows) - 1]
     ]

@@ -217,3 +217,22 @@ def test_a_pattern_finds_in_a_request_what_it_finds_in_a_drop(pattern, value):
     contract = plan(Rule(kind="pattern", columns=("code",), pattern=pattern))
     in_drop = pc.match_substring_regex(pa.array([value]), pattern)[0].as_py()
     assert (mistakes(contract, code=value) == []) == in_drop, re.escape(pattern)
+
+
+def test_checking_a_row_again_hashes_no_rule_of_the_contract(monkeypatch):
+    checked = plan(*RULES)
+    assert problems(FEATURES, checked, GOOD) == []
+
+    def hashed(rule):
+        raise AssertionError(f"{rule} was hashed")
+
+    monkeypatch.setattr(Rule, "__hash__", hashed)
+    assert problems(FEATURES, checked, GOOD) == []
+
+
+def test_contracts_of_one_hash_that_differ_all_the_same_are_not_taken_for_one_another():
+    strict, lenient = plan(*RULES), plan()
+    bad = GOOD | {"code": "sfo"}
+    assert [each.field for each in problems(FEATURES, strict, bad)] == ["code"]
+    assert problems(FEATURES, lenient, bad) == []
+    assert hash(strict) == hash(lenient) and strict != lenient

@@ -8,7 +8,7 @@ import pytest
 from rollout_played import BEGAN, MIRROR, PLAN, STEPS, Told, played
 
 from tidegate.messages.deployment import OutcomeEvidence, RolloutJudgement
-from tidegate.rollout.history import Judged, read
+from tidegate.rollout.history import Judged, Rollout, read
 from tidegate.rollout.needed import duration, still_needed
 from tidegate.rollout.sequences import FORESEEN, Moments, difference, more_until_decided
 
@@ -198,3 +198,24 @@ def test_a_rollout_played_to_its_end_is_promoted_and_a_bad_one_is_stopped_in_its
     )
     assert (bad.outcome, bad.step, bad.judgements[-1].judgement.decision) == ("rolled back", 0, "roll-back")
     assert bad.stopped > datetime(2026, 11, 2, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        played(looks=8),
+        played(error_share=0.2, status="FAILED", error="CandidateUnfit", stopDate=BEGAN + timedelta(hours=1)),
+        replace(played(looks=3), approved_by="mara", promoted=BEGAN, stopped=BEGAN, held="a sale"),
+        read([], {**RUNNING, "input": json.dumps({"model_package_arn": PLAN.model_package_arn})}),
+    ],
+    ids=["running", "rolled back", "promoted", "waits for its turn"],
+)
+def test_a_rollout_is_read_again_from_its_own_json(found):
+    text = json.dumps(found.to_json())
+    assert Rollout.from_json(json.loads(text)) == found
+    assert Rollout.from_json({**json.loads(text), "of a later version": 1}) == found
+
+
+def test_a_rollout_whose_preflight_did_not_answer_is_known_by_its_input():
+    given = json.dumps({"model_package_arn": PLAN.model_package_arn})
+    assert read([], {**RUNNING, "input": given}).version == "7"

@@ -23,6 +23,7 @@ from tidegate.training import artefact
 from tidegate.training.encoding import Encoding
 from tidegate.training.task import Task
 from training_jobs.serving.invocation import Invocation, RefusedError
+from training_jobs.serving.warm_up import warm_up
 
 FEATURES = """
 from tidegate.features import FeatureSet, Label, Source
@@ -93,6 +94,21 @@ def test_a_model_without_transforms_is_served_without_numpy(made):
     )
     answers = [each["probability"] for each in json.loads(found.stdout)["predictions"]]
     assert answers == pytest.approx(made[1][:5], rel=0, abs=1e-12)
+
+
+def test_golden_rows_are_so_many_that_arrays_answer_them_too(made):
+    folder, said = made
+    ask = Invocation(RowModel.read(folder))
+    rows = [{"instance": row, "answer": {"probability": p}} for row, p in zip(ROWS[:3], said, strict=False)]
+
+    def another_kernel(body):
+        answer, count = ask(body)
+        return (answer if count < FEWEST_ROWS else answer.replace(b'":0.', b'":0.0')), count
+
+    warm_up(ask, rows)
+    warm_up(ask, [])
+    with pytest.raises(ArtefactError, match="golden rows"):
+        warm_up(another_kernel, rows)
 
 
 def changed(folder, tmp_path, name, text):

@@ -30,14 +30,14 @@ BAND = HyperbandSection(resource="max_iter", minimum=4, maximum=8, step=4)
 def run(tmp_path, capsys):
     """What a trial prints: a list of (metric, value), in order."""
 
-    def run(*, labels=LABELS, folder="nowhere", **tuning):
+    def run(*, labels=LABELS, folder="nowhere", more=None, **tuning):
         section = TrainingSection(
             task="binary",
             estimator="sklearn.ensemble.HistGradientBoostingClassifier",
             parameters=FIXED if tuning.get("hyperband") else {**FIXED, "max_iter": 8},
             tuning=TuningSection(**tuning),
         )
-        columns = {"a": MATRIX[:, 0], "b": MATRIX[:, 1]}
+        columns = {"a": MATRIX[:, 0], "b": MATRIX[:, 1], **(more or {})}
         learner = Learner(section, Task("binary"), metrics.named(section.metric, tmp_path))
         trial = Trial(learner=learner, given={"run": "r"}, columns=columns, labels=labels, sides=SIDES)
         trial.run(tmp_path / folder)
@@ -57,6 +57,13 @@ def expected(iterations):
         chances = model.predict_proba(MATRIX[fold.validate])[:, 1]
         found.append(roc_auc_score(LABELS[fold.validate], chances))
     return found
+
+
+def test_a_feature_that_no_learnt_row_has_is_no_reason_to_fail(run):
+    """As an aggregate in the oldest fold: nothing can be split by it, so the scores are those without it."""
+    told = [run(more=more) for more in ({"later": np.full(240, np.nan)}, None)]
+    one, other = ([line for line in lines if line[0] != "complexity"] for lines in told)
+    assert one == other and len(one) > 1
 
 
 def of(told, name):

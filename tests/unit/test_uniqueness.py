@@ -17,7 +17,7 @@ from tidegate.checks.key_files import PARTITIONS, RUN_ROWS, KeySpill
 from tidegate.checks.keys import hashes_of, read_keys
 from tidegate.checks.repeats import EXACT_ROWS
 from tidegate.contract.plan import Column, ContractPlan, Rule
-from tidegate.profile.distinct import hash_numbers
+from tidegate.profile.distinct import hash_numbers, hash_text
 
 WORD = 2**64
 ROWS = 2 * RUN_ROWS + 1000  # of a shard that is spilled in three runs
@@ -192,3 +192,19 @@ def test_shards_without_rows_are_no_trouble():
     full = pa.table({"a": [7, 7]})
     assert counted([Staged(empty)]).failed == 0
     assert counted([Staged(empty), Staged(full), Staged(empty), Staged(full)]).first_rows == (2, 3, 4)
+
+
+def test_hashes_of_keys_serve_the_profile_where_they_are_those_of_every_text():
+    plan = ContractPlan(
+        id="p", version="1", dataset="p", hash="",
+        columns=tuple(Column(name=name, type="string") for name in ("a", "b", "c", "d")),
+        rules=tuple(Rule(kind="unique", columns=names) for names in (("a",), ("b",), ("c",), ("a", "d"))),
+    )  # fmt: skip
+    texts = pa.array(["x", "yy", "x"])
+    gaps, encoded = pa.array(["x", None, "y"]), texts.dictionary_encode()
+    spill = KeySpill(plan)
+    spill.add(pa.record_batch([texts, gaps, encoded, texts], names=["a", "b", "c", "d"]))
+    assert list(spill.text_hashes) == [0]
+    assert spill.text_hashes[0].tolist() == hash_text(texts).tolist()
+    spill.add(pa.record_batch([gaps, gaps, encoded, texts], names=["a", "b", "c", "d"]))
+    assert spill.text_hashes == {}

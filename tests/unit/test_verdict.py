@@ -113,6 +113,16 @@ def test_a_broken_rule_of_severity_warning_only_warns():
     assert judged(checks(*failing(4, RuleCount(failed=19)))).verdict.status == "accept"
 
 
+def test_a_drop_with_none_of_the_columns_is_one_reason_that_asks_for_its_header():
+    judgement = judged(checks(*failing(2, RuleCount(failed=100)), present=(), extra=("LAX", "71", "x", "y")))
+    [reason] = judgement.verdict.reasons
+    assert (reason.severity, reason.rule, reason.column) == ("error", "columns", None)
+    assert reason.message.endswith(
+        "columns is there, but `LAX`, `71`, `x` and 1 more: its header is missing, or it is another file"
+    )
+    assert judgement.verdict.status == "quarantine"
+
+
 def test_a_missing_column_is_one_reason_and_names_its_likely_new_name():
     judgement = judged(checks(*failing(2, RuleCount(failed=100)), present=("temp",), extra=("destination",)))
     assert told(judgement) == [("error", "columns", "dest")]

@@ -138,7 +138,7 @@ def test_it_says_first_what_matters_most():
     ]
     told = words(render(whole()))
     assert "flights-dev, window of 2026-03-01 10:00: needs a look" in told
-    assert "roc_auc  0.5000 [0.4500, 0.5500] from outcomes of 66.7% of 600 predictions" in told
+    assert "roc_auc  0.5000 [0.4500, 0.5500] from outcomes of 400 of 600 predictions (66.7%)" in told
 
 
 def test_each_section_has_what_its_document_says():
@@ -198,6 +198,54 @@ def test_a_window_of_too_few_rows_says_why():
     html = render(Documents(window=window, quality=quality(NOTHING)))
     assert "12 of 300 captured requests" in words(html)
     assert "No measurement" not in words(html) and "too few outcomes (9)" in words(html)
+
+
+def test_the_measurement_is_told_in_sentences_with_the_figures_behind_them():
+    measured = measurement(
+        column("distance"),
+        inputs={
+            "rows": 600,
+            "out_of_contract": {
+                "rows": 12,
+                "share": 0.02,
+                "rules": [
+                    {"rule": "range", "columns": ["distance"], "severity": "error", "rows": 12}
+                    | {"message": "`distance` is below 0 in 12 of 600 rows", "first_values": ["-1", "-7"]}
+                ],
+            },
+            "columns": [
+                {"column": "distance", "missing_share": 0.1, "baseline_missing_share": 0.0}
+                | {"unknown_share": None, "unknown_values": []},
+                {"column": "quiet", "missing_share": 0.2, "baseline_missing_share": 0.2}
+                | {"unknown_share": 0.0, "unknown_values": []},
+            ],
+        },
+        domain={"status": "warning", "reference_rows": 500, "current_rows": 600, "auc": 0.58}
+        | {"low": 0.46, "high": 0.54, "z": 5.0, "columns": [{"column": "humid", "share": 0.75}]},
+        attribution={"status": "stable", "rows": 500, "drift": 0.002}
+        | {"features": [{"feature": "od280/od315", "training": 0.25, "now": 0.125}]},
+        weighted_drift=0.5,
+        weighted_drifted_share=0.4,
+        importances={"distance": 0.4, "quiet": 0.6},
+    )
+    told = " ".join(words(render(whole(measurement=measured))).split())
+    assert "12 of 600 requests break a rule of the contract." in told
+    assert "distance is below 0 in 12 of 600 rows error 12 -1, -7" in told
+    assert "distance 10% 0%" in told and "quiet 20%" not in told
+    assert "area under the ROC curve of 0.58; by chance it is between 0.46 and 0.54." in told
+    assert "humid 75%" in told
+    assert "has moved by 0.002 on a scale from 0 to 1, measured on 500 requests." in told
+    assert "od280/od315 0.25 0.125" in told
+    assert "hold 40% of all importance have drifted. Column Share of the importance quiet 60%" in told
+
+
+def test_times_and_names_of_other_documents_are_those_of_a_person():
+    decision = {"action": "none", "at": "2026-11-27T18:13:20.303846+00:00", "execution": "", "cause": None}
+    decision |= {"model": "arn:aws:sagemaker:us-east-1:123456789012:model-package/wine-dev/1"}
+    told = " ".join(words(render(whole(decision=decision))).split())
+    assert "At 2026-11-27 18:13:20 UTC" in told and "Model model-package/wine-dev/1" in told
+    decided = told.split("Decision Action none")[1].split("All times")[0]
+    assert "Execution" not in decided and "Cause" not in decided
 
 
 def test_what_no_release_knew_is_shown_by_its_names():

@@ -383,6 +383,7 @@ class Catalog:
         # Arrow's own S3 client knows nothing of the endpoint, region and credentials that boto3 resolved.
         files: dict[str, Any] = {
             "warehouse": f"s3://{self.lake_bucket}/warehouse",
+            "py-io-impl": "tidegate.aws.metadata_files.MetadataFiles",
             "s3.endpoint": self.s3.meta.endpoint_url,
             "s3.region": self.s3.meta.region_name,
         }

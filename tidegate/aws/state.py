@@ -22,6 +22,7 @@ class Champion:
     model_name: str
     variant: str
     since: str  # ISO 8601 UTC
+    previous_version: int | None = None  # the champion before, to which a rollback returns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,9 @@ class State:
         item = self.item("champion")
         if item is None:
             return None
+        before = item.get("previous", {}).get("M")
         return Champion(
+            previous_version=None if before is None else int(before["model_version"]["N"]),
             model_package_arn=item["model_package_arn"]["S"],
             model_version=int(item["model_version"]["N"]),
             model_name=item["model_name"]["S"],
@@ -70,23 +73,12 @@ class State:
         answer = self.dynamodb.get_item(TableName=self.table, Key={"id": {"S": name}}, ConsistentRead=True)
         return answer.get("Item")
 
-    def deployment_is_locked_by(self, holder: str) -> bool:
-        """Whether that execution holds the lock of rollouts."""
+    def deployment_locked_by(self, holder: str) -> str | None:
+        """The model package that an execution rolls out; None when it does not hold the lock of rollouts."""
         item = self.item("lock#deployment")
-        return item is not None and bool(item["holder"]["S"] == holder)
-
-    def unlock_deployment(self, holder: str) -> None:
-        """Release the lock of rollouts, if it is that execution's."""
-        try:
-            self.dynamodb.delete_item(
-                TableName=self.table,
-                Key={"id": {"S": "lock#deployment"}},
-                ConditionExpression="holder = :holder",
-                ExpressionAttributeValues={":holder": {"S": holder}},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        if item is None or item["holder"]["S"] != holder:
+            return None
+        return str(item["model_package_arn"]["S"])
 
     def forget_entities(self) -> None:
         """Deal no entity to a candidate any more."""

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tidegate.checks.counts import FIRST_ROWS
-from tidegate.checks.keys import hashes_of
+from tidegate.checks.keys import hashes_of, is_plain_text
 from tidegate.columns.arrow_values import array_of
 from tidegate.contract.plan import ContractPlan
 from tidegate.profile.distinct import Hashes
@@ -50,10 +50,15 @@ class KeySpill:
         self.rows = 0
         self._columns = [[plan.names.index(name) for name in plan.rules[rule].columns] for rule in self.rules]
         self._runs = [_Runs() for _ in self.rules]
+        # Of the rows added last, by column: a profile that counts different texts needs them as well.
+        self.text_hashes: dict[int, Hashes] = {}
 
     def add(self, rows: pa.RecordBatch) -> None:
+        self.text_hashes = {}
         for columns, runs in zip(self._columns, self._runs, strict=True):
             hashes, positions = hashes_of([rows.column(index) for index in columns])
+            if len(columns) == 1 and len(hashes) == len(rows) and is_plain_text(rows.column(columns[0])):
+                self.text_hashes[columns[0]] = hashes
             runs.add(hashes, (positions + (self.rows + 1)).astype(np.uint32))
         self.rows += rows.num_rows
 
@@ -147,7 +152,7 @@ class _Runs:
         order = np.argsort(partitions, kind="stable")
         entries = np.empty(len(order), ENTRY)
         entries["hash"], entries["row"], entries["more"] = hashes[order], rows[order], 0
-        sizes = np.bincount(partitions, minlength=PARTITIONS)
+        sizes = np.diff(np.searchsorted(partitions[order], np.arange(PARTITIONS + 1)))
         if sizes.max() > _CROWDED:
             pieces = np.split(entries, np.cumsum(sizes)[:-1])
             pieces = [thinned(piece) if len(piece) > _CROWDED else piece for piece in pieces]

@@ -84,7 +84,7 @@ def _hashes(values: pa.Array) -> Hashes:
         return hashes
     if not len(values):
         return np.zeros(0, np.uint64)
-    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+    if is_plain_text(values):
         return hash_text(values)
     if pa.types.is_boolean(type_):
         values = values.cast(pa.int8())
@@ -94,6 +94,10 @@ def _hashes(values: pa.Array) -> Hashes:
         return hash_numbers((hash_numbers(high) * _MULTIPLIER ^ hash_numbers(low)).view(np.int64))
     found = numbers(values)
     return hash_numbers(found.astype(np.float64 if found.dtype.kind == "f" else np.int64))
+
+
+def is_plain_text(values: pa.Array) -> bool:
+    return bool(pa.types.is_string(values.type) or pa.types.is_large_string(values.type))
 
 
 def _filler(type_: pa.DataType) -> str | int:

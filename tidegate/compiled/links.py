@@ -71,6 +71,7 @@ LINKS: Mapping[str, Link] = {
     "clipped": _clipped,  # of the modified Huber loss
     "clipped_against_rest": _clipped_against_rest,
 }
+EACH = frozenset({"identity", "exponential", "logistic", "logistic_doubled", "clipped"})  # score by score
 
 
 def isotonic(x: Sequence[float], y: Sequence[float]) -> Callable[[float], float]:

@@ -1,4 +1,4 @@
-"""A compiled model as functions: a row of floats in, predictions of all its outputs out.
+"""A compiled model as functions: a row in, predictions of all its outputs out.
 
 Pure standard library. Kinds, each with `steps` before it and a `link` behind it:
 
@@ -7,34 +7,51 @@ Pure standard library. Kinds, each with `steps` before it and a `link` behind it
     calibrated  members, each a model and a calibrator for each output; the mean of them
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
 from typing import Any
 
-from tidegate.compiled import trees
+from tidegate.compiled import trees, unrolled
+from tidegate.compiled.layout import Layout
 from tidegate.compiled.links import LINKS, Link, Scores, calibrator
-from tidegate.compiled.steps import Step, sequence
+from tidegate.compiled.steps import sequence
 
 
 @dataclass(frozen=True)
 class Model:
     """What comes before, the scores themselves, and what comes after."""
 
-    prepare: Step
-    score: Callable[[list[float]], Scores]
+    prepare: Callable[[Any], Any]
+    score: Callable[[Any], Scores]
     link: Link
 
-    def __call__(self, row: list[float]) -> Scores:
+    def __call__(self, row: Any) -> Scores:
         return self.link(self.score(self.prepare(row)))
 
 
-def load(document: Mapping[str, Any]) -> Model:
+def load(document: Mapping[str, Any], layout: Layout | None = None) -> Model:
+    """Of rows that are vectors of floats, or as `layout` says."""
     kinds = {"linear": _linear, "trees": trees.scores, "calibrated": _calibrated}
-    return Model(
-        sequence(document["steps"]),
-        kinds[document["kind"]](document),
-        LINKS[document.get("link", "identity")],
+    link = LINKS[document.get("link", "identity")]
+    steps = sequence(document["steps"])
+    if layout is None:
+        return Model(steps, kinds[document["kind"]](document), link)
+    is_whole = document["kind"] == "trees" and _passes_all(document["steps"], layout)
+    if is_whole and (scores := unrolled.scores(document, layout)) is not None:
+        return Model(lambda row: row, scores, link)
+    vector = layout.vector
+    return Model(lambda row: steps(vector(row)), kinds[document["kind"]](document), link)
+
+
+def _passes_all(steps: Sequence[Mapping[str, Any]], layout: Layout) -> bool:
+    """Whether all that is done to a row is to check codes of categories, which are small numbers or NaN."""
+    return all(
+        step["kind"] == "check"
+        and step["nan"]
+        and step["columns"] is not None
+        and set(step["columns"]) <= layout.codes.keys()
+        for step in steps
     )
 
 

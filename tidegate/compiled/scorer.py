@@ -5,20 +5,19 @@ from math import nan
 from typing import Any, Self
 
 from tidegate.compiled import model
+from tidegate.compiled.layout import Layout
 from tidegate.compiled.links import Scores, calibrator
 from tidegate.errors import ArtefactError
 
 FORMAT = 1
-FEWEST_ROWS = (
-    256  # of the array kernel in `matrix`; below, row by row is as fast, and without its 2 MB of masks
-)
+FEWEST_ROWS = 32  # of the array kernel in `matrix`, which 10 rows pay for, but not the import of numpy
 Prediction = float | Scores  # P(label = 1) or a value; the probabilities of all classes
 
 
 class Scorer:
     """One compiled model. `task` is binary, multiclass or regression; `classes` those of a multiclass one."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], layout: Layout | None = None) -> None:
         self.task: str = document["task"]
         self.classes: tuple[str, ...] = tuple(document["classes"])
         self.features: tuple[str, ...] = tuple(document["features"])
@@ -27,13 +26,16 @@ class Scorer:
             for name, values in document["categories"].items()
         }
         self._columns: list[int] | None = document["columns"]
-        self.model = model.load(document["model"])
+        self.model = model.load(document["model"], layout)
         calibration = document["calibration"]
         self._calibrate = None if calibration is None else calibrator(calibration)
 
     @classmethod
-    def load(cls, document: Mapping[str, Any]) -> Self:
+    def load(cls, document: Mapping[str, Any], layout: Layout | None = None) -> Self:
         """Of a document that `tidegate.compiled.compiler` made.
+
+        Args:
+            layout: of the rows that `one` takes; without it they are vectors of floats.
 
         Raises:
             ArtefactError: it is of another format.
@@ -44,7 +46,7 @@ class Scorer:
                 cause=f"its format is {document.get('format')!r}, this code reads {FORMAT}",
                 hint="serve with the image that trained",
             )
-        return cls(document)
+        return cls(document) if layout is None else cls(document, layout)
 
     def vector(self, row: Mapping[str, Any]) -> list[float]:
         """Named feature values in the order of `features`: a category's code, NaN for missing and unknown."""
@@ -56,13 +58,13 @@ class Scorer:
             found.append(nan if value is None else float(value))
         return found
 
-    def one(self, vector: Sequence[float]) -> Prediction:
+    def one(self, row: Sequence[Any]) -> Prediction:
         """The prediction for one row.
 
         Raises:
             ValueError: a value is missing, infinite or unknown that the model cannot take.
         """
-        return self.answer(self.model(list(vector)))
+        return self.answer(self.model(row))
 
     def many(self, matrix: Iterable[Sequence[float]]) -> Any:
         """The same for each row, a list; see `tidegate.compiled.matrix` for arrays."""

@@ -34,9 +34,9 @@ def scores(document: Mapping[str, Any]) -> Callable[[list[float]], Scores]:
 
     With `leaves`, a leaf's value is a position in that table of vectors.
     """
+    if (found := unrolled.scores(document)) is not None:
+        return found
     base, divisor, table = document["base"], document["divisor"], document["leaves"]
-    if table is None and len(base) == 1 and (leaves := unrolled.sum_of_leaves(document)) is not None:
-        return _of_code(leaves, document["sets"], base[0], divisor)
     roots = _nested(document)
     widen = _widener(document)
     if table is not None:
@@ -44,15 +44,6 @@ def scores(document: Mapping[str, Any]) -> Callable[[list[float]], Scores]:
     if len(base) == 1:
         return _of_one(roots, widen, base[0], divisor)
     return _of_turns(roots, widen, base)
-
-
-def _of_code(
-    leaves: unrolled.Sum, sets: list[Any], base: float, divisor: int
-) -> Callable[[list[float]], Scores]:
-    codes = [(one["column"], {value: code for code, value in enumerate(one["values"])}) for one in sets]
-    if not codes:
-        return lambda row: [leaves(base, row) / divisor]
-    return lambda row: [leaves(base, row + [c.get(row[i], MISSING) for i, c in codes]) / divisor]
 
 
 def _of_one(roots: list[Node], widen: Widen, base: float, divisor: int) -> Callable[[list[float]], Scores]:
@@ -107,7 +98,7 @@ def _widener(document: Mapping[str, Any]) -> Widen:
         for one in document["sets"]
     ]
     if not sets:
-        return lambda row: row + [-row[i] for i in negated] if negated else row
+        return lambda row: [*row, *(-row[i] for i in negated)]
 
     def widen(row: list[float]) -> list[Any]:
         codes = [codes.get(row[column], missing) for column, codes in sets]

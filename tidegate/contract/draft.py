@@ -14,6 +14,7 @@ from tidegate.profile import ColumnProfile
 
 VALID_VALUES = 50  # so many different texts, at most, are taken for the only ones there are
 KEY_ROWS = 10  # fewer rows do not tell a key from chance
+_TIMES = ("date", "timestamp")  # that none repeats says only that nothing happened twice so far
 _REPEATS = 2  # rows that each valid value has on average, at least
 _TEXT_LENGTH = 80
 _EXACT = Context(prec=60)
@@ -54,7 +55,8 @@ class Seen:
 
     @property
     def is_unique(self) -> bool:
-        return self.is_required and not self.has_repeats and self.profile.rows >= KEY_ROWS
+        may_be_key = self.is_required and self.column.type not in _TIMES and self.profile.rows >= KEY_ROWS
+        return may_be_key and not self.has_repeats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,8 @@ def _remarks(seen: Seen) -> Iterator[str]:
         yield "all different"
     elif profile.kind != "other":
         about = "" if profile.counts is not None else "about "
-        yield f"{about}{round(profile.distinct):,} different"
+        known = profile.rows - profile.missing  # an estimate may be above it
+        yield f"{about}{min(round(profile.distinct), known):,} different"
     if profile.infinite:
         yield f"{profile.infinite:,} infinite"
     if profile.minimum is not None and profile.maximum is not None:
@@ -183,7 +186,7 @@ def _shown(column: Column, value: Any) -> str:
         return _instant(int(value))
     if column.type == "time":
         return _instant(int(value))[11:]
-    return _number(value) if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _instant(microseconds: int) -> str:

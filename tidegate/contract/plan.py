@@ -194,6 +194,10 @@ class ContractPlan(Message):
     rules: tuple[Rule, ...]
     bad_rows: BadRows = BadRows()
 
+    def __hash__(self) -> int:
+        """By what names its content: a look into a cache would hash all rules, 0.1 ms for each value."""
+        return hash(self.hash)
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.evaluation.resampling import Floats
+from tidegate.training.encoding import learnable
 
 REPEATS = 5
 SHADOW_ROWS = 20_000  # of training rows, the newest, that the model with shadows learns from
@@ -72,10 +73,10 @@ def refitted(estimator: Any, train: Floats, labels: Any, categorical: Sequence[i
 
     train, labels = train[-SHADOW_ROWS:], labels[-SHADOW_ROWS:]
     model = clone(estimator)
+    both = [*categorical, *(position + train.shape[1] for position in categorical)]
     if "categorical_features" in model.get_params() and categorical:
-        both = [*categorical, *(position + train.shape[1] for position in categorical)]
         model.set_params(categorical_features=both)
-    return model.fit(with_shadows(train, seed), labels)
+    return model.fit(learnable(with_shadows(train, seed), both), labels)
 
 
 def values(names: Sequence[str], own: Floats, beside: Floats | None) -> tuple[FeatureValue, ...]:

@@ -12,6 +12,7 @@ from tidegate.columns.duck import connect
 from tidegate.contract.plan import ContractPlan
 from tidegate.feature_store.feature_plan import FeatureSetPlan, ViewPlan
 from tidegate.feature_store.sql_purity import impurity, looks_beyond_its_row
+from tidegate.settings.config import TaskName
 
 _SENT = ("string", "integer", "number", "boolean", "date", "timestamp")  # what an instance can hold
 _IDENTIFIES = ("string", "integer", "boolean", "date")  # types whose text is one for one value
@@ -31,11 +32,16 @@ _FITS_OUTPUT = {  # the same for what an aggregate or a transform gives
     "bool": ("bool", "int64", "int32", "float64", "float32"),
 }
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT")
+_LABELS: dict[TaskName, str] = {
+    "binary": "0, 1 or null; write a condition, such as outcome = 'lost'",
+    "multiclass": "the name of a class, or null",
+    "regression": "a number, or null",
+}
 _WIDE = ("BIGINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT")
 
 
-def mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
-    """One sentence each."""
+def mistakes(features: FeatureSetPlan, contract: ContractPlan, task: TaskName = "binary") -> Iterator[str]:
+    """One sentence each; `task` says what the label has to be."""
     source = features.source
     if source.dataset != contract.dataset:
         yield f"the features read dataset `{source.dataset}`, the contract describes `{contract.dataset}`"
@@ -51,7 +57,7 @@ def mistakes(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
         elif (kind := contract.column(name).type) not in _SENT:
             yield f"request column `{name}` is of type {kind}, which no instance holds"
     yield from _of_transforms(features, contract)
-    yield from _of_sql(features, contract)
+    yield from _of_sql(features, contract, task)
 
 
 def _of_transforms(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
@@ -69,16 +75,16 @@ def _of_transforms(features: FeatureSetPlan, contract: ContractPlan) -> Iterator
         made |= transform.outputs
 
 
-def _of_sql(features: FeatureSetPlan, contract: ContractPlan) -> Iterator[str]:
+def _of_sql(features: FeatureSetPlan, contract: ContractPlan, task: TaskName) -> Iterator[str]:
     with connect() as connection:
         connection.register("source", arrow_schema(contract.columns).empty_table())
-        yield from _of_label(connection, features, contract)
+        yield from _of_label(connection, features, contract, task)
         for view in features.views:
             yield from (f"aggregate `{view.name}`{each}" for each in _of_view(connection, view, contract))
 
 
 def _of_label(
-    connection: duckdb.DuckDBPyConnection, features: FeatureSetPlan, contract: ContractPlan
+    connection: duckdb.DuckDBPyConnection, features: FeatureSetPlan, contract: ContractPlan, task: TaskName
 ) -> Iterator[str]:
     label, where = features.label, f"label `{features.label.name}`"
     request = [f'"{name}", ' for name in features.request if name in contract.names]
@@ -93,8 +99,8 @@ def _of_label(
             yield f"{where}: {columns}"
         elif len(columns) != len(request) + 1:
             yield f"{where} gives {len(columns) - len(request)} columns, not one"
-        elif not _casts(columns["label"], "float64"):
-            yield f"{where} is a {columns['label']}: it must be 0, 1 or null"
+        elif not _labels(columns["label"], task):
+            yield f"{where} is a {columns['label']}; for task {task} it must be {_LABELS[task]}"
 
 
 def _of_view(connection: duckdb.DuckDBPyConnection, view: ViewPlan, contract: ContractPlan) -> Iterator[str]:
@@ -134,6 +140,12 @@ def _columns(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str] 
     except duckdb.Error as cause:
         return str(cause).splitlines()[0]
     return {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
+
+
+def _labels(kind: str, task: TaskName) -> bool:
+    """Whether values of a type of DuckDB may be labels; names of classes may be numbers too."""
+    named = task == "multiclass" and (kind == "VARCHAR" or kind.startswith("ENUM"))
+    return named or _casts(kind, "float64")
 
 
 def _casts(kind: str, dtype: str) -> bool:

@@ -5,7 +5,7 @@ Pure. An event may say something about several causes, and of many that they are
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidegate.incidents import runs
@@ -22,6 +22,14 @@ URGENT = (
 # each failed execution is told by its name; the other two tell of themselves, whatever happens here
 UNTOLD = ("machine-failures", "dead-letters", "page")
 DRIFT = "model-monitor-drift"
+_LOGS = {"restoration": "deployment", "teardown": "deployment"}  # whose logs have what they wrote
+# what a new model may have brought with it; no guardrail knows its well-formed wrong answers
+_OF_ANSWERS = (
+    "model-monitor-quality",
+    "model-monitor-estimate",
+    "model-monitor-prediction-drift",
+    "variant-",
+)
 _OF_WINDOWS = ("model-monitor-", "features-skew", "requests-out-of-contract", "labels-", "captures-")
 
 
@@ -32,6 +40,7 @@ class Known:
     prefix: str  # of the pipeline
     stages: Mapping[str, str]  # ARN of a state machine -> stage
     champion: str = ""  # in words
+    before: str = ""  # the champion before it, in words; empty when there is none to go back to
     window: Mapping[str, Any] = field(default_factory=dict)  # the last one measured: run and drifted columns
     retraining: Mapping[str, str] = field(default_factory=dict)  # package ARN -> cause of its training
     approval: str = "automatic"
@@ -46,6 +55,7 @@ def occurrences(event: Mapping[str, Any], known: Known) -> list[Occurrence]:
         "Step Functions Execution Status Change": _execution,
         "CandidateAwaitsApproval": _awaits,
         "CandidatePromoted": _promoted,
+        "RolloutRestored": _restored,
         "RetrainingDecided": _decided,
     }
     reader = readers.get(event["detail-type"])
@@ -62,6 +72,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     link = _LINK.search(text)
     about_window = name.startswith(_OF_WINDOWS)
     drifted = known.window.get("drifted", ()) if name == DRIFT else ()
+    back = _back(known) if rings and name.startswith(_OF_ANSWERS) else ()
     yield Occurrence(
         event=event["id"],
         at=_iso(state.get("timestamp") or event["time"]),
@@ -76,7 +87,7 @@ def _alarm(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         columns=tuple(column["column"] for column in drifted),
         evidence=(str(state.get("reason", "")),) if rings else (),
         runbook=link[1] if link else f"{RUNBOOKS}#{name}",
-        next=("tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
+        next=(*back, "tidegate status", *(("tidegate logs monitoring",) if about_window else ())),
     )
 
 
@@ -130,7 +141,7 @@ def _execution(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         evidence=(f"{detail['name']}: {error}",) if failed else (),
         outcome="" if failed else "a later execution succeeded",
         runbook=f"{RUNBOOKS}#machine-failures",
-        next=(f"tidegate logs {stage} --errors",),
+        next=(f"tidegate logs {_LOGS.get(stage, stage)} --errors",),
     )
 
 
@@ -139,8 +150,11 @@ def _rolled_back(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]
     detail = event["detail"]
     package = runs.parsed(detail.get("input")).get("model_package_arn", "")
     told = f"{_version(package)} is rolled back: {detail.get('error') or detail['status']}"
-    reason = f"{told}: {runs.first_line(detail.get('cause'))}"
+    reason = f"{told}: {runs.first_line(detail.get('cause'))}".removesuffix(": ")
     yield _approval_over(event, package, "the candidate is taken back")
+    killed = detail["status"] in ("ABORTED", "TIMED_OUT")
+    if killed and known.champion.startswith(f"version {package.rpartition('/')[2]} "):
+        return  # it serves: only the wait of the model before, or what removes that, was stopped
     if cause := known.retraining.get(package):
         yield _of(event)(
             change="ends",
@@ -158,7 +172,9 @@ def _rolled_back(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]
         what=told,
         model=_version(package),
         evidence=(reason,),
-        action="the champion has all traffic",
+        action="the champion gets all traffic, then the endpoint to itself"
+        if killed
+        else "the champion has all traffic",
         runbook="docs/guides/rollouts.md",
         next=("tidegate rollout show", "tidegate logs deployment --errors"),
     )
@@ -196,6 +212,25 @@ def _promoted(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     )
 
 
+def _restored(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
+    """The end of what a killed rollout left behind, added to what is on record of that rollout."""
+    detail = event["detail"]
+    package, champion = detail["model_package_arn"], detail["champion_variant"]
+    serves = f"{champion} has all traffic" if champion else "nothing serves"
+    removed = " and ".join(detail["removed"])
+    told = f"{serves}, {removed} is removed" if removed else f"{serves}, nothing else was left"
+    cause = known.retraining.get(package)
+    yield _of(event)(
+        change="adds",
+        kind="retraining" if cause else "rollout",
+        cause=cause or "rollout",
+        what=f"what the rollout of {_version(package)} left behind is removed",
+        evidence=(f"after the end of {_version(package)}'s rollout: {told}",),
+        action=told,
+        runbook="docs/guides/rollouts.md",
+    )
+
+
 def _decided(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
     """A decision to train or wait is a record of its own; bad data is one until a window decides without."""
     decision = event["detail"]
@@ -215,9 +250,16 @@ def _decided(event: Mapping[str, Any], known: Known) -> Iterator[Occurrence]:
         next=("tidegate status", "tidegate drops list"),
     )
     if decision["action"] in ("train", "wait"):
-        yield runs.asked(_of(event), decision, known.champion)
+        asked = runs.asked(_of(event), decision, known.champion)
+        worse = decision.get("cause") in ("quality", "estimate")
+        yield replace(asked, next=(*_back(known), *asked.next)) if worse else asked
     if decision.get("dropped"):
         yield runs.dropped(_of(event), decision)
+
+
+def _back(known: Known) -> tuple[str, ...]:
+    """What a person types where the model before did better; at once while that is warm."""
+    return (f"tidegate rollback   # to {known.before}",) if known.before else ()
 
 
 def _approval_over(event: Mapping[str, Any], package: str, outcome: str) -> Occurrence:

@@ -10,7 +10,7 @@ from tidegate.checks import Checks
 from tidegate.contract.plan import ContractPlan, Severity
 from tidegate.ingestion.anomaly import Anomaly
 from tidegate.ingestion.figures import OF_ROWS
-from tidegate.ingestion.rule_results import RuleResult, missing_columns
+from tidegate.ingestion.rule_results import RuleResult, missing_columns, strangers
 from tidegate.ingestion.statistic_rules import duration, number
 from tidegate.ingestion.usual import WEEKDAYS
 from tidegate.messages.ingestion import Acceptance, Reason
@@ -21,6 +21,8 @@ _SMALLEST_SHOWN = 1e-9
 
 def column_reasons(plan: ContractPlan, checks: Checks) -> list[Reason]:
     """Missing columns are errors, extra ones warnings; a likely renaming is told once."""
+    if message := strangers(plan, checks.extra, is_there=bool(checks.present)):
+        return [Reason(rule="columns", column=None, severity="error", message=message)]
     reasons, renamed = [], set()
     for name, near in missing_columns(plan, checks):
         message = f"column `{name}` is missing"

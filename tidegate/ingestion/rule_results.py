@@ -20,6 +20,7 @@ from tidegate.ingestion.statistic_rules import (
 from tidegate.profile import Profile
 
 _COMPARED = 100  # names of either side; more are another file, not a renaming
+_SHOWN = 3  # names of a file's columns, where none is the contract's
 _SIMILAR = 0.5  # of two column names, for "did you mean"
 _LISTED = 10  # values of an enumeration that a message names
 TYPE_NAMES: dict[ColumnType, str] = {
@@ -67,6 +68,22 @@ def missing_columns(plan: ContractPlan, checks: Checks) -> list[tuple[str, str |
         return [(missing[0], checks.extra[0])]
     pairs = _similar(missing, checks.extra)
     return [(name, pairs.get(name)) for name in missing]
+
+
+def strangers(plan: ContractPlan, extra: Sequence[str], *, is_there: bool) -> str | None:
+    """All there is to say of a file that has none of the contract's columns; None of any other.
+
+    Args:
+        is_there: whether the file has any of them.
+    """
+    if is_there or not extra or len(plan.names) == 1:
+        return None
+    shown = ", ".join(f"`{name}`" for name in extra[:_SHOWN])
+    more = f" and {len(extra) - _SHOWN} more" if len(extra) > _SHOWN else ""
+    return (
+        f"none of the contract's {len(plan.names)} columns is there, but {shown}{more}: "
+        "its header is missing, or it is another file"
+    )
 
 
 def _similar(missing: Sequence[str], extra: Sequence[str]) -> dict[str, str]:

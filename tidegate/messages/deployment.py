@@ -126,3 +126,20 @@ class RolloutJudgement(Message):
     guardrails: tuple[GuardrailEvidence, ...] = ()
     outcomes: OutcomeEvidence | None = None
     split: SplitEvidence | None = None  # None where entities are dealt, or all traffic is the candidate's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restoration(Message):
+    """What RestoreTraffic found of a rollout whose machine is dead, and what is to be done next.
+
+    `nothing`: it undid what it did. `wait`: look again, the endpoint is being changed. `return`: the champion
+    gets all the traffic. `isolate`: it gets the endpoint to itself. `delete`: the endpoint has no champion.
+    `release`: all is done but the lock. `give-up`: a person must look.
+    """
+
+    do: Literal["nothing", "wait", "return", "isolate", "delete", "release", "give-up"]
+    reason: str = ""
+    champion_variant: str | None = None
+    others: tuple[str, ...] = ()  # variants beside it
+    config_name: str | None = None  # of the endpoint as it is
+    model_package_arn: str = ""  # that was rolled out

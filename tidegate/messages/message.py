@@ -1,6 +1,7 @@
 """A frozen fact that becomes JSON and back."""
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass
@@ -13,12 +14,19 @@ class Message:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        hints = typing.get_type_hints(cls)
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{name: _read(hints[name], value) for name, value in data.items() if name in known})
+        kind: type = cls  # mypy takes no class with a __hash__ for hashable
+        hints = _hints(kind)
+        return cls(**{name: _read(hints[name], value) for name, value in data.items() if name in hints})
 
     def to_json(self) -> dict[str, Any]:
         return {f.name: _write(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+@functools.cache  # a plan is some 160 messages of a dozen kinds, and reading the annotations was its cost
+def _hints(cls: type) -> dict[str, Any]:
+    """Field -> its type."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def _read(hint: Any, value: Any) -> Any:

@@ -11,7 +11,8 @@ from tidegate.profile.arrays import Kind
 from tidegate.profile.distinct import Registers
 from tidegate.profile.frequencies import EXACT_VALUES, Frequencies, Value
 from tidegate.profile.moments import Moments
-from tidegate.profile.ranks import Ranks, Values
+from tidegate.profile.ranks import Ranks
+from tidegate.profile.samples import Values
 
 __all__ = ["EXACT_VALUES", "ColumnProfile", "Kind", "Number", "Value", "merge_columns"]
 

@@ -136,13 +136,17 @@ def fold_numbers(registers: Registers, values: NDArray[Any]) -> None:
     fold(registers, (hash_numbers(values[start : start + BLOCK]) for start in range(0, len(values), BLOCK)))
 
 
-def fold_texts(registers: Registers, values: pa.Array) -> int:
-    """The most of the values that chose one register: no value occurs more often."""
+def fold_texts(registers: Registers, values: pa.Array, known: Hashes | None = None) -> int:
+    """The most of the values that chose one register: no value occurs more often.
+
+    `known` are their hashes, where somebody has needed them before.
+    """
     chosen = np.zeros(REGISTERS, np.int64)
 
     def hashed() -> Iterator[Hashes]:
         for start in range(0, len(values), BLOCK):
-            hashes = _hash_texts(values.slice(start, BLOCK))
+            block = slice(start, start + BLOCK)
+            hashes = _hash_texts(values[block]) if known is None else known[block]
             np.add(chosen, np.bincount(_register_of(hashes), minlength=REGISTERS), out=chosen)
             yield hashes
 

@@ -45,6 +45,9 @@ class NumberBuilder:
         column = decoded(column)
         self.rows += len(column)
         self.nulls += column.null_count
+        if pa.types.is_boolean(column.type) and self.moments.count > self.keep:
+            self._add_flags(column)
+            return
         numbers = numbers_of(column)
         if numbers.dtype.kind == "f":
             self._add_floats(column, numbers)
@@ -83,6 +86,15 @@ class NumberBuilder:
             heavy=known.heavy,
             heavy_error=known.error,
         )
+
+    def _add_flags(self, column: pa.Array) -> None:
+        """Booleans whose order is kept no longer: Arrow counts their bits."""
+        true = column.true_count
+        counts = np.array([len(column) - column.null_count - true, true])
+        values = np.flatnonzero(counts)
+        if len(values):
+            self._bound(int(values[0]), int(values[-1]))
+            self._add_tally(values, counts[values])
 
     def _add_floats(self, column: pa.Array, numbers: Numbers) -> None:
         ordered = np.sort(numbers)

@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from tidegate.profile.samples import Values, at_even_ranks, weight_of_each
 
 DROP_RANKS = 2048  # with 1,024 a PSI of 0.25 was off by up to 9e-4, with 2,048 by half of that
 BASELINE_RANKS = 4096  # a reference is compared with often, so its error is worth 16 KB more a column
 _SQUASH_ABOVE = 1 << 15  # points of a level, a quarter of a megabyte
 _SQUASH_TO = 8192
+_MANY_POINTS = 1 << 17  # from which samples of several weights are worth two sorts
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,25 @@ class Ranks:
         """At most `keep` points of all parts together, one compaction more than the parts have seen."""
         if not parts:
             return cls.empty()
+        samples = [part.values for part in parts if len(part.values)]
+        points = sum(map(len, samples))
+        weight = weight_of_each([part.weights for part in parts]) if points > keep else None
+        if weight is not None and (weight == weight[0]).all():  # as shards' are: a third of the time
+            values = np.concatenate(samples)
+            values.sort()
+            places = np.ceil((np.arange(keep) + 0.5) * (points / keep)).astype(np.int64) - 1
+            return cls(values[places], _constant(weight[0] * points / keep, keep))
+        if weight is not None and points >= _MANY_POINTS:
+            found = at_even_ranks(samples, weight, keep)
+            if found is not None:
+                return cls(found[0], _constant(found[1] / keep, keep))
+        return cls._followed(parts, keep)
+
+    @classmethod
+    def _followed(cls, parts: Sequence["Ranks"], keep: int) -> Self:
+        """`merge` where weights must follow their values one by one."""
         values = np.concatenate([part.values for part in parts])
         weights = np.concatenate([part.weights for part in parts])
-        if len(values) > keep and (weights == weights[0]).all():  # as shards' are: a third of the time
-            values.sort()
-            places = np.ceil((np.arange(keep) + 0.5) * (len(values) / keep)).astype(np.int64) - 1
-            return cls(values[places], _constant(weights[0] * len(values) / keep, keep))
         order = np.argsort(values)
         if len(values) <= keep:
             return cls(values[order], weights[order])

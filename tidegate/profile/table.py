@@ -1,7 +1,8 @@
 """The profile of a table: one `ColumnProfile` each, to and from Parquet with one row a column."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 import pyarrow as pa
@@ -9,7 +10,11 @@ import pyarrow as pa
 from tidegate.profile import storage
 from tidegate.profile.build import column_builder
 from tidegate.profile.column import ColumnProfile, merge_columns
+from tidegate.profile.distinct import Hashes
 from tidegate.profile.ranks import DROP_RANKS
+from tidegate.profile.texts import TextBuilder
+
+_NO_HASHES: Mapping[int, Hashes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +42,14 @@ class ProfileBuilder:
         self.rows = 0
         self.columns = [column_builder(field.name, field.type, ranks) for field in schema]
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch, text_hashes: Mapping[int, Hashes] = _NO_HASHES) -> None:
+        """Some rows; of texts that have been hashed already (`distinct.hash_text`) the hashes, by column."""
         self.rows += batch.num_rows
         for index, column in enumerate(self.columns):
-            column.add(batch.column(index))
+            if index in text_hashes and isinstance(column, TextBuilder):
+                column.add(batch.column(index), text_hashes[index])
+            else:
+                column.add(batch.column(index))
 
     def finish(self) -> Profile:
         return Profile(rows=self.rows, columns={c.name: c.finish() for c in self.columns})
@@ -49,7 +58,7 @@ class ProfileBuilder:
 def profile_batches(batches: Iterable[pa.RecordBatch], *, ranks: int = DROP_RANKS) -> Profile:
     """The profile of record batches that share a schema; without columns when there are none.
 
-    Batches of some 65,536 rows are fastest; the result does not depend on them beyond the sample's bound.
+    Batches of some 100,000 rows are fastest; the result does not depend on them beyond the sample's bound.
     """
     builder: ProfileBuilder | None = None
     for batch in batches:

@@ -9,11 +9,13 @@ from tidegate.columns.arrow_values import array_of, text_array, without_nulls
 from tidegate.profile import distinct
 from tidegate.profile.arrays import decoded, texts_of
 from tidegate.profile.column import ColumnProfile
+from tidegate.profile.distinct import Hashes
 from tidegate.profile.frequencies import EXACT_VALUES, STRETCHES, FrequencyBuilder
 from tidegate.profile.lengths import Lengths
 
 _PROBE = 2048  # rows in which more than EXACT_VALUES different texts may show without encoding all
 _ASCII = 127
+_FEW = 8  # entries of a dictionary
 
 
 class TextBuilder:
@@ -29,7 +31,8 @@ class TextBuilder:
         self.dictionary: pa.Array | None = None  # of the last batch
         self.uses = np.zeros(0, np.int64)  # of its entries since it was first seen
 
-    def add(self, column: pa.Array) -> None:
+    def add(self, column: pa.Array, hashes: Hashes | None = None) -> None:
+        """`hashes` of all its texts, where they are known: of a plain array without nulls."""
         if pa.types.is_dictionary(column.type) and column.dictionary.null_count:
             column = decoded(column)
         self.rows += len(column)
@@ -44,7 +47,7 @@ class TextBuilder:
         if self.frequencies.is_exact and _may_be_few(values):
             self._add_codes(values.dictionary_encode())
         else:
-            self._add_plain(values)
+            self._add_plain(values, hashes)
 
     def finish(self) -> ColumnProfile:
         self._use_up_dictionary()
@@ -71,7 +74,7 @@ class TextBuilder:
         if not _is_same(dictionary, self.dictionary):
             self._use_up_dictionary()
             self.dictionary, self.uses = dictionary, np.zeros(len(dictionary), np.int64)
-        self.uses += np.bincount(without_nulls(codes), minlength=len(dictionary))
+        self.uses += _uses(without_nulls(codes), len(dictionary))
 
     def _use_up_dictionary(self) -> None:
         """Take over what was counted of the dictionary."""
@@ -92,11 +95,11 @@ class TextBuilder:
         distinct.fold_texts(self.registers, values)
         self._add_frequent(values, counts)
 
-    def _add_plain(self, values: pa.Array) -> None:
+    def _add_plain(self, values: pa.Array, hashes: Hashes | None) -> None:
         """Many different texts: they are hashed, and encoded only where one may be frequent."""
         self._leave_exact_counts()
         self.lengths.add(lengths_of(values))
-        fullest = distinct.fold_texts(self.registers, values)
+        fullest = distinct.fold_texts(self.registers, values, hashes)
         if fullest <= 2 * len(values) // STRETCHES:
             self.frequencies.add((), (), unseen=fullest)
             return
@@ -117,6 +120,13 @@ class TextBuilder:
     def _hash_counted(self) -> None:
         values = text_array([str(value) for value in self.frequencies.values])
         distinct.fold_texts(self.registers, values)
+
+
+def _uses(codes: NDArray[np.int32], entries: int) -> NDArray[np.int64]:
+    """How often each code occurs; of a few, a look for each is faster than bins that wait for themselves."""
+    if entries > _FEW:
+        return np.bincount(codes, minlength=entries)
+    return np.array([np.count_nonzero(codes == code) for code in range(entries)], np.int64)
 
 
 def lengths_of(values: pa.Array) -> NDArray[np.int64]:

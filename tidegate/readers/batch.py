@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tidegate.columns.arrow_types import arrow_schema
 from tidegate.contract.plan import Column, ContractPlan
 
-BATCH_ROWS = 65_536  # beyond this the profile gains nothing and memory grows
+BATCH_ROWS = 131_072  # half of them cost an eighth more CPU; more, and memory grows
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())  # the other form a text column may come in
 TEXT_LENGTH = 80  # of a value shown to a person
 

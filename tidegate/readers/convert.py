@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidegate.columns.arrow_types import arrow_type
-from tidegate.columns.arrow_values import array_of, flags_of, is_valid, null_of, text_array
+from tidegate.columns.arrow_values import array_of, flags_of, is_valid, null_of, text_array, without_nulls
 from tidegate.contract.plan import Column
 from tidegate.readers.batch import DICTIONARY, Failed, Typed, failed
 from tidegate.readers.bounds import MICROSECONDS, in_bounds, localised
@@ -122,7 +122,7 @@ def _told(values: pa.Array, bad: NDArray[np.int64]) -> Failed | None:
 def _sound(values: pa.Array) -> Typed:
     """Values that need no cast, less those that are none: text that is not UTF-8, a date in year 0."""
     kept, bad = in_bounds(values)
-    if not _is_ascii(kept):
+    if not (_is_ascii(kept) or _is_ascii_dictionary(kept)):
         try:
             kept.validate(full=True)
         except pa.ArrowInvalid:
@@ -136,6 +136,14 @@ def _is_ascii(values: pa.Array) -> bool:
         return False
     first, last = np.frombuffer(values.buffers()[1], np.int32)[[values.offset, values.offset + len(values)]]
     return bool(np.frombuffer(values.buffers()[2], np.uint8)[first:last].max(initial=0) < _NOT_ASCII)
+
+
+def _is_ascii_dictionary(values: pa.Array) -> bool:
+    """The same of a dictionary, whose codes must all have an entry."""
+    if not pa.types.is_dictionary(values.type) or not len(values) or not _is_ascii(values.dictionary):
+        return False
+    codes = without_nulls(values.indices)
+    return not len(codes) or bool(codes.min() >= 0 and codes.max() < len(values.dictionary))
 
 
 def _damaged(values: pa.Array) -> Typed:

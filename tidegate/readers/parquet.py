@@ -45,7 +45,10 @@ def read(
         written_out += sum(_text_bytes(column) for column in batch.columns)
         refuse_expansion(stored, written_out, maximum_bytes)
         typed = {name: _typed(columns[name], batch.column(name)) for name in known}
-        yield from Batch.of(plan, typed, batch.num_rows, extra).cut()
+        whole = Batch.of(plan, typed, batch.num_rows, extra)
+        del batch, typed  # nothing of these rows is held while the next are decoded
+        yield from whole.cut()
+        del whole
     expected = sum(group.rows for group in footer.groups)
     if rows != expected:
         raise DropUnreadableError(
@@ -91,6 +94,7 @@ def _decoded(
             if batch is None:
                 break
             yield batch
+            del batch
 
 
 def _runs(stored: dict[int, int]) -> list[list[int]]:
@@ -134,6 +138,6 @@ def _dictionaries(groups: Collection[list[Chunk]], columns: list[Column]) -> lis
     for chunk in chain.from_iterable(groups):
         is_small = chunk.values < BATCH_ROWS // 8  # batches end where a dictionary does
         is_written_out = chunk.unpacked >= _LENGTH_BYTES * (chunk.values - chunk.nulls)
-        if not chunk.has_dictionary or is_small or is_written_out or len(chunk.path) > 1:
+        if not chunk.has_dictionary or is_small or is_written_out or chunk.is_nested:
             chosen.discard(chunk.column)
     return sorted(chosen)

@@ -7,6 +7,7 @@ reader decides by is read here; pyarrow is handed the file once it has proved so
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 
 from tidegate.readers.thrift import INTEGERS, STRUCT, Compact, Malformed, behind_struct
 
@@ -27,7 +28,7 @@ _PATH, _CODEC, _VALUES, _UNPACKED, _STORED, _DATA_PAGE, _DICTIONARY_PAGE, _STATI
 _NULLS = 3  # of statistics
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Leaf:
     """A column that holds values, and the one of the table that it belongs to."""
 
@@ -36,12 +37,12 @@ class Leaf:
     is_repeated: bool  # a row may have none of it or many
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Chunk:
     """A leaf's pages in one row group."""
 
     column: str
-    path: tuple[bytes, ...]
+    is_nested: bool  # the column is more than this leaf
     can_expand: bool  # its codec may unpack to more than some twenty times its size
     values: int
     nulls: int
@@ -51,7 +52,7 @@ class Chunk:
     has_dictionary: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RowGroup:
     rows: int
     chunks: tuple[Chunk, ...]
@@ -61,7 +62,7 @@ class RowGroup:
         return sum(chunk.stored for chunk in self.chunks)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metadata:
     """Of the row groups, those that were asked for."""
 
@@ -188,8 +189,8 @@ def _chunk_metadata(reader: Compact) -> Chunk:
             reader.skip(type_)
     has_dictionary = dictionary is not None and 0 < dictionary < numbers[_DATA_PAGE]
     return Chunk(
-        column=path[0].decode() if path else "",
-        path=path,
+        column=intern(path[0].decode()) if path else "",  # a large file has thousands of chunks
+        is_nested=len(path) > 1,
         can_expand=not 0 <= numbers[_CODEC] <= _SNAPPY,
         values=numbers[_VALUES],
         nulls=nulls,

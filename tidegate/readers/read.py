@@ -13,6 +13,10 @@ from tidegate.readers.shards import split
 from tidegate.readers.unpack import open_text
 
 _HEAD_BYTES = 64
+_HINTS = {
+    "UTF-16 text": "export it as UTF-8",
+    "a zip archive or an Excel workbook": "export the table as CSV or Parquet, without an archive around it",
+}
 
 
 def plan_shards(file: BinaryIO, key: str, size: int, *, shard_bytes: int) -> ShardPlan:
@@ -73,6 +77,6 @@ def _checked_format(file: BinaryIO, key: str, size: int) -> FileFormat:
         raise DropUnreadableError(
             f"`{name}` is {found}",
             cause=f"its first bytes are {head[:8].hex(' ')}",
-            hint="export it as UTF-8" if found == "UTF-16 text" else "name it after what it is",
+            hint=_HINTS.get(found, "name it after what it is"),
         )
     return file_format

@@ -7,6 +7,7 @@ from tidegate.report.data import ColumnLine, DriftLine, DriftTable, ReportData, 
 from tidegate.report.document import CROSS, SIGN, TICK, banner, document
 from tidegate.report.pieces import cells, facts, sentence, table, text
 from tidegate.report.visible import visible
+from tidegate.report.words import type_name
 
 _SCRIPT = (Path(__file__).parent / "page.js").read_text(encoding="utf-8").strip()
 _TITLE = 60  # characters of the dataset in the browser's own title
@@ -227,6 +228,5 @@ def _column(index: int, column: ColumnLine, width: int) -> str:
     else:
         rest = ""
     figures = cells(column.figures)
-    return (
-        f"<tr id=c{index}><th>{text(column.name)}<small>{text(column.type)}</small><td>{chart}{figures}{rest}"
-    )
+    kind = text(type_name(column.type))
+    return f"<tr id=c{index}><th>{text(column.name)}<small>{kind}</small><td>{chart}{figures}{rest}"

@@ -75,6 +75,11 @@ def duration(seconds: float) -> str:
     return f"{number(float(seconds))} s"
 
 
+def type_name(arrow_type: str) -> str:
+    """A column's type without what is the same for all of them: times are microseconds in UTC."""
+    return "timestamp" if arrow_type.startswith("timestamp[") else arrow_type
+
+
 def is_whole(arrow_type: str) -> bool:
     return arrow_type == "bool" or "int" in arrow_type
 

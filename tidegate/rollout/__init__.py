@@ -8,6 +8,7 @@ outcomes        the loss of an answer once its outcome is known
 judge           advance, wait, hold or roll back
 mirror          the champion's requests, asked of the candidate again
 history         a rollout as its machine tells it
+restoration     what is left to undo when its machine is dead
 needed          how much more it takes until a step is decided
 """
 

@@ -4,10 +4,10 @@ Pure: events of Step Functions' GetExecutionHistory go in, whoever fetched them.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from tidegate.messages.deployment import MirrorReport, RolloutJudgement, RolloutPlan, RolloutStep
 
@@ -30,6 +30,7 @@ class Rollout:
     """One execution of the deployment machine."""
 
     arn: str = ""
+    package: str = ""  # ARN of the model package; empty where the execution's input is not known
     status: str = "RUNNING"  # as Step Functions says
     state: str = ""  # the last one that it entered
     plan: RolloutPlan | None = None  # None before preflight
@@ -48,8 +49,15 @@ class Rollout:
     cause: str = ""
 
     @property
+    def name(self) -> str:
+        """Of the execution: what the lock, the lake's folder and a person call it by."""
+        return self.arn.rpartition(":")[2]
+
+    @property
     def version(self) -> str:
-        return "?" if self.plan is None else str(self.plan.model_version)
+        if self.plan is not None:
+            return str(self.plan.model_version)
+        return self.package.rpartition("/")[2] or "?"
 
     @property
     def steps(self) -> tuple[RolloutStep, ...]:
@@ -86,6 +94,30 @@ class Rollout:
             {"step": each["step"], "at": each["at"], **each["judgement"]} for each in facts["judgements"]
         ]
         return {**facts, "outcome": self.outcome, "judgements": judgements}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Self:
+        """A rollout from what `to_json` made of it, in this or an earlier version of the pipeline."""
+        known = {each.name for each in fields(cls)}
+        made = {name: value for name, value in facts.items() if name in known and value is not None}
+        for name, reader in _READERS.items():
+            if name in made:
+                made[name] = reader(made[name])
+        return cls(**made)
+
+
+def _judged(facts: Mapping[str, Any]) -> Judged:
+    judgement = RolloutJudgement.from_json(dict(facts))
+    return Judged(step=facts["step"], at=datetime.fromisoformat(facts["at"]), judgement=judgement)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "plan": RolloutPlan.from_json,
+    "mirror": MirrorReport.from_json,
+    "judgements": lambda found: tuple(map(_judged, found)),
+    "steps_began": lambda found: tuple(map(datetime.fromisoformat, found)),
+    **dict.fromkeys(("promoted", "stopped", "began", "ended"), datetime.fromisoformat),
+}
 
 
 @dataclass
@@ -140,6 +172,7 @@ def read(events: Iterable[Mapping[str, Any]], described: Mapping[str, Any]) -> R
     return replace(
         reader.found,
         arn=described["executionArn"],
+        package=json.loads(described.get("input") or "{}").get("model_package_arn", ""),
         status=described["status"],
         began=described.get("startDate"),
         ended=described.get("stopDate"),

@@ -6,13 +6,13 @@ request has so many rows that arrays are faster.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite, nan
-from operator import itemgetter
+from itertools import chain
+from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from tidegate.compiled.layout import Layout
 from tidegate.compiled.scorer import FEWEST_ROWS, Prediction, Scorer
 from tidegate.compiled.unrolled import MOST_NODES
 from tidegate.errors import ArtefactError
@@ -22,15 +22,14 @@ from tidegate.feature_store.looked_up import flat
 from tidegate.serving import files
 from tidegate.serving.values import NotFiniteError, Value, columns
 
-INLINE_BYTES = 64 * 1024  # some 150 rows, a millisecond
+INLINE_BYTES = 64 * 1024  # some 150 rows, half a millisecond
 INLINE_BYTES_OF_LARGE = 8 * 1024  # some 20 rows of models that take longer
 
 Row = Sequence[Value]  # members of an instance in the order of `plan.instance`
 Transformed = Callable[[Sequence[Row]], Sequence[Row]]
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """What a model says of n rows, and what it saw of them: values of the features, in their order."""
 
     predictions: list[Any]  # numbers, or the probabilities of all classes
@@ -69,26 +68,20 @@ class RowModel:
         self.run = run
         self.types = types
         self.plan = plan
-        scorer = Scorer.load(compiled)
+        members = plan.instance if transformed is None else plan.features
+        self._layout = _layout(compiled, members)
+        self._scorer = scorer = Scorer.load(compiled, self._layout)
         self.task = scorer.task
         self.classes = scorer.classes
         self.manifest: Mapping[str, Any] = {}
         self.folder: Path | None = None
         trees = compiled["model"]
-        # kept for the array kernel, which takes no other models and no large trees (matrix.MOST_MASK_BYTES)
+        # kept for the array kernel, which takes no other models and no large trees (masks.MOST_BYTES)
         is_small = trees["kind"] == "trees" and len(trees["features"]) <= MOST_NODES
         self._compiled = compiled if is_small else None
         is_quick = is_small or trees["kind"] == "linear"
         self.inline_bytes = INLINE_BYTES if is_quick else INLINE_BYTES_OF_LARGE
-        self._one = scorer.one
         self._transformed = transformed
-        members = plan.instance if transformed is None else plan.features
-        self._pick = _picker([members.index(name) for name in scorer.features])
-        self._codes = [
-            (position, {value: float(i) for i, value in enumerate(compiled["categories"][name])})
-            for position, name in enumerate(scorer.features)
-            if name in compiled["categories"]
-        ]
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -128,32 +121,40 @@ class RowModel:
         """
         if self._transformed is not None:
             rows = self._transformed(rows)
-        seen = [self._pick(row) for row in rows]
-        encoded = [self._encoded(values) for values in seen]
-        found: list[Prediction]
-        if len(rows) < FEWEST_ROWS or self._compiled is None:
-            one = self._one
-            found = [one(vector) for vector in encoded]
+        together = None if len(rows) < FEWEST_ROWS else self._together
+        if together is None:
+            one = self._scorer.one
+            found = [one(row) for row in rows]
         else:
-            found = self._many(encoded)
-        for each in found:
-            if not (all(map(isfinite, each)) if isinstance(each, list) else isfinite(each)):
-                raise NotFiniteError("the model answered with values that are not finite")
-        return Answered(found, lambda: seen)
-
-    def _encoded(self, values: Sequence[Any]) -> list[float]:
-        """Texts become the codes of their categories; NaN is what is missing or unknown."""
-        vector = [nan if value is None else value for value in values]
-        for position, codes in self._codes:
-            vector[position] = codes.get(vector[position], nan)
-        return vector
+            found = together(rows)
+        numbers: Any = chain.from_iterable(found) if self.task == "multiclass" else found  # type: ignore[arg-type]
+        if not all(map(isfinite, numbers)):
+            raise NotFiniteError("the model answered with values that are not finite")
+        return Answered(found, lambda: [self._layout.pick(row) for row in rows])
 
     @cached_property
-    def _many(self) -> Callable[[list[list[float]]], list[Prediction]]:
-        from tidegate.compiled.matrix import MatrixScorer  # numpy, paid by whoever sends many rows
+    def _together(self) -> Callable[[Sequence[Row]], list[Prediction]] | None:
+        if self._compiled is None:
+            return None
+        import numpy as np  # paid by whoever sends many rows
 
-        scorer = MatrixScorer.load(self._compiled or {})
-        return lambda rows: scorer.many(rows).tolist()
+        from tidegate.compiled.matrix import together
+
+        of_vectors, columns = together(self._scorer, self._compiled), self._layout.columns
+        if of_vectors is None:
+            return None
+        return lambda rows: of_vectors(np.array(columns(rows), dtype=np.float64).T)
+
+
+def _layout(compiled: Mapping[str, Any], members: Sequence[str]) -> Layout:
+    """Of rows whose values are those of `members`."""
+    features, categories = compiled["features"], compiled["categories"]
+    codes = {
+        position: {value: float(code) for code, value in enumerate(categories[name])}
+        for position, name in enumerate(features)
+        if name in categories
+    }
+    return Layout([members.index(name) for name in features], len(members), codes)
 
 
 def _transformed(
@@ -164,10 +165,3 @@ def _transformed(
     from tidegate.serving.transformed import transformer  # numpy, whose functions transforms are
 
     return transformer(code, plan, types)
-
-
-def _picker(positions: list[int]) -> Callable[[Row], tuple[Any, ...]]:
-    """The values at these positions; `itemgetter` of one gives no tuple."""
-    if len(positions) > 1:
-        return itemgetter(*positions)
-    return lambda row: tuple(row[i] for i in positions)

@@ -4,7 +4,7 @@ Fitted on training rows only; an unknown or missing category becomes NaN, which 
 missing. Pure, and plain enough to be written into a model's signature as JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +14,22 @@ from numpy.typing import NDArray
 from tidegate.features import Array
 
 Matrix = NDArray[np.float64]
+
+
+def learnable(matrix: Matrix, categorical: Sequence[int] = ()) -> Matrix:
+    """What to fit on: a column of numbers without any known value, of zeros instead.
+
+    An aggregate has none before the first outcome is known, which the oldest fold may end before, and
+    scikit-learn's boosting fails on such a column (1.9). No tree asks for a constant, so what is predicted of
+    rows that do have a value is the same.
+
+    Args:
+        matrix: shape (n, k), float64; not changed.
+        categorical: positions of encoded text columns, which may lack every value.
+    """
+    empty = np.asarray(np.isnan(matrix).all(axis=0))
+    empty[list(categorical)] = False
+    return np.where(empty, 0.0, matrix) if empty.any() else matrix
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tidegate_cli import page_file
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Group, Options
 from tidegate_cli.narration import Narrator
@@ -71,7 +72,7 @@ def infer(options: Options, file: Path, name: str | None, output: Path | None) -
         if seen.failed:
             narrator.say("mixed", f"{seen.column.name}: {seen.failed:,} values are no {seen.column.type}")
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        page_file.save(output, text.encode())
         narrator.say("try", f"tidegate contract check {output} {file}")
     if options.as_json:
         facts = {"dataset": draft.name, "rows": draft.rows, "columns": len(draft.columns)}
@@ -88,7 +89,7 @@ def infer(options: Options, file: Path, name: str | None, output: Path | None) -
 def check(options: Options, contract: Path, file: Path | None) -> None:
     """Say what CONTRACT holds, or what it says to FILE
 
-    Statistics and freshness are judged when a file is dropped, not here.
+    Freshness is judged when a file is dropped, not here.
 
     Example: tidegate contract check contract.yaml people.csv
     """
@@ -111,7 +112,7 @@ def check(options: Options, contract: Path, file: Path | None) -> None:
     if options.as_json:
         click.echo(json.dumps({"ok": found.passes, "contract": _facts(plan), "file": _file_facts(found)}))
     else:
-        for line in _judged(found):
+        for line in _judged(found, plan):
             click.echo(line)
     raise SystemExit(0 if found.passes else 1)
 
@@ -191,14 +192,20 @@ def _file_facts(found: "FileCheck") -> dict[str, Any]:
     return {"rows": found.rows, "missing": found.missing, "extra": found.extra, "rules": rules}
 
 
-def _judged(found: "FileCheck") -> Iterable[str]:
-    for name in found.missing:
-        yield click.style("error  ", fg="red") + f" {name}: the column is missing"
-    for name in found.extra:
+def _judged(found: "FileCheck", plan: "ContractPlan") -> Iterable[str]:
+    from tidegate.ingestion.rule_results import strangers
+
+    error = click.style("error  ", fg="red")
+    stranger = strangers(plan, found.extra, is_there=len(found.missing) < len(plan.names))
+    if stranger is not None:
+        yield f"{error} {stranger}"
+    for name in found.missing if stranger is None else ():
+        yield f"{error} {name}: the column is missing"
+    for name in found.extra if stranger is None else ():
         yield click.style("warning", fg="yellow") + f" {name}: not in the contract, it would be left out"
     broken = [item for item in found.rules if item.is_broken]
     for item in sorted(broken, key=lambda item: item.rule.severity):
-        yield from _broken(item, found.rows)
+        yield from _broken(item, found.rows, plan)
     later = sum(item.holds is None for item in found.rules)
     note = f"; {later} more cannot be judged by this file" if later else ""
     kept = sum(item.holds is True for item in found.rules)
@@ -206,16 +213,14 @@ def _judged(found: "FileCheck") -> Iterable[str]:
     yield f"{answer}   {found.rows:,} rows, {kept} rules kept, {len(broken)} broken{note}"
 
 
-def _broken(item: "RuleCheck", rows: int) -> Iterable[str]:
+def _broken(item: "RuleCheck", rows: int, plan: "ContractPlan") -> Iterable[str]:
     from tidegate.contract.rule_changes import title
 
     colour = "red" if item.rule.severity == "error" else "yellow"
     names = ", ".join(item.rule.columns) or _WHOLE
     count = f"{rows:,} rows" if item.rule.kind == "row_count" else f"{item.count.failed:,} of {rows:,} rows"
-    yield (
-        click.style(f"{item.rule.severity:<7}", fg=colour)
-        + f" {names}: {title(item.rule)}: broken in {count}"
-    )
+    what = f"type {_type(plan.column(names))}" if item.rule.kind == "type" else title(item.rule)
+    yield click.style(f"{item.rule.severity:<7}", fg=colour) + f" {names}: {what}: broken in {count}"
     shown = list(zip(item.count.first_rows, item.count.first_values, strict=True))[:_SHOWN_ROWS]
     for row, value in shown:
         yield f"          row {row:,}: {value!r}"

@@ -42,7 +42,7 @@ def command(options: Options, keep: bool | None) -> None:
     assembly = synthesize(pipeline, "dev")
     narrator.say("template", described(assembly.cached, assembly.seconds))
     data = example.data(pipeline)
-    with local.start(assembly, prefix_of(pipeline, "dev")) as started:
+    with local.start(assembly, prefix_of(pipeline, "dev"), warm_up=True) as started:
         cloud = started.cloud
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.url}   {cloud.resources} resources deployed in {cloud.seconds:.1f} s")

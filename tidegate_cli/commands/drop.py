@@ -20,7 +20,7 @@ CLOCK_SKEW = timedelta(seconds=2)
 
 @click.command("drop")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dataset", help="Dataset the drop belongs to  [default: the pipeline's name]")
+@click.option("--dataset", help="Dataset the drop belongs to  [default: the pipeline's]")
 @click.option("--follow/--no-follow", "watch", default=True, help="Print each state as it ends")
 @click.pass_obj
 def command(options: Options, file: Path, dataset: str | None, watch: bool) -> None:
@@ -31,8 +31,12 @@ def command(options: Options, file: Path, dataset: str | None, watch: bool) -> N
     place = current(options)
     narrator = Narrator(quiet=options.quiet)
     narrator.say("place", place.name)
-    key = f"drops/{dataset or place.prefix.rpartition('-')[0]}/{file.name}"
-    entry = deliver(place, key, file.read_bytes(), narrator, watch=watch)
+    key = f"drops/{dataset or place.dataset}/{file.name}"
+    try:
+        entry = deliver(place, key, file.read_bytes(), narrator, watch=watch)
+    except KeyboardInterrupt:
+        narrator.say("", "what was delivered goes on without you: tidegate drops list")
+        raise
     accepted = entry["state"] == "recorded"
     if options.as_json:
         click.echo(json.dumps({"ok": accepted or not watch, **entry}))

@@ -1,7 +1,6 @@
 """`tidegate drops`: what was delivered, why it was judged as it was, and a person's word against it."""
 
 import json
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from tidegate_cli import ledger
+from tidegate_cli import ledger, page_file
 from tidegate_cli.executions import follow, machine
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
@@ -66,7 +65,7 @@ def show(options: Options, drop_id: str, html: bool, output: Path | None) -> Non
     row = _find(place, drop_id)
     saved = _report(place, row, output) if html or output else None
     if saved is not None and html and not options.as_json:
-        click.launch(saved.as_uri())
+        page_file.show(saved)
     verdict = _verdict(place, row)
     if options.as_json:
         told = {"ok": True, "drop": row, "verdict": verdict, "report": str(saved) if saved else None}
@@ -146,9 +145,7 @@ def _report(place: Place, row: dict[str, Any], output: Path | None) -> Path:
             cause=str(row.get("reason") or f"it is {row['state']}"),
             hint="only a drop that could be parsed and judged has one",
         )
-    path = output or Path(tempfile.gettempdir()) / f"tidegate-drop-{row['drop_id'][:12]}.html"
-    path.write_bytes(_object(place, key))
-    return path.resolve()
+    return page_file.written(output, f"tidegate-drop-{row['drop_id'][:12]}.html", _object(place, key))
 
 
 def _object(place: Place, key: str) -> bytes:

@@ -1,11 +1,12 @@
 """`tidegate models`: the versions of the registry, what differs, and a person's word on one."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tidegate_cli import approval, feature_sets, model, model_diff, registered, rollouts
+from tidegate_cli import approval, feature_sets, model, model_diff, page_file, registered, rollouts
 from tidegate_cli.commands.drop import CLOCK_SKEW
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
@@ -54,19 +55,32 @@ def list_(options: Options, limit: int) -> None:
     """,
 )
 @click.argument("id_", metavar="ID")
+@click.option("--html", is_flag=True, help="Open the page of its evaluation in a browser")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Save the page there")
 @click.pass_obj
-def show(options: Options, id_: str) -> None:
+def show(options: Options, id_: str, html: bool, output: Path | None) -> None:
     place = _place(options)
     found = registered.find(place, id_)
+    saved = _page(place, found, output) if html or output else None
+    if saved is not None and html and not options.as_json:
+        page_file.show(saved)
     contents = registered.contents(place, found.model_uri)
     evaluation = registered.evaluation(place, found)
     if options.as_json:
         facts = {"manifest": dict(contents.manifest), "evaluation": evaluation}
         lineage = {"lineage": found.metadata, "model_uri": found.model_uri, "size_bytes": contents.size_bytes}
-        click.echo(dumps({"ok": True, **found.to_json(), **lineage, **facts}))
+        page = {"report": None if saved is None else str(saved)}
+        click.echo(dumps({"ok": True, **found.to_json(), **lineage, **facts, **page}))
         return
     for line in of_model(found, contents.manifest, evaluation, contents.size_bytes):
         click.echo(line)
+    if saved is not None:
+        click.echo(f"report      {saved}")
+
+
+def _page(place: Place, found: Registered, output: Path | None) -> Path:
+    content = registered.evaluation_page(place, found)
+    return page_file.written(output, f"tidegate-evaluation-{found.run}.html", content)
 
 
 @command.command(

@@ -1,12 +1,11 @@
 """`tidegate monitor`: windows of watched traffic, what each found, and its page."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tidegate_cli import windows
+from tidegate_cli import page_file, windows
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
@@ -58,7 +57,7 @@ def show(options: Options, run: str | None, html: bool, output: Path | None) -> 
     wanted = windows.find(place, run)
     saved = _page(place, wanted, output) if html or output else None
     if saved is not None and html and not options.as_json:
-        click.launch(saved.as_uri())
+        page_file.show(saved)
     from tidegate.monitoring.page.findings import findings
 
     documents = windows.documents(place, wanted)
@@ -90,9 +89,7 @@ def _page(place: Place, run: str, output: Path | None) -> Path:
             cause="its last state has not run, or failed",
             hint="tidegate logs monitoring",
         )
-    path = output or Path(tempfile.gettempdir()) / f"tidegate-window-{run}.html"
-    path.write_bytes(body)
-    return path.resolve()
+    return page_file.written(output, f"tidegate-window-{run}.html", body)
 
 
 def _line(each: dict[str, Any]) -> str:

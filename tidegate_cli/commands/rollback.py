@@ -9,6 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from tidegate.rollout.history import TAKEN_BACK
+from tidegate.rollout.weights import returned
 from tidegate_cli import model, rollouts
 from tidegate_cli.executions import POLL_SECONDS, machine
 from tidegate_cli.failure import CommandError
@@ -71,15 +72,7 @@ def _warm(place: Place, narrator: Narrator) -> dict[str, Any] | None:
         },
     )
     _stop_machine(place)
-    delete_state(place, SPLIT)  # nobody is dealt to the variant that loses its traffic
-    _when_in_service(place)
-    others = [share.variant for share in model.traffic(place) if share.variant != before["variant"]]
-    weights = [{"VariantName": before["variant"], "DesiredWeight": 1.0}]
-    weights += [{"VariantName": name, "DesiredWeight": 0.0} for name in others]
-    place.client("sagemaker").update_endpoint_weights_and_capacities(
-        EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
-    )
-    _when_in_service(place)
+    _return_to(place, before["variant"])
     version = int(before["model_version"])
     told = f"version {version} 100%"
     narrator.tell(Line("serving", "ReturnTraffic", "rolled back", time.monotonic() - began, told))
@@ -89,56 +82,52 @@ def _warm(place: Place, narrator: Narrator) -> dict[str, Any] | None:
 def _stop_rollout(place: Place, champion: model.Champion, narrator: Narrator) -> dict[str, Any] | None:
     """Take the traffic of a candidate that is being rolled out; None when there is none."""
     shares = model.traffic(place)
-    candidates = [share.variant for share in shares if share.variant != champion.variant]
-    if not candidates:
+    if not any(share.variant != champion.variant for share in shares):
         return None
     began = time.monotonic()
-    weights = [{"VariantName": champion.variant, "DesiredWeight": 1.0}]
-    weights += [{"VariantName": name, "DesiredWeight": 0.0} for name in candidates]
     _stop_machine(place)
-    delete_state(place, SPLIT)  # nobody is dealt to the variant that loses its traffic
-    _when_in_service(place)
-    place.client("sagemaker").update_endpoint_weights_and_capacities(
-        EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
-    )
-    _when_in_service(place)
+    _return_to(place, champion.variant)
     narrator.tell(Line("serving", "ReturnTraffic", "rolled back", time.monotonic() - began, "champion 100%"))
     return {"ok": True, "version": champion.version, "how": "the rollout was stopped"}
 
 
 def _stop_machine(place: Place) -> None:
+    """Its end starts the restoration, which holds its lock until the other variant is removed."""
     states = place.client("stepfunctions")
     running = states.list_executions(stateMachineArn=machine(place, "deployment"), statusFilter="RUNNING")
     for execution in running["executions"]:
         states.stop_execution(
             executionArn=execution["executionArn"], error=TAKEN_BACK, cause="tidegate rollback"
         )
-        _release_lock(place, execution["name"])
 
 
-def _release_lock(place: Place, holder: str) -> None:
-    """A stopped machine runs no Catch, so its lock is released here, and only if it is its own."""
-    try:
-        place.client("dynamodb").delete_item(
-            TableName=place.outputs["StateTable"],
-            Key={"id": {"S": "lock#deployment"}},
-            ConditionExpression="holder = :holder",
-            ExpressionAttributeValues={":holder": {"S": holder}},
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
+def _return_to(place: Place, variant: str) -> None:
+    """Give a variant all traffic, at once and whether or not the restoration does the same meanwhile.
 
-
-def _when_in_service(place: Place) -> None:
-    """Weights can be set only while no update is in progress."""
+    Raises:
+        CommandError: the endpoint is being changed all the time.
+    """
     began = time.monotonic()
+    delete_state(place, SPLIT)  # nobody is dealt to the variant that loses its traffic
     while time.monotonic() - began < WAIT_SECONDS:
         described = model.endpoint(place)
         if described is not None and described["EndpointStatus"] == "InService":
-            return
+            weights = returned(described, variant)
+            if not weights:
+                return
+            _change(place, weights)
         time.sleep(POLL_SECONDS)
     raise CommandError(f"the endpoint was not InService within {WAIT_SECONDS} s", hint="tidegate status")
+
+
+def _change(place: Place, weights: list[Any]) -> None:
+    try:
+        place.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=place.outputs["EndpointName"], DesiredWeightsAndCapacities=weights
+        )
+    except ClientError as error:  # the restoration was quicker, and the endpoint is being changed
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
 
 
 def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dict[str, Any]:
@@ -150,7 +139,7 @@ def _previous(place: Place, champion: model.Champion, narrator: Narrator) -> dic
     if not older:
         raise CommandError(
             f"there is no approved model before version {champion.version}",
-            hint="aws sagemaker list-model-packages shows what the registry holds",
+            hint="tidegate models list",
         )
     package = older[0]
     version = package["ModelPackageVersion"]

@@ -1,8 +1,7 @@
-"""`tidegate rollout`: the rollout that runs, or the last one: shown, held, approved, taken back."""
+"""`tidegate rollout`: rollouts listed and shown; the one that runs held, approved, taken back."""
 
 import getpass
 import json
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,38 +10,60 @@ import click
 
 from tidegate.report import rollout_page
 from tidegate.rollout.history import Rollout
-from tidegate_cli import rollout_words, rollouts
+from tidegate_cli import page_file, rollout_rows, rollout_words, rollouts
 from tidegate_cli.commands import rollback
 from tidegate_cli.failure import CommandError
 from tidegate_cli.main import Group, Options
+from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place, current
 
 
 @click.group("rollout", cls=Group)
 def command() -> None:
-    """Show the rollout of a candidate, hold it, approve it or take it back
+    """List and show the rollouts of candidates; hold, approve or take back the one that runs
 
-    Example: tidegate rollout show
+    Example: tidegate rollout list
     """
 
 
+@command.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Of the newest")
+@click.pass_obj
+def list_(options: Options, limit: int) -> None:
+    """List rollouts, newest first: when, which version, how far it got, what came of it and why
+
+    After the arrow stands what led to it: the cause of its training run, or who approved it.
+
+    Example: tidegate rollout list
+    """
+    found = rollout_rows.listed(_place(options), limit)
+    if options.as_json:
+        click.echo(json.dumps({"ok": True, "rollouts": [each.to_json() for each in found]}))
+        return
+    for each in found:
+        click.echo(rollout_rows.line(each, found))
+    if not found:
+        click.echo("there was no rollout yet: tidegate train")
+
+
 @command.command("show")
-@click.argument("version", required=False)
+@click.argument("id_", metavar="[ID]", required=False)
 @click.option("--html", is_flag=True, help="Open the rollout's page in a browser")
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Save the page there")
 @click.pass_obj
-def show(options: Options, version: str | None, html: bool, output: Path | None) -> None:
+def show(options: Options, id_: str | None, html: bool, output: Path | None) -> None:
     """Show the evidence so far, and how much more is needed
 
-    Without VERSION it is the rollout that runs, or the last one.
+    ID is a model version, or one of `list`, cut to what tells it from others. Without it, it is the rollout
+    that runs, or the last one.
 
     Example: tidegate rollout show --html
     """
     place = current(options)
-    found = _last(place) if version is None else rollouts.of_version(place, version)
+    found = _last(place) if id_ is None else rollouts.named(place, id_)
     saved = _page(found, output) if html or output else None
     if saved is not None and html and not options.as_json:
-        click.launch(saved.as_uri())
+        page_file.show(saved)
     if options.as_json:
         click.echo(json.dumps({**found.to_json(), "report": str(saved) if saved else None}))
     else:
@@ -104,12 +125,16 @@ def resume(options: Options) -> None:
 command.add_command(rollback.command, "rollback")
 
 
+def _place(options: Options) -> Place:
+    place = current(options)
+    Narrator(quiet=options.quiet).say("place", place.name)
+    return place
+
+
 def _page(found: Rollout, output: Path | None) -> Path:
     """As it stands now; the lake has the same under rollouts/ once it is decided."""
-    name = found.arn.rpartition(":")[2]
-    path = output or Path(tempfile.gettempdir()) / f"tidegate-rollout-{name[:40]}.html"
-    path.write_text(rollout_page.page(found, now=datetime.now(UTC)), encoding="utf-8")
-    return path.resolve()
+    content = rollout_page.page(found, now=datetime.now(UTC)).encode()
+    return page_file.written(output, f"tidegate-rollout-{found.name[:40]}.html", content)
 
 
 def _running(place: Place) -> Rollout:

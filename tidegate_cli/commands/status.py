@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from tidegate_cli.place import Place, current
 
 STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
 PACKAGES = 10
+_REASON = 120  # letters of a drop's reason; `tidegate drops show ID` has all of it
 
 
 @click.command("status")
@@ -99,17 +101,34 @@ def _print_model(report: dict[str, Any]) -> None:
     live = report["model"]
     champion = live["champion"]
     if champion is None:
-        hint = "" if report["packages"] else ": deliver a drop with `tidegate drop FILE`"
-        click.echo(f"model     none yet{hint}")
+        click.echo(f"model     none yet{_what_now(report)}")
     else:
         endpoint = live["endpoint"] or "missing"
         click.echo(f"model     version {champion['version']} since {champion['since']}, endpoint {endpoint}")
     for package in report["packages"]:
         if package["approval"] == "PendingManualApproval":
-            click.echo(f"waiting   version {package['version']} for a person: tidegate models approve")
+            version = package["version"]
+            click.echo(
+                f"waiting   version {version} for a person: tidegate models approve {version} --reason WHY"
+            )
     for share in live["traffic"]:
         click.echo(f"traffic   {share['share']:4.0%}  {share['variant']}  {share['model']}")
     _print_watched(report)
+
+
+def _what_now(report: dict[str, Any]) -> str:
+    """What a person does who has no champion yet, or waits for."""
+    if report["packages"]:
+        return ""
+    for stage in ("ingestion", "features", "training"):
+        if (report["stages"][stage] or {}).get("status") == "RUNNING":
+            return f": {stage} runs, the rest follows by itself"
+    training = (report["stages"]["training"] or {}).get("status")
+    if training == "FAILED":
+        return ": the training failed, see `tidegate logs training --errors`"
+    if report["data"]["drops"].get("recorded"):
+        return "" if training is None else ": the training ended without one, see `tidegate logs training`"
+    return ": deliver a drop with `tidegate drop FILE`"
 
 
 def _print_watched(report: dict[str, Any]) -> None:
@@ -144,7 +163,8 @@ def _print(report: dict[str, Any]) -> None:
     click.echo("drops     " + (", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "none"))
     for drop in report["data"]["latest"]:
         reason = str(drop.get("reason") or "").splitlines()
-        click.echo(f"  {drop['state']:<11} {drop['key']:<40} {reason[0] if reason else ''}".rstrip())
+        told = shorten(reason[0] if reason else "", _REASON, placeholder=" ...")
+        click.echo(f"  {drop['state']:<11} {drop['key']:<40} {told}".rstrip())
     for stage, latest in report["stages"].items():
         if latest is not None:
             click.echo(

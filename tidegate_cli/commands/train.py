@@ -61,6 +61,7 @@ def _followed(place: Place, arn: str, moment: datetime, narrator: Narrator) -> d
     """How it ended: promoted, rolled back, rejected, pending, skipped or failed, and why."""
     trained = follow(place, "training", arn, narrator)
     if not trained.succeeded:
+        narrator.say("try", "tidegate logs training --errors")
         return {"ok": False, "verdict": "failed", "reason": rollouts.cause(trained)}
     outcome = trained.output["outcome"]
     reason = "; ".join(trained.output.get("reasons") or [trained.output.get("reason", "")])

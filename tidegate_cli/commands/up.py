@@ -15,6 +15,8 @@ from tidegate_cli.main import Options
 from tidegate_cli.narration import Narrator
 from tidegate_cli.place import Place, on_this_machine, prefix_of
 
+EXAMPLE_FILE = "one.json"  # a request that a pipeline's folder may hold
+
 
 @click.command("up")
 @click.option("--port", default=0, help="Port of the local cloud; 0 takes a free one")
@@ -40,11 +42,16 @@ def command(options: Options, port: int) -> None:
         place = on_this_machine(cloud)
         narrator.say("cloud", f"{cloud.resources} resources deployed in {cloud.seconds:.1f} s")
         click.echo(json.dumps(facts(place, options)) if options.as_json else cloud.url)
+        narrator.say("api", place.outputs["ApiUrl"])
         say_docs(place, options.pipeline, options.environment, narrator)
         for line in hints(place, options):
             narrator.say("try", line)
         narrator.say("", "Ctrl-C ends it and everything it started")
-        started.wait()
+        try:
+            started.wait()
+        except KeyboardInterrupt:
+            narrator.say("", "ending what it started, some seconds")
+            raise
 
 
 def _synthesized(options: Options, narrator: Narrator) -> Assembly:
@@ -58,11 +65,13 @@ def _refuse_another(found: local.LocalCloud, prefix: str, port: int) -> None:
     """Raise CommandError unless what runs is this very pipeline, at the port that was asked for."""
     if found.prefix == prefix and port in (0, local.port_of(found)):
         return
-    asked = f"`{prefix}`" if found.prefix != prefix else f"port {port}"
+    another = found.prefix != prefix
     raise CommandError(
-        f"another pipeline runs already, and {asked} was asked for",
+        f"another pipeline runs already, and `{prefix}` was asked for"
+        if another
+        else f"`{prefix}` runs already, and not at port {port}",
         cause=f"{found.prefix} at {found.url}, pid {found.pid}",
-        hint=f"use it, or end it first: kill {found.pid}",
+        hint=f"{'use it' if another else 'leave out --port to update it'}, or end it first: kill {found.pid}",
     )
 
 
@@ -116,9 +125,12 @@ def say_docs(place: Place, pipeline: Path, environment: str, narrator: Narrator)
 
 def hints(place: Place, options: Options) -> list[str]:
     """The next commands to type while the pipeline runs."""
+    drops = f"s3://{place.outputs['DropsBucket']}/drops/{place.dataset}/"
+    one = options.pipeline / EXAMPLE_FILE
     return [
-        f"tidegate predict {options.pipeline}/one.json",
+        "tidegate drop FILE",
+        *([f"tidegate predict {one}"] if one.is_file() else []),
         "tidegate status",
         "tidegate ui",
-        f"aws --endpoint-url {place.url} s3 cp FILE s3://{place.outputs['DropsBucket']}/drops/DATASET/",
+        f"aws --endpoint-url {place.url} s3 cp FILE {drops}",
     ]

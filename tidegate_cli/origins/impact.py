@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -53,7 +54,9 @@ def impact(place: Place, asked: Asked, shown: int) -> dict[str, Any]:
     touches = list(_touches(place, asked, history, plans))
     if asked.entity is not None and not touches:
         named = ", ".join(f"{name}={value}" for name, value in asked.entity.items())
-        raise CommandError(f"no row of `{asked.dataset}` has {named}")
+        raise CommandError(
+            f"no row of `{asked.dataset}` has {named}", hint="tidegate data read --limit 3 shows its columns"
+        )
     found = Impact(history, touches)
     every = runs.every(place)
     drops = ledger.some(place, (touch.drop_id for touch in touches))
@@ -90,8 +93,8 @@ def _touches(place: Place, asked: Asked, history: History, plans: Mapping[str, V
     for drop_id, rows in origins.rows_of_drops(s3, bucket, asked.dataset, ids, names):
         tables.setdefault(drop_id, []).append(rows)
     for drop_id, parts in tables.items():
-        rows = pa.concat_tables(parts, promote_options="permissive")
-        mine = source_rows.equal(rows, asked.entity or {})
+        mine = np.concatenate([source_rows.equal(part, asked.entity or {}) for part in parts])
+        rows = pa.concat_tables(parts, promote_options="permissive")  # none of no columns, without views
         span = history.span(drop_id)
         if span is not None and mine.any():
             spans = {version: source_rows.spans(view, rows, mine) for version, view in plans.items()}

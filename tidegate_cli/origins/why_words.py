@@ -85,7 +85,8 @@ def _training(run: Mapping[str, Any]) -> Iterator[str]:
     rows = f", {run['rows']:,} rows" if "rows" in run else f"; {run['reason']}"
     yield f"trained     on {run['dataset']}@{run['snapshot_id']}{rows}"
     if run["trigger"]:
-        yield f"            asked for by {run['trigger']}: {run['cause']}"
+        asked = f"asked for by {run['trigger']}"
+        yield f"            {asked}" + ("" if run["cause"] == asked else f": {run['cause']}")
     for drop in run["drops"]:
         yield f"  drop {drop['drop_id'][:ID]}  {drop['rows']:>9,} rows, {drop['verdict']}  {drop['key']}"
     yield f"features    {run['feature_hash'][:16]}: {', '.join(run['views']) or 'no views'}"

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidegate.compiled.scorer import FEWEST_ROWS
 from tidegate.errors import ArtefactError
 from tidegate.serving.answers import distance
 from training_jobs.serving.invocation import Invocation, RefusedError
@@ -18,10 +19,14 @@ TOLERANCE = 1e-9  # other processors differ in the last bits
 def warm_up(invocation: Invocation, rows: Sequence[Mapping[str, Any]]) -> None:
     """Answer golden rows one by one and together; the first answers also import and allocate.
 
+    Together they are repeated until they are so many that arrays answer them: that is other code, and it
+    imports numpy, for which no request should wait.
+
     Raises:
         ArtefactError: an answer is not the one that is written beside its instance.
     """
-    batches = [[row] for row in rows] + ([list(rows)] if len(rows) > 1 else [])
+    together = list(rows) * -(-FEWEST_ROWS // max(len(rows), 1))
+    batches = [[row] for row in rows] + ([together] if together else [])
     for batch in batches:
         body = json.dumps({"instances": [row["instance"] for row in batch], "vectors": True}).encode()
         try:

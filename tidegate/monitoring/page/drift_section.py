@@ -111,7 +111,7 @@ def _column(
     chart = histogram(now, before, _DENSE_BINS if dense else _BINS) if now else None
     drawn = small.histogram(chart, _DENSE if dense else _CHART) if chart else ""
     row = {"alarm": " class=e", "warning": " class=w"}.get(found["status"], "")
-    kind = f"<small>{text(now.type)}</small>" if now else ""
+    kind = f"<small>{text(words.type_name(now.type))}</small>" if now else ""
     tag = f"<span class='tag {_TAGS.get(found['status'], '')}'>{text(found['status'])}</span>"
     compared = found["status"] != "not comparable"
     figures = [

@@ -36,7 +36,8 @@ def _quality(documents: Documents) -> Iterator[Finding]:
         yield Finding(kind="", word="missing", sentence="Quality was not measured.")
         return
     metric, realised, labels = quality["metric"], quality["realised"], quality["labels"]
-    coverage = f"{words.percent(labels['coverage'] or 0)} of {labels['predictions']:,} predictions"
+    share = words.percent(labels["coverage"] or 0)
+    coverage = f"{labels['labelled']:,} of {labels['predictions']:,} predictions ({share})"
     if realised["status"] == "insufficient":
         sentence = f"Too few outcomes for `{metric}`: {realised['rows']:,} so far, of {coverage}."
         yield Finding(kind="", word="quality", sentence=sentence)
@@ -44,10 +45,11 @@ def _quality(documents: Documents) -> Iterator[Finding]:
         promised = quality["promised"]["value"]
         interval = f"{realised['value']:.4f} [{realised['low']:.4f}, {realised['high']:.4f}]"
         breach = realised["status"] == "breach"
+        told = f"`{metric}` {interval} from outcomes of {coverage}"
         yield Finding(
             kind="e" if breach else "g",
             word="breach" if breach else "kept",
-            sentence=f"`{metric}` {interval} from outcomes of {coverage}; promised were {promised:.4f}.",
+            sentence=f"{told}; the evaluation promised {promised:.4f}.",
         )
     guess = quality.get("estimate") or {}
     if guess.get("value") is not None:
@@ -58,7 +60,9 @@ def _quality(documents: Documents) -> Iterator[Finding]:
             sentence=f"Without waiting for outcomes, `{metric}` is estimated at {guess['value']:.4f}.",
         )
     if labels.get("contradicted"):
-        sentence = f"{labels['contradicted']:,} predictions were told two different outcomes."
+        one = labels["contradicted"] == 1
+        count = "One prediction was" if one else f"{labels['contradicted']:,} predictions were"
+        sentence = f"{count} told two different outcomes."
         yield Finding(kind="w", word="outcomes", sentence=sentence)
 
 
@@ -77,6 +81,11 @@ def _drift(documents: Documents) -> Iterator[Finding]:
         yield Finding(kind="e", word="drift", sentence=f"{named}{more} {be} moved from the training data.")
     else:
         yield Finding(kind="g", word="inputs", sentence="No request column has moved from the training data.")
+    together = measurement.get("domain") or {}
+    if together.get("status") == "alarm":
+        named = ", ".join(f"`{each['column']}`" for each in together["columns"][:_NAMED])
+        sentence = f"A classifier tells requests from training rows, mostly by {named}."
+        yield Finding(kind="w", word="together", sentence=sentence)
     prediction = summary.get("prediction") or {}
     if prediction.get("status") == "alarm":
         moved = f"Predictions have moved: PSI {prediction['psi']:.2f} on `{prediction['column']}`."

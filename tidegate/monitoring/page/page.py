@@ -7,6 +7,7 @@ import tidegate.report
 from tidegate.monitoring.page.documents import Documents
 from tidegate.monitoring.page.drift_section import answers, features
 from tidegate.monitoring.page.findings import Finding, findings
+from tidegate.monitoring.page.measured_section import measured
 from tidegate.monitoring.page.quality_section import labels, moment, quality, slices
 from tidegate.monitoring.page.told import told
 from tidegate.report import words
@@ -93,7 +94,7 @@ def _finding(found: Finding) -> str:
 
 
 def _contract(documents: Documents) -> str:
-    return _violations(documents) + _measured_besides(documents) + _skew(documents)
+    return _violations(documents) + measured(documents) + _skew(documents)
 
 
 def _violations(documents: Documents) -> str:
@@ -108,12 +109,6 @@ def _violations(documents: Documents) -> str:
         for each in listed[:_VIOLATIONS]
     )
     return f"<div class=u>{table('Broken constraints', ('Column', 'Check', 'What was found'), rows)}</div>"
-
-
-def _measured_besides(documents: Documents) -> str:
-    """What the measurement says beyond drift."""
-    known = ("metrics", "summary", "columns")
-    return told(documents.measurement or {}, without=known)
 
 
 def _skew(documents: Documents) -> str:
@@ -164,7 +159,7 @@ def _alarms(documents: Documents) -> str:
 def _operations(documents: Documents) -> str:
     if documents.operations is None:
         return "<p>Latency, throughput and errors were not measured for this window.</p>"
-    return told(documents.operations, without=("run",))
+    return told(documents.operations, without=("run", "period_seconds"))
 
 
 def _decision(documents: Documents) -> str:

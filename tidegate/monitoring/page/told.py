@@ -1,5 +1,6 @@
 """A document of any shape as facts and tables: what is added to it one day is shown without being known."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,22 @@ from tidegate.report.pieces import facts, table, text
 _DEPTH = 3  # objects within objects that are followed
 _EPOCH_SECONDS = (1e9, 1e10)  # from 2001 on: smaller numbers are none
 _LINES = 200  # of one table
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_TITLES = {
+    "error_share": "Share of errors",
+    "fallback_share": "Share of fallbacks",
+    "look_ups": "Values looked up",
+    "looks": "The windows that were looked at",
+    "model_latency p50": "Model latency, median, ms",
+    "model_latency p99": "Model latency, p99, ms",
+    "model_latency slowest_at": "Slowest minute",
+    "overhead_latency p50": "Overhead, median, ms",
+    "overhead_latency p99": "Overhead, p99, ms",
+    "overhead_latency slowest_at": "Slowest minute of it",
+    "busiest": "Most in a period",
+    "trained_days": "Days since training",
+    "serving_days": "Days in service",
+}
 
 
 def told(document: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
@@ -19,7 +36,11 @@ def told(document: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
 
 
 def _parts(members: Mapping[str, Any], depth: int) -> Iterator[str]:
-    plain = [(title(name), shown(value, name)) for name, value in members.items() if _is_plain(value)]
+    plain = [
+        (title(name), shown(value, name))
+        for name, value in members.items()
+        if _is_plain(value) and value not in (None, "", [])
+    ]
     if plain:
         yield facts(plain)
     for name, value in members.items():
@@ -75,7 +96,9 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 
 
 def title(name: str) -> str:
-    """`age_seconds` as `Age seconds`."""
+    """`age_seconds` as `Age seconds`, unless there are better words for it."""
+    if name in _TITLES:
+        return _TITLES[name]
     spaced = name.replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
 
@@ -87,7 +110,7 @@ def shown(value: Any, name: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        is_time = name.endswith("_at") and _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]
+        is_time = name.endswith(("_at", "_tick")) and _EPOCH_SECONDS[0] <= value < _EPOCH_SECONDS[1]
         return (
             words.moment(datetime.fromtimestamp(value, UTC).isoformat()) if is_time else words.number(value)
         )
@@ -95,4 +118,11 @@ def shown(value: Any, name: str = "") -> str:
         return ", ".join(shown(each) for each in value) or "-"
     if isinstance(value, Mapping):
         return ", ".join(f"{title(name)} {shown(each)}" for name, each in value.items())
-    return str(value)
+    return _name_of(str(value))
+
+
+def _name_of(value: str) -> str:
+    """An ARN as what it names, a time as a time; any other text as it is."""
+    if value.startswith("arn:"):
+        return value.split(":", 5)[-1]
+    return words.moment(value) if _TIME.match(value) else value
