@@ -38,10 +38,10 @@ def test_other_lines_are_left_to_a_closer_look(block):
 def test_parts_are_all_lines_in_their_order(sizes, size, tail):
     lines = [b"{%s}" % (b" " * width) for width in sizes]
     block = b"\n".join(lines) + tail
-    found = list(parts(block, ends(block), size))
+    found = list(map(bytes, parts(block, ends(block), size)))
     assert b"\n".join(found).split(b"\n") == lines
 
 
 def test_a_part_is_what_ends_in_one_stretch():
     block = b'{"a":1}\n{}\n{}\n{"b":2}'  # lines end at 7, 10, 13 and 21
-    assert list(parts(block, ends(block), 8)) == [b'{"a":1}', b"{}\n{}", b'{"b":2}']
+    assert list(map(bytes, parts(block, ends(block), 8))) == [b'{"a":1}', b"{}\n{}", b'{"b":2}']

@@ -22,6 +22,8 @@ def test_values_and_nulls_are_those_of_pyarrow(type_, data):
     found = array_of_list(values, type_)
     found.validate(full=True)
     assert found.equals(pa.array(values, type_))
+    there = [value for value in values if value is not None]
+    assert array_of_list(there, type_, complete=True).equals(pa.array(there, type_))
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ from tidegate.columns.arrow_values import Flags, array_of, text_array
 _Values = Sequence[Any]
 
 
-def array_of_list(values: _Values, type_: pa.DataType) -> pa.Array:
-    """An array of 64 bit numbers, booleans or texts.
+def array_of_list(values: _Values, type_: pa.DataType, *, complete: bool = False) -> pa.Array:
+    """An array of 64 bit numbers, booleans or texts; `complete`: none of them is None, as the caller knows.
 
     Raises:
         OverflowError: an integer is beyond 64 bits, or beyond what a float holds.
         UnicodeEncodeError: a text has half of a character.
     """
-    nulls = _nulls(values)
+    nulls = None if complete else _nulls(values)
     return _MAKERS[type_](values, nulls)
 
 

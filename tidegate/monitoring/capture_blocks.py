@@ -42,10 +42,10 @@ def ends(block: bytes) -> Ends | None:
     return None
 
 
-def parts(block: bytes, stops: Ends, size: int = PART_BYTES) -> Iterator[bytes]:
+def parts(block: bytes, stops: Ends, size: int = PART_BYTES) -> Iterator[memoryview]:
     """The block's lines, those that end in the same `size` bytes together; `stops` are its `ends`."""
     last = np.flatnonzero(np.diff(stops // size, append=-1))
-    begin = 0
+    begin, whole = 0, memoryview(block)
     for stop in stops[last].tolist():
-        yield block[begin:stop]
+        yield whole[begin:stop]
         begin = stop + 1

@@ -115,8 +115,8 @@ class CaptureReader:
             rows = rows.only(new)
         return self._chunk(block, stops.tolist(), rows)
 
-    def _sides(self, block: bytes) -> tuple[list[Event], list[Side], list[Side]]:
-        records = self._record.decode_lines(block)
+    def _sides(self, part: memoryview) -> tuple[list[Event], list[Side], list[Side]]:
+        records = self._record.decode_lines(part)
         return (
             [record.event_metadata for record in records],
             [record.capture_data.endpoint_input for record in records],

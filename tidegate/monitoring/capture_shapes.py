@@ -55,7 +55,7 @@ class Instances:
         names = {f"c{i}": name for i, name in enumerate(columns)}
         self._columns = tuple(columns)
         self._instance = msgspec.defstruct("Instance", fields, rename=names, gc=False)
-        request = msgspec.defstruct("Request", [("instances", list[self._instance])])  # type: ignore[name-defined]
+        request = msgspec.defstruct("Request", [("instances", list[self._instance])], gc=False)  # type: ignore[name-defined]
         self.decoder: Decoder = msgspec.json.Decoder(request)
         self._members = [(name, attrgetter(f"c{i}")) for i, name in enumerate(columns)]
 
@@ -82,7 +82,7 @@ class Answers:
         )
         label = msgspec.defstruct("Label", [("label", str), ("probabilities", dict[str, int | float])])
         answer = label if self._is_label else self._number
-        response = msgspec.defstruct("Response", [("predictions", list[answer])])  # type: ignore[valid-type]
+        response = msgspec.defstruct("Response", [("predictions", list[answer])], gc=False)  # type: ignore[valid-type]
         self.decoder: Decoder = msgspec.json.Decoder(response)
 
     def told(self, predictions: list[Any]) -> list[Any]:

@@ -48,9 +48,10 @@ class Pieces:
 
 def _piece(column: Column, type_: pa.DataType | None, values: list[Any]) -> pa.Array | Typed:
     """As `type_`, JSON's own for the column, where every value is of it, else each value tried alone."""
-    if _PLAIN.get(type_, frozenset()).issuperset(map(type, values)):
+    kinds = set(map(type, values))
+    if kinds <= _PLAIN.get(type_, frozenset()):
         try:
-            return array_of_list(values, type_)
+            return array_of_list(values, type_, complete=type(None) not in kinds)
         except (OverflowError, UnicodeEncodeError):  # beyond 64 bits, half of a character
             pass
     return from_json_values(column, values)
