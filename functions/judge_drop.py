@@ -59,7 +59,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if parts:  # a manifest's own size says nothing
         drop = replace(drop, size_bytes=sum(part.size_bytes for part, _ in parts))
     shards = Shards(s3, lake_bucket, drop, reports)
-    profile, past = shards.profile(), PastDrops(ledger, drop)
+    replaces = plan.config.ingestion.overwrites == "replace"
+    profile, past = shards.profile(), PastDrops(ledger, drop, replaces=replaces)
     judgement = judge(
         plan.contract,
         shards.checks(plan.contract),

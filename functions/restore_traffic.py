@@ -39,7 +39,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if found.do == "return" and described is not None:
         found = _return(found, described)
     logger.warning("a rollout ended without undoing", extra={"rollout": event["rollout"], "do": found.do})
-    return replace(found, model_package_arn=package).to_json()
+    version = None if champion is None else champion.model_version
+    return replace(found, model_package_arn=package, champion_version=version).to_json()
 
 
 def _described() -> dict[str, Any] | None:

@@ -42,5 +42,10 @@ def decision(place: Place) -> dict[str, Any] | None:
 def line(row: dict[str, Any]) -> str:
     """One incident in one line: what came of it, or what is done about it."""
     came = row["outcome"] or row["action"]
-    told = f"{row['id']}  {row['state']:<10}{row['opened'][:19]}  {row['what']}"
+    told = f"{row['id']}  {state(row):<10}{row['opened'][:19]}  {row['what']}"
     return f"{told}: {came}" if came else told
+
+
+def state(row: dict[str, Any]) -> str:
+    """A training run is over, however it ended; nothing has recovered by that."""
+    return "over" if row["kind"] == "retraining" and row["state"] == "recovered" else str(row["state"])

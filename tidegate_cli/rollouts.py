@@ -103,7 +103,8 @@ def _names(place: Place) -> list[str]:
         for page in objects
         for found in page.get("Contents", [])
     }
-    return [*known, *sorted(kept.keys() - set(known), key=kept.__getitem__, reverse=True)]
+    # S3 knows seconds: what was written in one of them has an order all the same
+    return [*known, *sorted(kept.keys() - set(known), key=lambda name: (kept[name], name), reverse=True)]
 
 
 def _named(place: Place, name: str) -> Rollout:

@@ -29,6 +29,7 @@ FOUND_BY = {  # a word of the cause -> what found it
     "evidence": "evidence",
     "alarm": "alarm",
     "health check": "health check",
+    "too many to advance": "not shown fit",
 }
 
 

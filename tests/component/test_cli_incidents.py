@@ -64,6 +64,14 @@ def test_the_list_has_the_newest_first_with_what_came_of_each(typed, happen):
     assert [row["cause"] for row in found] == ["alarm/drift", "quarantine/flights"]
 
 
+def test_a_training_run_that_ended_is_over_and_has_not_recovered(typed, happen):
+    happen(1, cause="retraining/drift", kind="retraining", what="retraining by drift has started")
+    given = happen(2, "ends", cause="retraining/drift", kind="retraining", outcome="failed: no rows")
+    _, told = typed("list")
+    assert f"{given.id}  over      2026" in told.out and "failed: no rows" in told.out
+    assert "  over  retraining/drift" in typed("show", given.id)[1].out
+
+
 def test_nothing_is_said_to_be_nothing(typed):
     assert typed("list")[1].out == "none\n"
 

@@ -58,13 +58,14 @@ def test_rollouts_are_listed_newest_first_those_that_only_the_lake_has_last(regi
     arn, name = rolled_out(registry)
     told = typed("rollout", "list", "--json").json["rollouts"]
     assert (told[0]["id"], told[0]["version"]) == (name, arn.rpartition("/")[2])
-    known = next(number for number, row in enumerate(told) if row["id"].startswith("old-"))
-    assert all(row["id"].startswith("old-") for row in told[known:])
-    found = told[known]  # the newest of them
-    assert (found["id"], found["outcome"], found["step"], found["weight"]) == (old, "rolled back", 1, 0.05)
+    known = [row["id"] for row in told if not row["id"].startswith("old-")]
+    assert [row["id"] for row in told[: len(known)]] == known  # the lake's alone come after all executions
+    [number] = [number for number, row in enumerate(told) if row["id"] == old]
+    found = told[number]
+    assert (found["outcome"], found["step"], found["weight"]) == ("rolled back", 1, 0.05)
     lines = typed("rollout", "list").out.splitlines()
     assert len(lines) == len(told)
-    assert lines[known].startswith(old[:8]) and "CandidateUnfit: 20 of 100 requests failed" in lines[known]
+    assert lines[number].startswith(old[:8]) and "CandidateUnfit: 20 of 100 requests failed" in lines[number]
     assert [row["id"] for row in typed("rollout", "list", "--json", "--limit", "1").json["rollouts"]] == [
         name
     ]

@@ -644,7 +644,7 @@ def test_a_rollout_that_was_killed_is_undone_step_by_step_each_asked_for_as_ofte
     for _ in range(2):
         found = call("restore_traffic", {"rollout": "run-1"})
         assert (found["do"], found["others"]) == ("isolate", ["variant-b"])
-        assert found["config_name"] == f"{account.prefix}-config-1"
+        assert (found["config_name"], found["champion_version"]) == (f"{account.prefix}-config-1", 1)
     assert account.state_item("lock#deployment") is not None  # the machine's to release
 
     account.sagemaker.delete_endpoint(EndpointName=account.endpoint)

@@ -145,6 +145,21 @@ def test_a_newer_version_takes_the_place_of_the_older_where_asked_for(pipeline):
     assert catalog.read("flights", snapshot_id=first["snapshot_id"]).num_rows == 110
 
 
+def test_the_same_bytes_again_are_accepted_with_a_warning(pipeline):
+    body = as_csv(rows(110))
+    pipeline.record(pipeline.arrive(body))
+    _, verdict = pipeline.judge(pipeline.arrive(body, "drops/flights/copy.csv"))
+    assert verdict["status"] == "warn" and [each["rule"] for each in verdict["reasons"]] == ["twin"]
+
+
+def test_the_same_bytes_in_the_place_of_the_older_ones_are_nothing_odd(pipeline):
+    pipeline.configure(overwrites="replace")
+    body = as_csv(rows(110))
+    pipeline.record(pipeline.arrive(body))
+    _, verdict = pipeline.judge(pipeline.arrive(body))
+    assert verdict["status"] == "accept"
+
+
 def test_an_older_version_that_comes_late_is_ignored_where_versions_replace(pipeline):
     pipeline.configure(overwrites="replace")
     older, newer = (pipeline.arrive(as_csv(rows(100 + n, first=200 * n))) for n in (10, 20))

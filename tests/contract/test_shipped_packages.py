@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import PathDistribution, distribution
+from importlib.metadata import distribution
 from pathlib import Path
 
 import function_contracts
@@ -40,7 +40,6 @@ def only(names, folder):
     """A folder of links to the installed packages of these names, and to no other."""
     for name in names:
         found = distribution(name)
-        assert isinstance(found, PathDistribution)
         for top in {file.parts[0] for file in found.files or []} - {"..", "__pycache__"}:
             link = folder / top
             if not link.exists():

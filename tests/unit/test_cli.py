@@ -143,6 +143,13 @@ def test_the_pipeline_is_named_before_or_after_the_verb(words):
     assert (str(options["pipeline"]), options["environment"], left) == ("mine", "prod", ["status"])
 
 
+def test_a_request_that_is_no_json_is_told_the_shape_of_one(command, tmp_path):
+    (tmp_path / "one.json").write_text("{")
+    done = command("predict", str(tmp_path / "one.json"))
+    assert done.code == 2 and done.err.splitlines()[0].endswith("one.json` is not JSON")
+    assert '{"instances": [...]}' in done.err.splitlines()[2]
+
+
 def test_a_pipeline_without_its_folder_is_a_wrong_use(command):
     done = command("status", "--pipeline")
     assert done.code == 2 and done.err.startswith("error: ") and "--pipeline" in done.err

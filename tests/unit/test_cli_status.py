@@ -1,6 +1,8 @@
-"""What `tidegate status` says of the quality of predictions and of the endpoint's operation."""
+"""What `tidegate status` says of the quality of predictions, of the operation, and without a model."""
 
-from tidegate_cli.commands.status import quality_lines
+import pytest
+
+from tidegate_cli.commands.status import quality_lines, what_now
 from tidegate_cli.operation_words import ages, operated
 
 MEASURED = {"status": "breach", "rows": 400, "value": 0.5, "low": 0.45, "high": 0.55, "promised": 0.7}
@@ -31,3 +33,30 @@ def test_what_was_measured_of_the_operation_is_said_and_nothing_else():
     assert ages(known) == "model 3.2 days old, features 1.5 h old"
     unknown = dict.fromkeys(known) | {"requests": 1}
     assert (operated(unknown), ages(unknown)) == ("1 request", "")
+
+
+def report(*, training=None, features=None, recorded=0, packages=()):
+    states = {"ingestion": None, "features": features, "training": training}
+    stages = {name: None if status is None else {"status": status} for name, status in states.items()}
+    drops = {"recorded": recorded} if recorded else {"quarantined": 1}
+    return {"packages": list(packages), "stages": stages, "data": {"drops": drops}}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (report(), ": deliver a drop with `tidegate drop FILE`"),
+        (report(features="RUNNING", recorded=1), ": features runs, the rest follows by itself"),
+        (report(training="RUNNING", recorded=1), ": training runs, the rest follows by itself"),
+        (
+            report(training="FAILED", recorded=1),
+            ": the training failed, see `tidegate logs training --errors`",
+        ),
+        (report(training="SUCCEEDED", recorded=1), ": the training ended without one, see `tidegate logs"),
+        (report(recorded=1), ""),
+        (report(training="SUCCEEDED", recorded=1, packages=[{"version": 1}]), ""),
+    ],
+)
+def test_without_a_model_it_says_what_is_on_its_way_or_to_be_done(found, expected):
+    told = what_now(found)
+    assert told.startswith(expected) and bool(told) == bool(expected)

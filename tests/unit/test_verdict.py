@@ -123,6 +123,23 @@ def test_a_drop_with_none_of_the_columns_is_one_reason_that_asks_for_its_header(
     assert judgement.verdict.status == "quarantine"
 
 
+def test_the_bytes_of_an_accepted_drop_delivered_again_are_told():
+    past = PastDrop(
+        drop_id="0123456789", arrived_at="2026-11-26T06:00:00Z", figures={}, etag="e", size_bytes=0
+    )
+    judgement = judged(checks(), history=[past])
+    [reason] = judgement.verdict.reasons
+    assert (judgement.verdict.status, reason.rule, reason.severity) == ("warn", "twin", "warning")
+    assert reason.message == "it has the bytes of drop `01234567` of 2026-11-26T06:00: its rows come twice"
+
+
+@pytest.mark.parametrize("changed", [{"etag": ""}, {"etag": "f"}, {"size_bytes": 1}], ids=str)
+def test_other_bytes_are_no_twin(changed):
+    members = {"etag": "e", "size_bytes": 0, **changed}
+    past = PastDrop(drop_id="0", arrived_at="2026-11-26T06:00:00Z", figures={}, **members)
+    assert judged(checks(), history=[past]).verdict.status == "accept"
+
+
 def test_a_missing_column_is_one_reason_and_names_its_likely_new_name():
     judgement = judged(checks(*failing(2, RuleCount(failed=100)), present=("temp",), extra=("destination",)))
     assert told(judgement) == [("error", "columns", "dest")]

@@ -22,11 +22,14 @@ _MAXIMUM_BYTES = 250_000  # of the packed figures: an item of DynamoDB has 400 K
 class PastDrops:
     """The accepted drops of a dataset before one of them, newest first."""
 
-    def __init__(self, ledger: Ledger, drop: Drop) -> None:
+    def __init__(self, ledger: Ledger, drop: Drop, *, replaces: bool = False) -> None:
+        """`replaces` says that a newer version of an object takes the place of the older one's rows."""
         rows = [row for row in ledger.recorded(drop.dataset, JUDGING_DROPS + 1) if "figures" in row]
         self._rows = [row for row in rows if row["drop_id"] != drop.drop_id][:JUDGING_DROPS]
         self.drop = drop
-        self.history = [_past_drop(row) for row in self._rows]
+        self.history = [
+            _past_drop(row, is_replaced=replaces and row["key"] == drop.key) for row in self._rows
+        ]
 
     def recent(self, s3: "S3Client", bucket: str) -> Reference | None:
         """The newest of them together; None while they are too few."""
@@ -55,11 +58,13 @@ def remembered(
     return {"figures": packed, "shifted": json.dumps(levels), "profile_key": profile_key}
 
 
-def _past_drop(row: Mapping[str, Any]) -> PastDrop:
+def _past_drop(row: Mapping[str, Any], *, is_replaced: bool) -> PastDrop:
     shifted = json.loads(row.get("shifted") or "[]")
     return PastDrop(
         drop_id=row["drop_id"],
         arrived_at=row["arrived_at"],
         figures=unpack_figures(bytes(row["figures"].value)),
         shifted=frozenset((column, name) for column, name in shifted),
+        etag="" if is_replaced else row.get("etag", ""),
+        size_bytes=int(row.get("size_bytes", 0)),
     )

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from tidegate.checks import Checks
 from tidegate.contract.plan import ContractPlan, Severity
 from tidegate.ingestion.anomaly import Anomaly
-from tidegate.ingestion.figures import OF_ROWS
+from tidegate.ingestion.figures import OF_ROWS, PastDrop
 from tidegate.ingestion.rule_results import RuleResult, missing_columns, strangers
 from tidegate.ingestion.statistic_rules import duration, number
 from tidegate.ingestion.usual import WEEKDAYS
-from tidegate.messages.ingestion import Acceptance, Reason
+from tidegate.messages.ingestion import Acceptance, Drop, Reason
 from tidegate.statistics.drift import ColumnDrift, ReferenceDrift
 
 _SMALLEST_SHOWN = 1e-9
@@ -110,6 +110,20 @@ def _shown(anomaly: Anomaly, value: float) -> str:
     if anomaly.figure in OF_ROWS:
         return f"{100 * value:.3g} percent"
     return number(round(value)) if anomaly.figure in ("rows", "bytes") else f"{value:.4g}"
+
+
+def twin_reasons(drop: Drop, history: Sequence[PastDrop]) -> list[Reason]:
+    """Whether these very bytes were accepted before.
+
+    S3's ETag tells: the MD5 of an object that was put at once, with KMS or in several parts another text,
+    that two deliveries rarely share.
+    """
+    for past in history:
+        if drop.etag and (past.etag, past.size_bytes) == (drop.etag, drop.size_bytes):
+            twin = f"drop `{past.drop_id[:8]}` of {past.arrived_at[:16]}"
+            message = f"it has the bytes of {twin}: its rows come twice"
+            return [Reason(rule="twin", column=None, severity="warning", message=message)]
+    return []
 
 
 def drift_reasons(found: ReferenceDrift) -> list[Reason]:

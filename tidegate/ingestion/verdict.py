@@ -27,6 +27,7 @@ from tidegate.ingestion.reasons import (
     column_reasons,
     drift_reasons,
     rule_reasons,
+    twin_reasons,
 )
 from tidegate.ingestion.rule_results import RuleResult, rule_results
 from tidegate.ingestion.statistic_rules import newest_seconds
@@ -109,7 +110,15 @@ def judge(
         settings = {column.name: column.anomaly for column in plan.columns}
         unusual = anomalies(figures, history, profile, arrived_at=drop.arrived_at, settings=settings)
     judgement = Judgement(
-        verdict=_verdict(plan, checks, rules, unusual, drifts, acceptance=drop.acceptance),
+        verdict=_verdict(
+            plan,
+            checks,
+            rules,
+            unusual,
+            drifts,
+            twins=twin_reasons(drop, history),
+            acceptance=drop.acceptance,
+        ),
         rules=rules,
         anomalies=tuple(unusual),
         drifts=drifts,
@@ -145,12 +154,14 @@ def _verdict(
     unusual: Sequence[Anomaly],
     drifts: Sequence[ReferenceDrift],
     *,
+    twins: Sequence[Reason],
     acceptance: Acceptance | None,
 ) -> Verdict:
     reasons = column_reasons(plan, checks) + rule_reasons(plan, checks, rules)
     if not checks.rows and not any(rule.kind == "row_count" for rule in plan.rules):
         message = "the drop has no rows"
         reasons.append(Reason(rule="row_count", column=None, severity="warning", message=message))
+    reasons += twins
     reasons += [anomaly_reason(anomaly) for anomaly in unusual]
     reasons += [reason for found in drifts for reason in drift_reasons(found)]
     reasons.sort(key=lambda reason: reason.severity != "error")

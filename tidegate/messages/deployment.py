@@ -140,6 +140,7 @@ class Restoration(Message):
     do: Literal["nothing", "wait", "return", "isolate", "delete", "release", "give-up"]
     reason: str = ""
     champion_variant: str | None = None
+    champion_version: int | None = None
     others: tuple[str, ...] = ()  # variants beside it
     config_name: str | None = None  # of the endpoint as it is
     model_package_arn: str = ""  # that was rolled out

@@ -93,7 +93,7 @@ def _answers(responses: Document, schemas: Document) -> Iterator[str]:
 def _fields(name: str, schema: Document, schemas: Document) -> str:
     rows = (
         f"<tr><th>{text(field)}<td>{sentence(_kind(kind, schemas))}"
-        f"<td>{'' if field in schema['required'] else 'may lack'}"
+        f"<td>{'' if field in schema['required'] else 'optional'}"
         for field, kind in schema["properties"].items()
     )
     return table(name, ("Field", "Value", ""), rows)

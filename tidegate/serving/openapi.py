@@ -43,7 +43,7 @@ def document(plan: Plan, example: Document | None = None) -> Document:
             "title": config.pipeline.name,
             "version": plan.features.hash[:16],
             "description": f"Predicts `{plan.features.label.name}` ({config.training.task}). "
-            "The version names the features.",
+            f"The version of this document, `{plan.features.hash[:16]}`, is that of the features.",
         },
         "servers": [{"url": "./"}],
         **({"security": [{name: [] for name in security}]} if security else {}),

@@ -38,6 +38,8 @@ def command(options: Options, file: Path, dataset: str | None, watch: bool) -> N
         narrator.say("", "what was delivered goes on without you: tidegate drops list")
         raise
     accepted = entry["state"] == "recorded"
+    if entry.get("verdict_key") and entry.get("reason") != "accepted":
+        narrator.say("try", f"tidegate drops show {entry['drop_id'][:8]} --html   each reason, with rows")
     if options.as_json:
         click.echo(json.dumps({"ok": accepted or not watch, **entry}))
     else:

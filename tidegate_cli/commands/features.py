@@ -42,6 +42,8 @@ def list_(options: Options) -> None:
     for version in versions:
         for line in of_version(version):
             click.echo(line)
+    if not versions:
+        click.echo("no view was computed or deployed: the features have no aggregate")
 
 
 @command.command(
@@ -178,4 +180,6 @@ def _view(place: Place, name: str, hash_: str | None) -> "ViewPlan":
         return found[0]
     asked = name if hash_ is None else f"{name}@{hash_}"
     what = f"`{asked}` names {len(found)} versions" if found else f"there is no view `{asked}`"
-    raise CommandError(what, hint=f"there are: {', '.join(sorted(known)) or 'none'}")
+    raise CommandError(
+        what, hint=f"there are: {', '.join(sorted(known))}" if known else "the features have no aggregate"
+    )

@@ -70,7 +70,7 @@ def _rows(row: dict[str, Any]) -> list[tuple[str, str]]:
     over = f" until {row['recovered'][:19]}" if row.get("recovered") else ""
     seen = "once" if row["count"] == 1 else f"{row['count']} times"
     told = [
-        ("incident", f"{row['id']}  {row['state']}  {row['cause']}"),
+        ("incident", f"{row['id']}  {incidents.state(row)}  {row['cause']}"),
         ("what", row["what"]),
         ("since", f"{row['opened'][:19]}{over} UTC, seen {seen}, last {row['last_seen'][:19]}"),
         ("flapping", f"it came again {row['flaps']} times within the hold time" if row["flaps"] else ""),

@@ -12,6 +12,7 @@ from tidegate_cli.narration import Narrator
 from tidegate_cli.place import current
 
 FAILED = 500  # HTTP's family of "it is not you"
+_SHAPE = 'a request is one object with the request columns, or {"instances": [...]} of several'
 
 
 @click.command("predict")
@@ -25,7 +26,7 @@ def command(options: Options, file: IO[str]) -> None:
     try:
         request = json.load(file)
     except ValueError as cause:
-        raise CommandError(f"`{file.name}` is not JSON", cause=str(cause)) from cause
+        raise CommandError(f"`{file.name}` is not JSON", cause=str(cause), hint=_SHAPE) from cause
     place = current(options)
     Narrator(quiet=options.quiet).say("place", place.name)
     answer = Api(place).predict(request)
@@ -35,7 +36,7 @@ def command(options: Options, file: IO[str]) -> None:
             error.get("what") or f"the API answered {answer.status}",
             cause=error.get("cause") or _fields(error) or answer.body.get("message", ""),
             hint=error.get("hint")
-            or ("tidegate status shows what serves" if answer.status >= FAILED else ""),
+            or ("tidegate status shows what serves" if answer.status >= FAILED else _SHAPE),
         )
     if options.as_json:
         click.echo(json.dumps({"ok": True, **answer.body}))

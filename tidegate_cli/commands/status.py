@@ -18,6 +18,7 @@ from tidegate_cli.place import Place, current
 
 STAGES = ("ingestion", "features", "training", "deployment", "monitoring")
 PACKAGES = 10
+NEWEST = 20  # executions of a stage that are looked at
 _REASON = 120  # letters of a drop's reason; `tidegate drops show ID` has all of it
 
 
@@ -74,8 +75,10 @@ def _window(place: Place, live: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _latest(place: Place, stage: str) -> dict[str, Any] | None:
-    found = place.client("stepfunctions").list_executions(stateMachineArn=machine(place, stage), maxResults=1)
-    for execution in found["executions"]:
+    """The execution that runs, else the newest: one that found the lock taken ends before it."""
+    client, arn = place.client("stepfunctions"), machine(place, stage)
+    found = client.list_executions(stateMachineArn=arn, maxResults=NEWEST)["executions"]
+    for execution in [*(each for each in found if each["status"] == "RUNNING"), *found][:1]:
         ended = execution.get("stopDate") or datetime.now(UTC)
         seconds = (ended - execution["startDate"]).total_seconds()
         return {"status": execution["status"], "name": execution["name"], "seconds": round(seconds, 1)}
@@ -101,7 +104,7 @@ def _print_model(report: dict[str, Any]) -> None:
     live = report["model"]
     champion = live["champion"]
     if champion is None:
-        click.echo(f"model     none yet{_what_now(report)}")
+        click.echo(f"model     none yet{what_now(report)}")
     else:
         endpoint = live["endpoint"] or "missing"
         click.echo(f"model     version {champion['version']} since {champion['since']}, endpoint {endpoint}")
@@ -116,7 +119,7 @@ def _print_model(report: dict[str, Any]) -> None:
     _print_watched(report)
 
 
-def _what_now(report: dict[str, Any]) -> str:
+def what_now(report: dict[str, Any]) -> str:
     """What a person does who has no champion yet, or waits for."""
     if report["packages"]:
         return ""
