@@ -2,15 +2,14 @@
 
 A month of a pipeline on a moved clock (bench.month); the monitoring job on a million captured records
 (bench.captured_records); drifts put into flights one at a time, and a year without any
-(bench.injected_drifts, bench.injected_outages). What became of them is printed before the figures.
+(bench.injected_drifts, bench.injected_skew, bench.injected_outages). What became of them is printed before
+the figures.
 """
 
-from bench import captured_records, injected_drifts, injected_outages, month
+from bench import captured_records, injected_drifts, injected_outages, injected_skew, month
 from bench.report import Figure, main
 
 MONTH_SECONDS = 180
-# needs an offline store, so nothing here injects it
-NOT_INJECTED = {"skew": "injected by tests/component/test_measure_skew.py alone"}
 
 
 def measure() -> list[Figure]:
@@ -31,10 +30,10 @@ def records() -> list[Figure]:
 
 def drifts() -> list[Figure]:
     """Injected drifts until they are detected, and false alarms of a quiet year."""
-    found = [*injected_drifts.figures(), *injected_outages.figures(month.FLIGHTS, "dev")]
-    return found + [
-        Figure(f"drift of {kind}: windows until detected", None, "", skipped=why)
-        for kind, why in NOT_INJECTED.items()
+    return [
+        *injected_drifts.figures(),
+        *injected_skew.figures(month.FLIGHTS),
+        *injected_outages.figures(month.FLIGHTS, "dev"),
     ]
 
 

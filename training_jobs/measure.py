@@ -5,6 +5,7 @@ a few values of them, so a count of rows says nothing about their distribution. 
 kept a reference is held against that too: rows of both sides together, and what its answers rest on.
 """
 
+import gc
 import itertools
 import json
 import os
@@ -16,10 +17,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tidegate.monitoring import attributions, domain, monitor_checks, monitor_files, traffic
+from tidegate.monitoring.capture_blocks import blocks
 from tidegate.monitoring.domain import Domain
+from tidegate.monitoring.even_sample import Sampled
 from tidegate.monitoring.explained import Explained, explained
 from tidegate.monitoring.reference import Reference
-from tidegate.monitoring.traffic import Sampled, Traffic
+from tidegate.monitoring.traffic import Traffic
 from tidegate.monitoring.weighted import Weighted, weighted
 from tidegate.plan import Plan
 from tidegate.profile import Profile
@@ -58,12 +61,13 @@ class Measured:
 
 
 def main(paths: Paths) -> None:
+    gc.disable()  # nothing here makes cycles, and each block would have all objects looked through
     plan = Plan.load(PIPELINE)
     baseline = _read_profile(paths.processing_input("baseline") / "profile.parquet")
     expected = _read_profile(paths.processing_input("predictions") / "predictions.parquet")
     seen = traffic.read(
         plan,
-        _lines(paths.processing_input("captures")),
+        _blocks(paths.processing_input("captures")),
         answers=list(expected.columns),
         sample=domain.LARGEST_ROWS,
     )
@@ -143,14 +147,14 @@ def _attribution(
     )
 
 
-def _lines(folder: Path) -> Iterator[bytes]:
-    for file in sorted(folder.rglob("*.jsonl")):
-        with file.open("rb") as lines:
-            yield from lines
+def _blocks(folder: Path) -> Iterator[bytes]:
+    for path in sorted(folder.rglob("*.jsonl")):
+        with path.open("rb") as file:
+            yield from blocks(file)
 
 
 def _read_profile(file: Path) -> Profile:
-    return Profile.from_table(pq.read_table(file))
+    return Profile.from_table(pq.ParquetFile(file).read())  # read_table would import pandas
 
 
 def _metrics(plan: Plan, found: Measured) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.monitoring.capture import Captured, read
-from tidegate.monitoring.capture_reader import CHUNK_ROWS, CaptureReader
+from tidegate.monitoring.capture_reader import CaptureReader
 
 COLUMNS = {"carrier": "string", "hour": "integer", "wind speed": "number", "class": "boolean"}
 NUMBER, LABEL = ["probability"], ["label", "confidence"]
@@ -31,13 +31,15 @@ def line(instances, predictions, *, encoding="JSON", inference_id="i-1", event_i
     return json.dumps(record).encode()
 
 
-def both(lines, answers):
-    """(rows of the reader, rows of the plain reader), each with the three counts."""
+def both(lines, answers, *, lines_of_block=None):
+    """(rows of the reader, rows of the plain reader), each with the four counts."""
     captured, plain, rows = Captured(), read(lines), []
+    size = lines_of_block or len(lines) or 1
+    blocks = [b"\n".join(lines[at : at + size]) for at in range(0, len(lines), size)]
     columns = {name: [] for name in COLUMNS}
     told = {name: [] for name in answers}
-    for chunk in CaptureReader(captured, COLUMNS, answers).chunks(lines):
-        rows += zip(chunk.ids, chunk.lines, strict=True)
+    for chunk in CaptureReader(captured, COLUMNS, answers).chunks(blocks):
+        rows += [(chunk.name(row), chunk.line(row)) for row in range(chunk.rows)]
         for kept, values in ((columns, chunk.columns), (told, chunk.answers)):
             for name in kept:
                 assert len(values[name]) == chunk.rows
@@ -60,7 +62,7 @@ def test_rows_become_columns_in_their_order():
         line([{"carrier": "UA", "hour": 5, "views": {"a": 1}}], [{"probability": 0.25}]),
         line([{"wind speed": 8.5}, {"class": True}], [{"probability": 0.5}, {"probability": 1}]),
     ]
-    [chunk] = CaptureReader(Captured(), COLUMNS, NUMBER).chunks(lines)
+    [chunk] = CaptureReader(Captured(), COLUMNS, NUMBER).chunks([b"\n".join(lines)])
     assert chunk.columns == {
         "carrier": ["UA", None, None],
         "hour": [5, None, None],
@@ -76,22 +78,27 @@ def test_labels_come_with_the_probability_of_the_label():
     assert chunk.answers == {"label": ["b"], "confidence": [0.75]}
 
 
-def test_chunks_are_of_limited_size_and_lose_nothing():
-    lines = [line([{"hour": i}], [{"probability": 0.5}]) for i in range(CHUNK_ROWS + 3)]
-    chunks = list(CaptureReader(Captured(), COLUMNS, NUMBER).chunks(lines))
-    assert [chunk.rows for chunk in chunks] == [CHUNK_ROWS, 3]
-    assert [hour for chunk in chunks for hour in chunk.columns["hour"]] == list(range(CHUNK_ROWS + 3))
+def test_a_block_is_a_chunk_and_one_without_rows_is_none():
+    blocks = [
+        line([{"hour": 1}], [{"probability": 0.5}]),
+        b"no record",
+        line([{"hour": 2}], [{"probability": 1}]),
+    ]
+    chunks = list(CaptureReader(Captured(), COLUMNS, NUMBER).chunks(blocks))
+    assert [chunk.columns["hour"] for chunk in chunks] == [[1], [2]]
 
 
 def test_nothing_read_is_one_chunk_without_rows():
     for answers in (NUMBER, LABEL):
         [chunk] = CaptureReader(Captured(), COLUMNS, answers).chunks([b"no record"])
-        assert (chunk.rows, chunk.ids) == (0, [])
+        assert (chunk.rows, chunk.events, chunk.places) == (0, [], [])
         assert chunk.columns == {name: [] for name in COLUMNS}
         assert chunk.answers == {name: [] for name in answers}
 
 
+ASKED = {"instances": [{"carrier": "UA", "hour": 5}], "vectors": True}
 WHOLE = line([{"carrier": "UA", "hour": 5}], [{"probability": 0.5}])
+OTHER = line([{"carrier": "UA", "hour": 5}], [{"probability": 0.5}])
 AFTER = line([{"hour": 6}], [{"probability": 0.75}])
 ODD = {
     "without an event": WHOLE.replace(b'"eventId"', b'"other"'),
@@ -117,6 +124,13 @@ ODD = {
     "an id that is a number": WHOLE.replace(b'"i-1"', b"7"),
     "no metadata": json.dumps({"captureData": json.loads(WHOLE)["captureData"]}).encode(),
     "nothing asked": line([], []),
+    "a text of two objects": OTHER.replace(rb"0.5}]}", rb"0.5}]}{}"),
+    "a text over two lines": OTHER.replace(rb"{\"carrier", rb"\n{\"carrier"),
+    "two objects in two lines of a text": OTHER.replace(rb"0.5}]}", rb"0.5}]}\n{}"),
+    "two records on a line": OTHER + OTHER.replace(b'"e-', b'"f-'),
+    "a line that ends as Windows ends it": OTHER + b"\r",
+    "a text that is empty": OTHER.replace(rb"{\"predictions\": [{\"probability\": 0.5}]}", b""),
+    "a body that leaves its text": OTHER.replace(rb"\"vectors\": true}", rb"\"vectors\": true},{}"),
 }
 
 
@@ -124,8 +138,29 @@ ODD = {
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
 def test_an_odd_line_is_what_the_plain_reader_says_and_its_neighbours_stay(odd, answers):
     # the last is another record of the first one's event
-    ours, plain = both([WHOLE, odd, AFTER, WHOLE], answers)
+    for size in (1, 2, 4):
+        ours, plain = both([WHOLE, odd, AFTER, WHOLE], answers, lines_of_block=size)
+        assert repr(ours) == repr(plain)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_halves_of_two_odd_lines_do_not_make_one_another_whole(odd):
+    half = len(odd) // 2
+    ours, plain = both([odd[:half], odd[half:], WHOLE, AFTER], NUMBER)
     assert repr(ours) == repr(plain)
+
+
+def test_texts_that_only_together_are_two_values_are_read_by_none():
+    # joined by newlines they would be two objects for two texts, if a value could reach over the newline
+    first, second = '{"instances": [{}', '{}]} {"instances": []}'
+    lines = [
+        WHOLE.replace(json.dumps(json.dumps(ASKED))[1:-1].encode(), json.dumps(text)[1:-1].encode())
+        for text in (first, second)
+    ]
+    assert WHOLE not in lines
+    ours, plain = both(lines, NUMBER)
+    assert repr(ours) == repr(plain)
+    assert ours[2][1] == 2
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just([1])
@@ -138,8 +173,8 @@ ANSWERS = st.dictionaries(
 @given(st.lists(st.tuples(st.lists(INSTANCES, max_size=2), st.lists(ANSWERS, max_size=2)), max_size=4))
 def test_whatever_is_captured_both_readers_say_the_same(records):
     lines = [line(instances, predictions) for instances, predictions in records]
-    for answers in (NUMBER, LABEL):
-        ours, plain = both(lines, answers)
+    for answers, size in itertools.product((NUMBER, LABEL), (1, 4)):
+        ours, plain = both(lines, answers, lines_of_block=size)
         # repr: nan is not equal to itself, and 1, 1.0 and True are
         assert repr(ours[0]) == repr(plain[0])
         assert ours[2:] == plain[2:]

@@ -1,22 +1,28 @@
 """A window's captured traffic in one pass: an even sample, and what misfits count as."""
 
+import itertools
 import json
 import math
 
 import numpy as np
 import pytest
 
-from tidegate.monitoring.capture_reader import Chunk
-from tidegate.monitoring.traffic import EvenSample, columns
+from tidegate.monitoring.capture_chunk import Chunk
+from tidegate.monitoring.even_sample import EvenSample
+from tidegate.monitoring.traffic import columns
 
 
 def rows(*numbers):
+    lines = [line(n) for n in numbers]
     return Chunk(
         rows=len(numbers),
         columns={"n": list(numbers)},
         answers={"probability": [0.5 for _ in numbers]},
-        ids=[f"e-{n}#0" for n in numbers],
-        lines=[line(n) for n in numbers],
+        events=[f"e-{n}" for n in numbers],
+        places=[0 for _ in numbers],
+        block=b"\n".join(lines),
+        stops=[stop - 1 for stop in itertools.accumulate(len(each) + 1 for each in lines)],
+        lines=range(len(numbers)),
     )
 
 

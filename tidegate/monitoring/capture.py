@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tidegate.serving.answers import measured
 
@@ -27,6 +27,14 @@ class Rows:
     ids: list[str] = field(default_factory=list)  # of the event and the place in it, like no other's
 
 
+class Seen(Protocol):
+    """Hashes of events: what is asked of a set."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, hashed: object, /) -> bool: ...
+    def add(self, hashed: int, /) -> None: ...
+
+
 @dataclass
 class Captured(Rows):
     """What a window's files held."""
@@ -35,7 +43,7 @@ class Captured(Rows):
     unreadable: int = 0
     fallen_short: int = 0  # records with another number of answers than instances
     repeated: int = 0  # records of an event that was there before
-    seen: set[int] = field(default_factory=set)  # hashes of events, not their texts
+    seen: Seen = field(default_factory=set[int])  # hashes of events, not their texts
 
     def add(self, line: bytes) -> None:
         """Read one line."""

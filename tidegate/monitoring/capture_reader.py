@@ -1,174 +1,190 @@
-"""Data capture files read as columns, chunk by chunk: what `tidegate.monitoring.capture` reads, but faster.
+"""Data capture files read as columns, block by block: what `tidegate.monitoring.capture` reads, but faster.
 
-Pure. Lines in the shape that our container and SageMaker write are decoded straight into the columns that are
-asked for; any other line is given to `capture`, so that both say the same of every line. Memory does not grow
-with the number of lines.
+Pure. Blocks in the shape that our container and SageMaker write are decoded as a whole into the columns that
+are asked for. A block with another line is decoded line by line, and a line of another shape is given to
+`capture`, so that all say the same of every line. Memory grows by a hash for each event, with nothing else.
 """
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Literal
+from itertools import accumulate, chain, compress, repeat
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from tidegate.monitoring.capture import GOLDEN, MIRROR, Captured
+from tidegate.monitoring.capture_blocks import ends, parts
+from tidegate.monitoring.capture_chunk import Chunk
+from tidegate.monitoring.capture_shapes import (
+    UNREADABLE,
+    Answers,
+    Event,
+    Instances,
+    Record,
+    Side,
+    each,
+)
+from tidegate.monitoring.seen_events import SeenEvents
 
-CHUNK_ROWS = 16_384
-_JSON: dict[str, Any] = {"string": str | None, "integer": int | float | None, "number": int | float | None}
-_BASE64 = "BASE64"
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows; values are as JSON has them, None where a row has none."""
-
-    rows: int
-    columns: dict[str, list[Any]]  # of the instances
-    answers: dict[str, list[Any]]  # as tidegate.answers.measured names them
-    ids: list[str]  # of the event and the place in it, like no other's
-    lines: list[bytes]  # the line that each was read from
-
-
-# gc=False: they hold no cycles, and 16,384 of them would be looked through again and again
+_NOT_TRAFFIC = (GOLDEN, MIRROR)
 
 
-class _Side(msgspec.Struct, gc=False):
-    data: str
-    encoding: Literal["JSON", "BASE64", "CSV"] = "JSON"  # another is left to the plain reader
+@dataclass
+class _Rows:
+    """What was read of some events: their names, instances, answers and lines."""
 
+    events: list[str]
+    asked: list[list[Any]]
+    answered: list[list[Any]]
+    lines: Sequence[int]
 
-class _Sides(msgspec.Struct, rename="camel", gc=False):
-    endpoint_input: _Side
-    endpoint_output: _Side
-
-
-class _Event(msgspec.Struct, rename="camel", gc=False):
-    event_id: str
-    inference_id: str = ""
-
-
-class _Record(msgspec.Struct, rename="camel", gc=False):
-    capture_data: _Sides
-    event_metadata: _Event
+    def only(self, kept: Iterable[object]) -> "_Rows":
+        flags = list(kept)
+        return _Rows(
+            list(compress(self.events, flags)),
+            list(compress(self.asked, flags)),
+            list(compress(self.answered, flags)),
+            list(compress(self.lines, flags)),
+        )
 
 
 class CaptureReader:
-    """Reads lines into chunks of rows; `Captured` counts what is left out."""
+    """Reads blocks of lines into chunks of rows; `Captured` counts what is left out."""
 
     def __init__(self, captured: Captured, columns: Mapping[str, str], answers: Sequence[str]) -> None:
         """What to read.
 
         Args:
-            captured: keeps the counts, and the events that were read.
+            captured: keeps the counts; without an event yet, for those to come are kept smaller here.
             columns: members of an instance by name, each with its type in the contract.
             answers: names of `answers.measured`; a row whose answer lacks one has None there.
         """
         self._captured = captured
-        self._columns = dict(columns)
-        self._answers = tuple(answers)
-        fields = [(f"c{i}", _JSON.get(kind, Any), None) for i, kind in enumerate(columns.values())]
-        names = {f"c{i}": name for i, name in enumerate(columns)}
-        self._instance = msgspec.defstruct("Instance", fields, rename=names, gc=False)
-        request = msgspec.defstruct("Request", [("instances", list[self._instance])])  # type: ignore[name-defined]
-        number = msgspec.defstruct(
-            "Number",
-            [(name, int | float) for name in answers if name in {"probability", "value"}],
-            forbid_unknown_fields=True,
-            gc=False,
+        self._seen = captured.seen = SeenEvents()
+        self._record = msgspec.json.Decoder(Record)
+        self._instances = Instances(columns)
+        self._answers = Answers(answers)
+
+    def chunks(self, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+        """All rows in order, a chunk for each block that has some; one without rows where none has."""
+        none = True
+        for block in blocks:
+            chunk = self._whole(block) or self._by_line(block)
+            if chunk.rows:
+                none = False
+                yield chunk
+            del (
+                block,
+                chunk,
+            )  # before the next are made: what a processor's cache still holds is soonest reused
+        if none:
+            yield self._chunk(b"", [], _Rows([], [], [], []))
+
+    def _whole(self, block: bytes) -> Chunk | None:
+        """Without a call for each line; None when one of them needs a closer look."""
+        stops = ends(block)
+        if stops is None:
+            return None
+        rows, ours = _Rows([], [], [], range(len(stops))), list[bool]()
+        try:
+            for part in parts(block, stops):
+                events, inputs, outputs = self._sides(part)
+                rows.events += [event.event_id for event in events]
+                ours += [not event.inference_id.startswith(_NOT_TRAFFIC) for event in events]
+                rows.asked += [request.instances for request in each(self._instances.decoder, inputs)]
+                del inputs
+                responses = each(self._answers.decoder, outputs)
+                del events, outputs
+                rows.answered += [self._answers.told(response.predictions) for response in responses]
+                del responses
+        except UNREADABLE:
+            return None
+        if len(rows.events) != len(stops) or not all(rows.events):
+            return None
+        if not all(ours):
+            self._captured.golden += ours.count(False)
+            rows = rows.only(ours)
+        equal = list(map(int.__eq__, map(len, rows.asked), map(len, rows.answered)))
+        if not all(equal):
+            self._captured.fallen_short += equal.count(False)
+            rows = rows.only(equal)
+        new = self._seen.add_all(np.fromiter(map(hash, rows.events), np.int64, len(rows.events)))
+        if not new.all():
+            self._captured.repeated += int(np.count_nonzero(~new))
+            rows = rows.only(new)
+        return self._chunk(block, stops.tolist(), rows)
+
+    def _sides(self, part: memoryview) -> tuple[list[Event], list[Side], list[Side]]:
+        records = self._record.decode_lines(part)
+        return (
+            [record.event_metadata for record in records],
+            [record.capture_data.endpoint_input for record in records],
+            [record.capture_data.endpoint_output for record in records],
         )
-        label = msgspec.defstruct("Label", [("label", str), ("probabilities", dict[str, int | float])])
-        answer = label if "label" in answers else number
-        response = msgspec.defstruct("Response", [("predictions", list[answer])])  # type: ignore[valid-type]
-        self._record = msgspec.json.Decoder(_Record)
-        self._request: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
-        self._response: msgspec.json.Decoder[Any] = msgspec.json.Decoder(response)
-        self._number = None if "label" in answers else attrgetter(*answers)
 
-    def chunks(self, lines: Iterable[bytes]) -> Iterator[Chunk]:
-        """All rows in order, some CHUNK_ROWS at a time; a chunk without rows where there are none."""
-        captured, kept, none = self._captured, _Kept(), True
-        record_of, request_of, response_of = self._record.decode, self._request.decode, self._response.decode
-        for line in lines:
-            try:
-                record = record_of(line)
-                sides, event = record.capture_data, record.event_metadata
-                asked = request_of(_data(sides.endpoint_input)).instances
-                answered = self._answered(response_of(_data(sides.endpoint_output)).predictions)
-            except (msgspec.DecodeError, ValueError, KeyError, RecursionError):
-                self._otherwise(line, kept)
-            else:
-                if event.inference_id.startswith((GOLDEN, MIRROR)):
-                    captured.golden += 1
-                elif len(asked) != len(answered):
-                    captured.fallen_short += 1
-                elif not event.event_id:
-                    self._otherwise(line, kept)
-                elif (hashed := hash(event.event_id)) in captured.seen:
-                    captured.repeated += 1
-                else:
-                    captured.seen.add(hashed)
-                    kept.add(asked, answered, event.event_id, line)
-            if len(kept.instances) >= CHUNK_ROWS:
-                yield self._chunk(kept)
-                kept, none = _Kept(), False
-        if none or kept.instances:
-            yield self._chunk(kept)
+    def _by_line(self, block: bytes) -> Chunk:
+        rows = _Rows([], [], [], lines := [])
+        texts = block.split(b"\n")
+        for number, line in enumerate(texts):
+            found = self._one(line)
+            if found is not None:
+                event, asked, answered = found
+                rows.events.append(event)
+                rows.asked.append(asked)
+                rows.answered.append(answered)
+                lines.append(number)
+        stops = [stop - 1 for stop in accumulate(len(text) + 1 for text in texts)]
+        return self._chunk(block, stops, rows)
 
-    def _answered(self, predictions: list[Any]) -> list[Any]:
-        """The number of each answer, or of labels a tuple in the order asked for."""
-        if self._number is not None:
-            return [self._number(each) for each in predictions]
-        return [
-            tuple(
-                each.label if name == "label" else float(each.probabilities[each.label])
-                for name in self._answers
-            )
-            for each in predictions
-        ]
+    def _one(self, line: bytes) -> tuple[str, list[Any], list[Any]] | None:
+        """The event of a line with its instances and answers; None when the line is counted as another."""
+        try:
+            record = self._record.decode(line)
+            sides, event = record.capture_data, record.event_metadata
+            asked = self._instances.decoder.decode(sides.endpoint_input.text).instances
+            predictions = self._answers.decoder.decode(sides.endpoint_output.text).predictions
+            answered = self._answers.told(predictions)
+        except UNREADABLE:
+            return self._otherwise(line)
+        if event.inference_id.startswith(_NOT_TRAFFIC):
+            self._captured.golden += 1
+        elif len(asked) != len(answered):
+            self._captured.fallen_short += 1
+        elif not event.event_id:
+            return self._otherwise(line)
+        elif (hashed := hash(event.event_id)) in self._seen:
+            self._captured.repeated += 1
+        else:
+            self._seen.add(hashed)
+            return event.event_id, asked, answered
+        return None
 
-    def _otherwise(self, line: bytes, kept: "_Kept") -> None:
+    def _otherwise(self, line: bytes) -> tuple[str, list[Any], list[Any]] | None:
         """A line of another shape: truncated, of another container, or with values the contract refuses."""
         self._captured.add(line)
         rows = self._captured.take()
-        kept.instances += [self._instance(*map(each.get, self._columns)) for each in rows.instances]
-        for each in rows.answers:
-            values = tuple(map(each.get, self._answers))
-            kept.answers.append(values if self._number is None else values[0])
-        kept.ids += rows.ids
-        kept.lines += [line] * len(rows.ids)
+        if not rows.instances:
+            return None
+        event, _, _ = rows.ids[0].rpartition("#")
+        return event, list(map(self._instances.of, rows.instances)), list(map(self._answers.of, rows.answers))
 
-    def _chunk(self, kept: "_Kept") -> Chunk:
-        instances, answers = kept.instances, kept.answers
-        columns = {name: list(map(attrgetter(f"c{i}"), instances)) for i, name in enumerate(self._columns)}
-        if self._number is not None:
-            told = [answers]
-        else:
-            told = [list(values) for values in zip(*answers, strict=True)] or [[] for _ in self._answers]
-        named = dict(zip(self._answers, told, strict=True))
-        return Chunk(len(instances), columns, named, kept.ids, kept.lines)
-
-
-class _Kept:
-    """Rows read so far of the chunk to come."""
-
-    def __init__(self) -> None:
-        self.instances: list[Any] = []
-        self.answers: list[Any] = []
-        self.ids: list[str] = []
-        self.lines: list[bytes] = []
-
-    def add(self, asked: list[Any], answered: list[Any], event_id: str, line: bytes) -> None:
-        self.instances += asked
-        self.answers += answered
-        if len(asked) == 1:
-            self.ids.append(f"{event_id}#0")
-            self.lines.append(line)
-        else:
-            self.ids += [f"{event_id}#{number}" for number in range(len(asked))]
-            self.lines += [line] * len(asked)
-
-
-def _data(side: _Side) -> str | bytes:
-    return base64.b64decode(side.data) if side.encoding == _BASE64 else side.data
+    def _chunk(self, block: bytes, stops: Sequence[int], rows: _Rows) -> Chunk:
+        sizes = list(map(len, rows.asked))
+        instances = list(chain.from_iterable(rows.asked))
+        events, lines = rows.events, rows.lines
+        places: list[int] = [0] * len(events)
+        if set(sizes) - {1}:
+            places = list(chain.from_iterable(map(range, sizes)))
+            events = list(chain.from_iterable(map(repeat, events, sizes)))
+            lines = list(chain.from_iterable(map(repeat, lines, sizes)))
+        return Chunk(
+            rows=len(instances),
+            columns=self._instances.columns(instances),
+            answers=self._answers.columns(list(chain.from_iterable(rows.answered))),
+            events=events,
+            places=places,
+            block=block,
+            stops=stops,
+            lines=lines,
+        )

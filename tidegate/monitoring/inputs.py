@@ -14,18 +14,12 @@ import pyarrow as pa
 from tidegate.checks import Checker
 from tidegate.contract.plan import BadRows, Column, ContractPlan, RowRuleKind
 from tidegate.ingestion.rule_results import RuleResult, rule_results
+from tidegate.monitoring.request_columns import Pieces
 from tidegate.profile import ColumnProfile, Profile
 from tidegate.readers.batch import Batch, Typed
-from tidegate.readers.json_values import from_json_arrow, from_json_values, json_type
 from tidegate.statistics.drift import ColumnDrift
 
 SHOWN = 5  # values that the contract or the baseline does not know
-_PLAIN: dict[str, frozenset[type]] = {
-    "string": frozenset({str}),
-    "integer": frozenset({int}),
-    "number": frozenset({int, float}),
-    "boolean": frozenset({bool}),
-}
 
 
 class Inputs:
@@ -47,12 +41,18 @@ class Inputs:
 
     def add(self, instances: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
         """Check some instances. Their columns in the contract's types, null where a value is of another."""
-        names = [column.name for column in self._plan.columns]
-        return self.add_columns({name: [i.get(name) for i in instances] for name in names}, len(instances))
+        pieces = Pieces(self.columns)
+        names = [column.name for column in self.columns]
+        pieces.add({name: [i.get(name) for i in instances] for name in names}, len(instances))
+        return self.add_columns(*pieces.take())
 
-    def add_columns(self, values: Mapping[str, list[Any]], rows: int) -> pa.RecordBatch:
-        """The same of rows that come as columns, each of so many values."""
-        typed = {column.name: _typed(column, values[column.name]) for column in self._plan.columns}
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Those of the contract that a request has."""
+        return self._plan.columns
+
+    def add_columns(self, typed: Mapping[str, Typed], rows: int) -> pa.RecordBatch:
+        """The same of rows that come as these columns."""
         batch = Batch.of(self._plan, typed, rows, ())
         self._checker.add(batch)
         return batch.rows
@@ -76,17 +76,6 @@ class Inputs:
             },
             "columns": [_column(each, current, baseline) for each in columns],
         }
-
-
-def _typed(column: Column, values: list[Any]) -> Typed:
-    """All at once where every value is of JSON's own type for the column, else each alone."""
-    kinds = set(map(type, values)) - {type(None)}
-    if kinds <= _PLAIN.get(column.type, frozenset()):
-        try:
-            return from_json_arrow(column, pa.array(values, json_type(column)))
-        except (pa.ArrowException, OverflowError, UnicodeError):  # beyond 64 bits, half of a character
-            pass
-    return from_json_values(column, values)
 
 
 def _rule(result: RuleResult, rows: int) -> dict[str, Any]:

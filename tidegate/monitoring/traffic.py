@@ -3,59 +3,28 @@
 Memory grows with the number of columns; of records only a hash of each is kept, to tell repeated ones.
 """
 
-import heapq
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import itemgetter
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from tidegate.columns.list_values import array_of_list
 from tidegate.features import Array
-from tidegate.monitoring.capture import Captured, Rows
-from tidegate.monitoring.capture import read as read_plainly
-from tidegate.monitoring.capture_reader import CaptureReader, Chunk
+from tidegate.monitoring.capture import Captured
+from tidegate.monitoring.capture_chunk import Chunk
+from tidegate.monitoring.capture_reader import CaptureReader
+from tidegate.monitoring.even_sample import EvenSample, Sampled
 from tidegate.monitoring.inputs import Inputs
+from tidegate.monitoring.request_columns import Pieces
 from tidegate.plan import Plan
 from tidegate.profile import Profile
 from tidegate.profile.table import ProfileBuilder
 from tidegate.serving.instances import from_json
 
-_ODD, _MODULUS = 0x9E3779B97F4A7C15, 1 << 64
+BATCH_ROWS = 16_384  # that are checked and profiled at once: both take time for each batch
+_PLAIN = {pa.string(): {str, type(None)}, pa.float64(): {float, type(None)}}
 _MISFITS = (pa.ArrowException, OverflowError, UnicodeError)
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """One request and the feature vector its answer came from, where it was captured."""
-
-    instance: Mapping[str, Any]
-    vector: Sequence[Any] | None
-
-
-@dataclass
-class EvenSample:
-    """At most `most` rows, by their ids alone: the same whatever the order of files."""
-
-    most: int
-    _kept: list[tuple[int, str, bytes]] = field(default_factory=list)
-
-    def add(self, chunk: Chunk) -> None:
-        for name, line in zip(chunk.ids, chunk.lines, strict=True):
-            # a heap gives its smallest away; multiplied, a checksum's order says nothing of its text's
-            rank = -(zlib.crc32(name.encode(errors="surrogatepass")) * _ODD % _MODULUS)
-            if len(self._kept) < self.most:
-                heapq.heappush(self._kept, (rank, name, line))
-            elif rank > self._kept[0][0]:
-                heapq.heapreplace(self._kept, (rank, name, line))
-
-    @property
-    def rows(self) -> list[Sampled]:
-        """Read once more: of most records nobody ever wants more than their columns."""
-        return [
-            _sampled(name, line) for _, name, line in sorted(self._kept, key=itemgetter(0, 1), reverse=True)
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +39,11 @@ class Traffic:
     sample: list[Sampled]
 
 
-def read(plan: Plan, lines: Iterable[bytes], *, answers: Sequence[str], sample: int) -> Traffic:
+def read(plan: Plan, blocks: Iterable[bytes], *, answers: Sequence[str], sample: int) -> Traffic:
     """Read capture files.
 
     Args:
+        blocks: of whole lines.
         answers: columns of the champion's answers; another task's answers count as missing.
         sample: rows to keep.
     """
@@ -82,12 +52,23 @@ def read(plan: Plan, lines: Iterable[bytes], *, answers: Sequence[str], sample: 
     requests, told = _Profiled(), _Profiled()
     names = [name for name in plan.features.request if name != plan.features.source.event_ts]
     types = {name: plan.instance_types[name] for name in plan.features.request}
-    for chunk in CaptureReader(captured, types, answers).chunks(lines):
-        batch = inputs.add_columns(chunk.columns, chunk.rows)
-        requests.add(batch.select(names))
-        told.add(_answers(chunk, answers))
+    pieces, answered = Pieces(inputs.columns), list[pa.RecordBatch]()
+
+    def together() -> None:
+        requests.add(inputs.add_columns(*pieces.take()).select(names))
+        told.add(_one(answered))
+        answered.clear()
+
+    for chunk in CaptureReader(captured, types, answers).chunks(blocks):
+        pieces.add(chunk.columns, chunk.rows)
+        answered.append(_answers(chunk, answers))
         kept.add(chunk)
         rows += chunk.rows
+        del chunk  # before the next is made
+        if pieces.rows >= BATCH_ROWS:
+            together()
+    if answered:
+        together()
     return Traffic(
         captured=captured,
         rows=rows,
@@ -135,20 +116,23 @@ class _Profiled:
         return self._builder.finish()
 
 
-def _sampled(name: str, line: bytes) -> Sampled:
-    found: Rows = read_plainly([line])
-    number = int(name.rpartition("#")[2])
-    return Sampled(found.instances[number], found.vectors[number])
+def _one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    arrays = [
+        pa.concat_arrays([batch.column(index) for batch in batches])
+        for index in range(batches[0].num_columns)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=batches[0].schema)
 
 
 def _answers(chunk: Chunk, names: Sequence[str]) -> pa.RecordBatch:
-    arrays = {
-        name: _array(chunk.answers[name], pa.string() if name == "label" else pa.float64()) for name in names
-    }
-    return pa.RecordBatch.from_pydict(arrays)
+    types = [pa.string() if name == "label" else pa.float64() for name in names]
+    arrays = [_array(chunk.answers[name], type_) for name, type_ in zip(names, types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=list(names))
 
 
 def _array(values: list[Any], target: pa.DataType) -> pa.Array:
+    if _PLAIN[target].issuperset(map(type, values)):
+        return array_of_list(values, target)
     try:
         return pa.array(values, target)
     except _MISFITS:

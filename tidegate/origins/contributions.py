@@ -48,14 +48,18 @@ class _Part:
         return _Part(self.base * by, [term * by for term in self.terms])
 
 
-def of_row(document: Mapping[str, Any], row: Mapping[str, Any]) -> Contributions:
+def of_row(
+    document: Mapping[str, Any], row: Mapping[str, Any], scorer: Scorer | None = None
+) -> Contributions:
     """Contributions to the answer of a `compiled.json` to named feature values; of the class it answers.
+
+    `scorer` is of the document, where the caller has one: large trees take a while to make.
 
     Raises:
         NotExplainableError: trees compiled before covers were kept.
         ValueError: the model cannot take a value.
     """
-    scorer = Scorer.load(document)
+    scorer = scorer or Scorer.load(document)
     vector = scorer.vector(row)
     told = _told(scorer, document, vector)
     columns: list[int | None] = list(range(len(vector)))

@@ -52,18 +52,18 @@ def explain(place: Place, uri: str, found: Captured, position: int, training: st
     if COMPILED in texts and features is not None:
         document = json.loads(texts[COMPILED])
         try:
-            told = contributions.of_row(document, features)
+            scorer = Scorer.load(document)
+            told = contributions.of_row(document, features, scorer)
         except NotExplainableError:
             pass
         else:
-            apart = distance(found.answers[position], _answer(document, features))
+            apart = distance(found.answers[position], _answer(scorer, features))
             return Explained(plan=plan, features=features, contributions=told, apart=apart)
     told = _by_replacement(place, body, found.instances[position], training)
     return Explained(plan=plan, features=features, contributions=told, apart=None)
 
 
-def _answer(document: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
-    scorer = Scorer.load(document)
+def _answer(scorer: Scorer, features: Mapping[str, Any]) -> dict[str, Any]:
     return answer_of(scorer.task, scorer.classes, scorer.one(scorer.vector(features)))
 
 
