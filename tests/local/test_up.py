@@ -81,10 +81,13 @@ def test_the_other_verbs_find_it_and_another_one_does_not_start(up, tmp_path):
     with urllib.request.urlopen(told["docs"]) as page:  # noqa: S310  as a browser, which cannot sign
         assert "<h1>flights</h1>" in page.read().decode()
     (tmp_path / "pipeline.toml").write_text('[pipeline]\nname = "other"\n')
-    for words in (["--pipeline", str(tmp_path), "up"], ["up", "--port", "1"]):
+    for words, why in (
+        (["--pipeline", str(tmp_path), "up"], "another pipeline runs already"),
+        (["up", "--port", "1"], "`flights-dev` runs already, and not at port 1"),
+    ):
         second = tidegate(*words)
         assert (second.returncode, second.stdout) == (2, "")
-        assert "error: another pipeline runs already" in second.stderr and told["url"] in second.stderr
+        assert f"error: {why}\n" in second.stderr and told["url"] in second.stderr
     unanswered = tidegate("predict", "examples/flights/one.json")
     assert unanswered.returncode == 2
     assert "error: no model answers" in unanswered.stderr
