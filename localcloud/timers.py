@@ -66,12 +66,15 @@ def rest(cloud: Cloud, patience_seconds: float) -> None:
         BusyError: it did not come to that.
     """
     until, quiet = time.monotonic() + patience_seconds, 0
-    probes = rooms.rest_probes()
+    probes, looks = rooms.rest_probes(), rooms.looks()
     while True:
         # a room that works goes on working for many looks, so it is asked first: one question instead of all
         busy = next((place for place, (_, rests) in enumerate(probes) if not rests()), None)
         if busy is not None:
             probes.insert(0, probes.pop(busy))
+            name = probes[0][0]
+            if name in looks and all(rests() for _, rests in probes[1:]):
+                looks[name]()  # all that there is to wait for is its next look
         quiet = 0 if busy is not None else quiet + 1
         if quiet == QUIET_LOOKS or cloud.closing.is_set():
             return

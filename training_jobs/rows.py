@@ -55,6 +55,6 @@ def read(folder: Path, types: Mapping[str, str], task: TaskName | Task) -> Rows:
 
 def _table(file: Path) -> pa.Table:
     try:
-        return pq.read_table(file)
+        return pq.ParquetFile(file).read()  # read_table would import pandas
     except pa.ArrowInvalid as cause:
         raise TidegateError(f"`{file.name}` is not a Parquet file", cause=str(cause)) from cause

@@ -27,7 +27,7 @@ def install() -> None:
     if not hasattr(LogsBackend.put_log_events, "__wrapped__"):
         watched = log_metrics.watched(LogsBackend.put_log_events)
         _moto_seams.replace("moto.logs.models", "LogsBackend.put_log_events", watched)
-    ticker.every(TICK_SECONDS, evaluate)
+    ticker.every(TICK_SECONDS, look)
 
 
 def record(  # noqa: PLR0917  the interface all rooms call, mostly by position
@@ -47,7 +47,7 @@ def record(  # noqa: PLR0917  the interface all rooms call, mostly by position
     backend().take([Datum.of(Metric.of(namespace, name, dimensions), float(value), unit, moment)])
 
 
-def evaluate() -> None:
+def look() -> None:
     """Judge every alarm whose window moved on or whose data changed; the ticker calls this each second."""
     from localcloud.cloudwatch.models import backend
 

@@ -91,7 +91,7 @@ class Account:
 
 def settle():
     """Judge the alarms now rather than at the next second, and wait until all was told."""
-    cloudwatch.evaluate()
+    cloudwatch.look()
     wait_for(cloudwatch.idle)
 
 

@@ -7,10 +7,9 @@ from botocore.exceptions import ClientError
 from moto.applicationautoscaling.models import FakeApplicationAutoscalingPolicy
 from sagemaker_cloud import SageMakerCloud, tarred, unique, wait_for
 
-from localcloud import autoscaling
+from localcloud import autoscaling, cloudwatch
 from localcloud.autoscaling.models import _direction
 from localcloud.autoscaling.tracking import Policy
-from localcloud.cloudwatch import evaluate
 from localcloud.sagemaker.runtime import invoke
 
 SERVER = """
@@ -92,7 +91,7 @@ def settled(aws, name):
 
 
 def count(aws, name):
-    evaluate()
+    cloudwatch.look()
     autoscaling.evaluate()
     (variant,) = settled(aws, name)["ProductionVariants"]
     return variant["CurrentInstanceCount"]

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from localcloud import cloud, server
+from localcloud import cloud, server, timers
 from localcloud.cloudwatch.alarms import Alarms
 from localcloud.cloudwatch.store import Datum, Metric, MetricStore
+from localcloud.events import ticker
 
 MINUTE = 60
 ERRORS, CALLS = Metric.of("Shop", "Errors", {}), Metric.of("Shop", "Calls", {})
@@ -122,3 +123,22 @@ def test_a_state_that_is_set_holds_until_the_next_look_only():
     cloud.current().clock.advance(MINUTE)
     alarms.evaluate()
     assert alarms.by_name["notBreaching-1"].state.value == "OK"
+
+
+def test_who_lets_time_pass_waits_for_no_second_of_real_time_until_alarms_are_looked_at(running):
+    ticker._ticker.stop()
+    cloudwatch = running.cloud.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="hot",
+        Namespace="Shop",
+        MetricName="Errors",
+        Statistic="Maximum",
+        Period=MINUTE,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Errors", "Value": 2.0}])
+    running.cloud.clock.advance(MINUTE)
+    timers.rest(running.cloud, patience_seconds=60)
+    assert cloudwatch.describe_alarms(AlarmNames=["hot"])["MetricAlarms"][0]["StateValue"] == "ALARM"

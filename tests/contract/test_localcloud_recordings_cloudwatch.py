@@ -175,12 +175,12 @@ class Replay:
             now = datetime.now(UTC)
             params |= {"StartTime": now - timedelta(minutes=10), "EndTime": now + timedelta(minutes=1)}
         if call == "describe_alarms":
-            cloudwatch.evaluate()
+            cloudwatch.look()
         return getattr(self.cloud.client("cloudwatch"), call)(**params)
 
     def message(self, queue):
         """The first message of the queue: the notification in what SNS put there."""
-        cloudwatch.evaluate()
+        cloudwatch.look()
         sqs = self.cloud.client("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         until = time.monotonic() + 5

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.monitoring.capture import read
+from tidegate.monitoring.capture import Captured, read
 from tidegate.monitoring.capture_chunk import Chunk
 
 _HALF = np.uint64(32)
@@ -44,9 +44,10 @@ class EvenSample:
 
     @property
     def rows(self) -> list[Sampled]:
-        """Read once more: of most records nobody ever wants more than their columns."""
+        """Read once more, each line once: of most records nobody ever wants more than their columns."""
         kept = sorted(self._kept, key=itemgetter(0, 1), reverse=True)
-        return [_sampled(int(name.rpartition("#")[2]), line) for _, name, line in kept]
+        requests = {line: read([line]) for line in {line for _, _, line in kept}}
+        return [_sampled(int(name.rpartition("#")[2]), requests[line]) for _, name, line in kept]
 
 
 def _ranks(chunk: Chunk) -> NDArray[np.uint64]:
@@ -60,6 +61,5 @@ def _ranks(chunk: Chunk) -> NDArray[np.uint64]:
     return (checksums << _HALF | places) * _ODD  # wraps around at 64 bits
 
 
-def _sampled(place: int, line: bytes) -> Sampled:
-    found = read([line])
-    return Sampled(found.instances[place], found.vectors[place])
+def _sampled(place: int, request: Captured) -> Sampled:
+    return Sampled(request.instances[place], request.vectors[place])

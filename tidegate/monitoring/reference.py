@@ -34,7 +34,8 @@ class Reference:
     @classmethod
     def read(cls, folder: Path) -> Self:
         measures: dict[str, Any] = json.loads((folder / MEASURES).read_text())
-        return cls(rows=pq.read_table(folder / ROWS), **measures)
+        rows = pq.ParquetFile(folder / ROWS).read()  # read_table would import pandas
+        return cls(rows=rows, **measures)
 
 
 def importances(plan: FeatureSetPlan, losses: Mapping[str, float]) -> dict[str, float]:
