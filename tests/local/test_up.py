@@ -82,7 +82,7 @@ def test_the_other_verbs_find_it_and_another_one_does_not_start(up, tmp_path):
         assert "<h1>flights</h1>" in page.read().decode()
     (tmp_path / "pipeline.toml").write_text('[pipeline]\nname = "other"\n')
     for words, why in (
-        (["--pipeline", str(tmp_path), "up"], "another pipeline runs already"),
+        (["--pipeline", str(tmp_path), "up"], "another pipeline runs already, and `other-dev` was asked for"),
         (["up", "--port", "1"], "`flights-dev` runs already, and not at port 1"),
     ):
         second = tidegate(*words)
