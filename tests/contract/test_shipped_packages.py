@@ -15,7 +15,6 @@ from test_infra_functions import CONTROL, DATA, OF_SOURCES
 from bench import cold_start
 from infra.constructs.function import snake_case
 from infra.packaging import DEPENDENCY_GROUP, PREDICT_GROUP
-from infra.pipeline import compile_pipeline, write_plan
 
 RUNTIME = "boto3"  # what Lambda's runtime has of its own
 IMAGE_GROUPS = ("control", "data", "ml")  # test_dockerfile.py holds the image to them
@@ -30,10 +29,10 @@ for name in sys.argv[3:]:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    folder, flights = tmp_path_factory.mktemp("built") / "pipeline", REPOSITORY / "examples" / "flights"
-    write_plan(compile_pipeline(flights, "dev", code_version="test"), flights, folder)
     named = set().union(*map(function_contracts.variables, CONTROL | DATA | OF_SOURCES))
-    return dict.fromkeys(named, "http://127.0.0.1") | cold_start.variables(folder)
+    return dict.fromkeys(named, "http://127.0.0.1") | cold_start.variables(
+        tmp_path_factory.mktemp("built") / "pipeline"
+    )
 
 
 def only(names, folder):

@@ -3,15 +3,11 @@
 import pytest
 
 from bench import cold_start
-from infra.packaging import CHECKOUT
-from infra.pipeline import compile_pipeline, write_plan
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    folder, flights = tmp_path_factory.mktemp("built") / "pipeline", CHECKOUT / "examples" / "flights"
-    write_plan(compile_pipeline(flights, "dev", code_version="test"), flights, folder)
-    return cold_start.variables(folder)
+    return cold_start.variables(tmp_path_factory.mktemp("built") / "pipeline")
 
 
 def imported(module, environment):
