@@ -107,7 +107,7 @@ class MetricAlarm(Alarm):
 
     evaluated_until: int = 0  # end of the newest window it was judged on
     stale: bool = True  # put anew, or data came since
-    settled: bool = False  # judged without any data in reach: until some comes, it says what it said
+    looks_at: float = 0.0  # until then, and until data comes, judging it would say what it said
 
     @property
     def queries(self) -> list[dict[str, Any]]:

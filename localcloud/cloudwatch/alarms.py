@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from moto.cloudwatch.exceptions import ResourceNotFound, ValidationError
@@ -15,6 +16,7 @@ from moto.cloudwatch.exceptions import ResourceNotFound, ValidationError
 from localcloud import cloud
 from localcloud.cloudwatch import actions, alarm_requests, alarm_rule, evaluation, suppression
 from localcloud.cloudwatch.alarm import Alarm, CompositeAlarm, MetricAlarm, State, Transition, initial_state
+from localcloud.cloudwatch.intake import FUTURE_SECONDS
 from localcloud.cloudwatch.judgement import ALARM, INSUFFICIENT_DATA, OK
 from localcloud.cloudwatch.reasons import timestamp
 from localcloud.cloudwatch.store import MINUTE, Metric, MetricStore
@@ -69,7 +71,7 @@ class Alarms:
                 raise ResourceNotFound
             self._change(alarm, State(value=value, reason=reason, data=data, since=self._now()))
             if isinstance(alarm, MetricAlarm):
-                alarm.settled = False
+                alarm.looks_at = alarm.evaluated_until + alarm.step
             self._settle_composites()
 
     def data_came(self, metrics: set[Metric]) -> None:
@@ -80,11 +82,15 @@ class Alarms:
                     alarm.stale = True
 
     def evaluate(self) -> None:
-        """Judge every alarm whose window has moved on or whose data changed."""
+        """Judge every alarm whose data changed, or went from one of its windows to another."""
         now = cloud.current().clock.time()
         with self._lock:
             for alarm in list(self.by_name.values()):
-                if isinstance(alarm, MetricAlarm) and self._due(alarm, now):
+                if not isinstance(alarm, MetricAlarm):
+                    continue
+                if not alarm.stale and now < alarm.looks_at:
+                    alarm.evaluated_until = int(now) // alarm.step * alarm.step
+                else:
                     try:
                         self._judge(alarm, now)
                     except Exception:  # one alarm that cannot be judged must not silence the others
@@ -97,27 +103,13 @@ class Alarms:
             return not waiting and self._acting == 0
 
     def next_due(self, now: float) -> float | None:
-        """The next moment at which data goes from one window of an alarm to another, or held actions run.
-
-        In between every window holds what it held, so the alarm says what it said.
-        """
+        """When an alarm looks next at what it has not seen, or held actions run."""
         with self._lock:
             alarms = list(self.by_name.values())
         dues = [
-            due
+            alarm.looks_at
             for alarm in alarms
-            if isinstance(alarm, MetricAlarm) and not alarm.settled
-            for metric in alarm.metrics
-            for slot in self._store.slots(
-                metric, since=now - _reach(alarm), until=now, fine=alarm.step < MINUTE
-            )
-            if (due := _moves(alarm, slot, now)) is not None
-        ]
-        # a band is another one from hour to hour, whether there is data or not
-        dues += [
-            float((int(now) // HOUR + 1) * HOUR)
-            for alarm in alarms
-            if isinstance(alarm, MetricAlarm) and alarm.band
+            if isinstance(alarm, MetricAlarm) and now < alarm.looks_at < inf
         ]
         dues += [
             alarm.held.until
@@ -149,25 +141,33 @@ class Alarms:
             self.by_name[name] = alarm
         return old is None
 
-    def _due(self, alarm: MetricAlarm, now: float) -> bool:
-        return alarm.stale or int(now) // alarm.step * alarm.step != alarm.evaluated_until
-
     def _judge(self, alarm: MetricAlarm, now: float) -> None:
-        if alarm.settled and not alarm.stale:
-            alarm.evaluated_until = int(now) // alarm.step * alarm.step
-            return
         alarm.stale, before = False, alarm.state
         for moment in (*evaluation.missed(alarm, self._store, now), now):
             finding = evaluation.evaluate(alarm, self._store, moment)
             alarm.evaluated_until = finding.until
             if finding.state is not alarm.state:
                 self._change(alarm, finding.state)
-        # of most alarms nothing is measured most of the time; a band changes without data
-        alarm.settled = (
-            alarm.state is before
-            and alarm.band is None
-            and not any(self._store.holds(metric, since=now - _reach(alarm)) for metric in alarm.metrics)
-        )
+        # what it says may rest on what it said, so a change is looked at once more
+        is_same = alarm.state is before
+        alarm.looks_at = self._next_look(alarm, now) if is_same else alarm.evaluated_until + alarm.step
+
+    def _next_look(self, alarm: MetricAlarm, now: float) -> float:
+        """When data goes next from one window to another, or a band moves: until then it is what it was.
+
+        Of most alarms nothing is measured most of the time: never, then.
+        """
+        fine = alarm.step < MINUTE
+        since, until = now - _reach(alarm), now + FUTURE_SECONDS
+        moves = [
+            due
+            for metric in alarm.metrics
+            for slot in self._store.slots(metric, since=since, until=until, fine=fine)
+            if (due := _moves(alarm, slot, now)) is not None
+        ]
+        # a band is another one from hour to hour, whether there is data or not
+        hours = [float((int(now) // HOUR + 1) * HOUR)] if alarm.band else []
+        return min([*moves, *hours], default=inf)
 
     def _settle_composites(self) -> None:
         """Follow the rules until nothing changes; AWS gives up on a cycle of alarms, and so does this."""
@@ -271,11 +271,12 @@ def _reach(alarm: MetricAlarm) -> int:
 def _moves(alarm: MetricAlarm, slot: int, now: float) -> float | None:
     """When the data of a slot is next found in another window; None once it has left the last.
 
-    Windows end at multiples of the step; the data lies in the j-th newest while `slot + j * period` is
-    before its end, and at most a period before.
+    Full windows end at multiples of the step, or a step later where the newest still runs; the data lies in
+    the j-th newest while `slot + j * period` is before its end, and at most a period before.
     """
     for window in range(alarm.rule.range + 1):
-        due = ((slot + window * alarm.period) // alarm.step + 1) * alarm.step
-        if due > now:
-            return float(due)
+        first = (slot + window * alarm.period) // alarm.step * alarm.step
+        for due in (first, first + alarm.step):
+            if due > now:
+                return float(due)
     return None

@@ -4,6 +4,7 @@ Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics".
 (SELECT) are other languages and are refused by name.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Call:
 Node = Number | Text | Reference | Negation | Operation | Listing | Call
 
 
+@functools.lru_cache(maxsize=1024)  # an alarm's is looked at again and again
 def parse(expression: str) -> Node:
     """The tree of an expression.
 

@@ -111,13 +111,6 @@ class MetricStore:
                     found.update(slot for slot in buckets if asked.start <= slot < asked.stop)
         return sorted(found)
 
-    def holds(self, metric: Metric, *, since: float) -> bool:
-        """Whether there is any data of a minute from that of `since` on, of the future too."""
-        first = int(since) // MINUTE * MINUTE
-        with self._lock:
-            units = self._series.get(metric, {}).values()
-            return any(minute >= first for series in units for minute in reversed(series.minutes))
-
     def newest(self, metric: Metric) -> int | None:
         """The second of its last datapoint, of those kept by the second."""
         with self._lock:

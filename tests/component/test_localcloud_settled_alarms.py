@@ -1,5 +1,6 @@
-"""Alarms with no data in reach are not judged again and again: they say what judging would have said."""
+"""Alarms are not judged again and again while nothing moves: they say what judging would have said."""
 
+import math
 import random
 
 import pytest
@@ -56,8 +57,9 @@ def states(alarms):
 
 
 def unsettle(alarms):
+    """Make them look at the next step, whatever they expect of it."""
     for alarm in alarms.by_name.values():
-        alarm.settled = False
+        alarm.looks_at = alarm.evaluated_until + alarm.step
 
 
 def at_rest():
@@ -72,7 +74,7 @@ def at_rest():
 
 
 def settled(alarms):
-    return [name for name, alarm in alarms.by_name.items() if alarm.settled]
+    return [name for name, alarm in alarms.by_name.items() if alarm.looks_at == math.inf]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -99,10 +101,32 @@ def test_an_alarm_that_rests_says_what_one_says_that_is_always_judged(seed):
         resting.evaluate()
         unsettle(judged)
         judged.evaluate()
-        unsettle(judged)
         assert states(resting) == states(judged)
-        assert resting.next_due(now) == judged.next_due(now)
     assert rested > 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_alarm_that_looks_only_when_it_is_due_says_what_one_says_that_looks_at_each_step(seed):
+    draw = random.Random(seed)  # noqa: S311
+    clock, store = cloud.current().clock, MetricStore()
+    due, judged = with_alarms(store), with_alarms(store)
+    looks, steps, due_at = 0, 900, 0.0
+    for _ in range(steps):
+        clock.advance(10)
+        now = clock.time()
+        if came := draw.random() < 0.01:
+            when = now + draw.choice([0, 0, -3 * MINUTE, 12 * MINUTE, 55 * MINUTE])
+            store.record(Datum.of(ERRORS, draw.choice([0.0, 1.0, 3.0]), "None", when), now)
+            for alarms in (due, judged):
+                alarms.data_came({ERRORS})
+        unsettle(judged)
+        judged.evaluate()
+        if came or not due.idle() or due_at <= now:
+            looks += 1
+            due.evaluate()
+        due_at = due.next_due(now) or math.inf
+        assert states(due) == states(judged)
+    assert 0 < looks < steps / 2
 
 
 def test_data_that_is_to_come_wakes_an_alarm_when_its_window_gets_there():
