@@ -13,8 +13,9 @@ from localcloud import rooms
 from localcloud.cloud import Cloud
 from localcloud.events import ticker
 
-LOOK_SECONDS = 0.01
-QUIET_LOOKS = 3  # work may be between two rooms for a moment: rest counts when it lasts
+LOOK_SECONDS = 0.005
+QUIET_SECONDS = 0.002
+QUIET_LOOKS = 3  # rooms are asked one after another, and what one hands to one asked before is not seen
 GRACE_SECONDS = 0.001  # beyond a timer, so that whoever compares with it finds it past
 
 
@@ -80,7 +81,7 @@ def rest(cloud: Cloud, patience_seconds: float) -> None:
             return
         if time.monotonic() > until and (names := _busy()):
             raise BusyError(f"still at work after {patience_seconds:g} s: {', '.join(names)}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(QUIET_SECONDS if quiet else LOOK_SECONDS)
 
 
 def _move(cloud: Cloud, end: float) -> Stop:
@@ -96,7 +97,7 @@ def _move(cloud: Cloud, end: float) -> Stop:
 
 def _until(done: Callable[[], bool]) -> None:
     while not done():
-        time.sleep(LOOK_SECONDS / 10)
+        time.sleep(QUIET_SECONDS / 4)
 
 
 def _busy() -> list[str]:

@@ -75,7 +75,7 @@ def next_due(now: float) -> float | None:
 def rests() -> bool:
     """No batch runs, and none is about to."""
     now = cloud.current().clock.time()
-    return idle() and all(due > now for due in _dues())
+    return all(due > now for due in _dues()) and idle()  # what left its queue meanwhile is in a batch
 
 
 def _dues() -> list[float]:
@@ -85,8 +85,12 @@ def _dues() -> list[float]:
     queues = sqs_backends[here.account][here.region].queues
     mappings = [each for each in backend.list_event_source_mappings("", "") if each.enabled]
     names = {mapping.event_source_arn.rpartition(":")[2] for mapping in mappings} & set(queues)
-    messages = [message for name in names for message in list(queues[name]._messages)]
-    return [max(message.visible_at, message.delayed_until) / 1000 for message in messages]
+    dues = []
+    for name in names:
+        with queues[name]._messages_lock:  # none is on its way from the queue to a batch
+            messages = list(queues[name]._messages)
+        dues += [max(message.visible_at, message.delayed_until) / 1000 for message in messages]
+    return dues
 
 
 class _Poller:
@@ -133,16 +137,18 @@ class _Poller:
     def _collect(self) -> list[Message]:
         """A batch: what is there, or with a window what comes until it is full or the window is over."""
         size = self._mapping.batch_size
-        batch = self._receive(POLL_SECONDS, size)
-        if batch and not (self._exists() and self._mapping.enabled and self._at_once()):
+        with self._queues.get_queue(self._queue_name)._messages_lock:
+            batch = self._receive(POLL_SECONDS, size)
+            if not batch:
+                return batch
+            _count(1)
+        if not (self._exists() and self._mapping.enabled and self._at_once()):
             for message in batch:  # removed or switched off while it waited: as if it had not looked
                 self._queues.change_message_visibility(self._queue_name, message.receipt_handle, 0)
+            _count(-1)
             return []
-        if not batch:
-            return batch
         with self._finished:
             self._running += 1
-        _count(1)
         clock = cloud.current().clock
         until = clock.time() + int(self._mapping.max_batch_window or 0)
         while len(batch) < size and (left := until - clock.time()) > 0:

@@ -68,7 +68,7 @@ def backend(account: str, region: str) -> models.LocalStepFunctions:
 def idle() -> bool:
     """Whether no execution runs."""
     here = cloud.current()
-    return not backend(here.account, here.region).running()
+    return not backend(here.account, here.region).unreported()
 
 
 def rests() -> bool:
@@ -77,7 +77,7 @@ def rests() -> bool:
     now = here.clock.time()
     asleep = {who for until, who in here.clock.sleepers() if until > now}
     return all(
-        execution.execution_arn in asleep for execution in backend(here.account, here.region).running()
+        execution.execution_arn in asleep for execution in backend(here.account, here.region).unreported()
     )
 
 

@@ -54,6 +54,7 @@ class Execution:
         self.error: str | None = None
         self.cause: str | None = None
         self.ended = threading.Event()
+        self.reported = threading.Event()  # that it has ended: only then does nothing come of it any more
         self._ending = threading.Lock()
         self.history = reporting.History(reporting.Log(arn, machine.name, machine.loggingConfiguration))
         self.env = self._environment(machine)
@@ -127,6 +128,7 @@ class Execution:
         # moto keeps every thread it ever started
         TMP_THREADS[:] = [thread for thread in list(TMP_THREADS) if thread.is_alive()]
         reporting.ended(self)
+        self.reported.set()
 
     def _conclude(self) -> None:
         state = self.env.program_state()

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from moto.stepfunctions.exceptions import ExecutionAlreadyExists, InvalidExecutionInput
@@ -87,12 +88,15 @@ class LocalStepFunctions(StepFunctionsParserBackend):
         return {"mapRuns": [record.list_item() for record in records]}
 
     def running(self) -> list[Execution]:
-        return [
-            e
-            for machine in list(self.state_machines)
-            for e in list(machine.executions)
-            if e.status == "RUNNING"
-        ]
+        return [execution for execution in self._executions() if execution.status == "RUNNING"]
+
+    def unreported(self) -> list[Execution]:
+        """Those that run, and those of whose end not everyone has heard."""
+        return [execution for execution in self._executions() if not execution.reported.is_set()]
+
+    def _executions(self) -> Iterator[Execution]:
+        for machine in list(self.state_machines):
+            yield from list(machine.executions)
 
     @staticmethod
     def _refuse_unsound(definition: str, machine_type: str) -> None:
