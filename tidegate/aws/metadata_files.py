@@ -1,7 +1,8 @@
-"""Files of a table's metadata, kept in memory by a process that reads tables again and again.
+"""Files of tables as a process reaches them that reads tables again and again.
 
-Iceberg never writes one of them twice, and a scan opens all manifests of a state: of a table that grew by a
-drop a day, a warm function would read a month of files anew for each new one.
+Metadata is kept in memory: Iceberg never writes one of its files twice, and a scan opens all manifests of a
+state. Of a table that grew by a drop a day, a warm function would read a month of files for each new one.
+All tables share one client of S3: a table is loaded anew for each look at it, and its own took 7 ms of CPU.
 """
 
 import io
@@ -9,15 +10,24 @@ import threading
 from collections import OrderedDict
 from typing import Any, cast
 
+from pyarrow.fs import FileSystem
 from pyiceberg.io import InputFile, InputStream
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 KINDS = (".avro", ".metadata.json")
+S3_PROPERTIES = ("s3.", "client.")  # all that pyiceberg makes a client of
 MOST_BYTES = 16 * 1024 * 1024  # of all that is kept; the largest metadata of 2,000 drops has 2 MB
 
 
 class MetadataFiles(PyArrowFileIO):
     """pyiceberg's own access to files; metadata comes from memory where it was read before."""
+
+    def _initialize_s3_fs(self, netloc: str | None) -> FileSystem:
+        of_s3 = {name: value for name, value in self.properties.items() if name.startswith(S3_PROPERTIES)}
+        key = (netloc, *sorted(of_s3.items()))
+        if key not in _clients:  # two threads may both make one: either does
+            _clients[key] = super()._initialize_s3_fs(netloc)
+        return _clients[key]
 
     def new_input(self, location: str) -> Any:
         found = super().new_input(location)
@@ -70,3 +80,4 @@ class _Files:
 
 
 _files = _Files(MOST_BYTES)
+_clients: dict[tuple[Any, ...], FileSystem] = {}

@@ -5,6 +5,7 @@ Pure: DuckDB only.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -82,17 +83,24 @@ def columns_read(view: ViewPlan, names: Sequence[str]) -> list[str]:
 
     Every word of the parsed SQL that names a column counts, so that it is never one too few.
     """
+    words = _words(view.sql)
+    if words is None:
+        return list(names)
+    wanted = words | {word.lower() for word in (*view.keys, view.source.event_ts, view.source.known_ts)}
+    return [name for name in names if name.lower() in wanted]
+
+
+@lru_cache(maxsize=256)  # a database in memory costs 10 ms, and a view's SQL is looked at for each drop
+def _words(sql: str) -> frozenset[str] | None:
+    """Every word of parsed SQL in lower case; None where it may mean any column."""
     with connect() as connection:
-        [[answer]] = connection.execute("select json_serialize_sql(?::varchar)", [view.sql]).fetchall()
+        [[answer]] = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchall()
     parsed = json.loads(answer)
-    words = {*view.keys, view.source.event_ts, view.source.known_ts}
-    wanted = {word.lower() for word in words}
-    for member, value in _texts(parsed):
-        # a star, a natural join or the row itself may mean any column
-        if (member, value) in (("class", "STAR"), ("ref_type", "NATURAL"), ("column_names", "source")):
-            return list(names)
-        wanted.add(value.lower())
-    return list(names) if parsed["error"] else [name for name in names if name.lower() in wanted]
+    found = set(_texts(parsed))
+    # a star, a natural join or the row itself may mean any column
+    if parsed["error"] or found & {("class", "STAR"), ("ref_type", "NATURAL"), ("column_names", "source")}:
+        return None
+    return frozenset(value.lower() for _, value in found)
 
 
 def refused(view: ViewPlan, types: Mapping[str, str], cause: Exception) -> ViewSqlError:
