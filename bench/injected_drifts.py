@@ -20,7 +20,7 @@ from bench.report import Figure
 from tidegate.monitoring import attributions
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled
-from tidegate.monitoring.quality import Promise, realised
+from tidegate.monitoring.quality import Measured, Promise
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
 from tidegate.statistics.drift import drift
 from tidegate.training import metrics
@@ -99,7 +99,9 @@ class Watched:
         moved_by = attributions.drift(self._attributions, self._rests_on(self._matrix(window.requests)))
         if moved_by is not None and moved_by > attributions.ALARM:
             found["attribution"] = f"1 - NDCG {moved_by:.2f}"
-        quality = realised(metrics.roc_auc, Task("binary"), _labelled(answers, window.outcomes), self.promise)
+        quality = Measured(metrics.roc_auc).realised(
+            Task("binary"), _labelled(answers, window.outcomes), self.promise
+        )
         if quality.status == "breach":
             found["quality"] = f"AUC {quality.value:.3f} of {self.promise.metric:.3f} promised"
         return found

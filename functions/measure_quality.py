@@ -31,7 +31,7 @@ from tidegate.monitoring.captured_predictions import Prediction, Predictions, as
 from tidegate.monitoring.captured_vectors import Sample
 from tidegate.monitoring.estimated import Estimate, estimate
 from tidegate.monitoring.label_trust import Limits
-from tidegate.monitoring.quality import Promise, answered
+from tidegate.monitoring.quality import Measured, Promise, answered
 from tidegate.monitoring.quality_report import Believed, Quality, Window, report
 from tidegate.monitoring.reference import ERRORS, LABELS
 from tidegate.plan import Plan
@@ -50,6 +50,7 @@ pipeline_dir = Path(os.environ["PIPELINE_DIR"])
 plan = Plan.load(pipeline_dir)
 monitoring, training = plan.config.monitoring, plan.config.training
 metric = metrics.named(training.metric, pipeline_dir)
+measured = Measured(metric)
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 MAX_WINDOWS = 200  # the newest; some 20 ms each to read
 REPLICATES = 200
@@ -80,7 +81,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     windows = [*_windows(window.run), *([] if window.ready else [Window(window.run, rows)])]
     task = _task(each for one in windows for each in one.predictions if each.model == run)
     quality = report(
-        metric,
+        measured,
         task,
         run,
         windows=windows,
@@ -105,7 +106,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
     put_json(s3, lake_bucket, report_key, document)
     _publish(quality, estimated)
-    measured = QualityMeasured(
+    told = QualityMeasured(
         run=window.run,
         status=quality.overall.status,
         rows=quality.overall.rows,
@@ -118,8 +119,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         estimate=estimated.value,
         report_key=report_key,
     )
-    logger.info("measured quality", extra=measured.to_json())
-    return measured.to_json()
+    logger.info("measured quality", extra=told.to_json())
+    return told.to_json()
 
 
 def _predictions(manifest_uri: str, *, champion: bool, vectors: Sample | None = None) -> Predictions:

@@ -8,7 +8,7 @@ import pytest
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled, Truths
 from tidegate.monitoring.label_trust import Limits
-from tidegate.monitoring.quality import DAY_SECONDS, Promise, realised, slices
+from tidegate.monitoring.quality import DAY_SECONDS, Measured, Promise, slices
 from tidegate.monitoring.quality_report import Believed, Window, report
 from tidegate.training import metrics
 from tidegate.training.task import Task
@@ -35,7 +35,7 @@ def binary(labels, chances, **more):
 def test_the_interval_of_a_mean_is_as_wide_as_its_standard_error_says():
     # -Brier of p = 0.5 or 1 with label 1: scores 0.25 and 0, so their mean has error 0.125 / sqrt(400)
     rows = binary([1] * 400, [0.5, 1.0] * 200)
-    found = realised(metrics.neg_brier_score, BINARY, rows, promise(-0.12, replicates=2000))
+    found = Measured(metrics.neg_brier_score).realised(BINARY, rows, promise(-0.12, replicates=2000))
     assert (found.value, found.rows, found.resampled) == (-0.125, 400, "rows")
     half = 1.96 * 0.125 / 20
     assert (found.low, found.high) == (
@@ -53,8 +53,8 @@ def test_rows_of_one_day_are_one_block():
         for day in range(10)
         for i in range(40)
     ]
-    found = realised(
-        metrics.neg_mean_absolute_error, Task("regression"), rows, promise(-0.5, replicates=4000)
+    found = Measured(metrics.neg_mean_absolute_error).realised(
+        Task("regression"), rows, promise(-0.5, replicates=4000)
     )
     assert (found.value, found.resampled) == (-0.5, "days")
     # a mean of ten fair coins: 95 % within 2 and 8 heads
@@ -64,19 +64,19 @@ def test_rows_of_one_day_are_one_block():
 @pytest.mark.parametrize("short, status", [(0.0, "kept"), (0.019, "kept"), (0.03, "breach")])
 def test_a_breach_is_all_of_the_interval_below_the_promise_less_the_margin(short, status):
     rows = binary([1] * 100, [0.5] * 100)  # every row scores -0.25: an interval of no width
-    assert realised(metrics.neg_brier_score, BINARY, rows, promise(-0.25 + short)).status == status
+    assert Measured(metrics.neg_brier_score).realised(BINARY, rows, promise(-0.25 + short)).status == status
 
 
 def test_a_wide_interval_around_a_bad_value_is_no_breach():
     rng = np.random.default_rng(3)
     rows = binary(rng.integers(0, 2, 40), rng.random(40))
-    found = realised(metrics.roc_auc, BINARY, rows, promise(0.55))
+    found = Measured(metrics.roc_auc).realised(BINARY, rows, promise(0.55))
     assert found.status == "kept" and found.low < 0.5
 
 
 @pytest.mark.parametrize("labels", [[1] * 29, [1] * 100], ids=["few", "of one class"])
 def test_what_cannot_be_measured_is_insufficient_and_not_zero(labels):
-    found = realised(metrics.roc_auc, BINARY, binary(labels, [0.5] * len(labels)), promise(0.7))
+    found = Measured(metrics.roc_auc).realised(BINARY, binary(labels, [0.5] * len(labels)), promise(0.7))
     assert (found.status, found.rows, found.value) == ("insufficient", len(labels), None)
 
 
@@ -84,7 +84,7 @@ def test_a_class_the_model_never_learnt_is_left_out():
     task = Task("multiclass", ("a", "b"))
     told = {"label": "a", "probabilities": {"b": 0.25, "a": 0.75}}
     rows = [Labelled(prediction=prediction(i, told), outcome="abc"[i % 3]) for i in range(90)]
-    found = realised(metrics.accuracy, task, rows, promise(0.5))
+    found = Measured(metrics.accuracy).realised(task, rows, promise(0.5))
     assert (found.rows, found.value) == (60, 0.5)
 
 
@@ -138,7 +138,7 @@ def looked(outcomes):
 
 
 def test_a_label_counts_in_its_own_window_however_late_it_comes():
-    ask = (metrics.neg_brier_score, BINARY, "new")
+    ask = (Measured(metrics.neg_brier_score), BINARY, "new")
     first = report(*ask, **looked({f"i-{i}": 1 for i in range(60, 90)}))
     assert [w["labelled"] for w in first.document["windows"]] == [0, 30]
     later = report(*ask, **looked({f"i-{i}": 1 for i in range(90)} | {"i-nobody": 1}))
@@ -153,7 +153,7 @@ def test_a_label_counts_in_its_own_window_however_late_it_comes():
 
 def test_the_quality_is_the_champions_own_and_each_models_stands_beside_it():
     found = report(
-        metrics.neg_brier_score,
+        Measured(metrics.neg_brier_score),
         BINARY,
         "new",
         **looked({f"i-{i}": 1 for i in range(100)}),
@@ -170,6 +170,39 @@ def test_concept_drift_is_a_breach_that_no_drift_of_inputs_shows():
     rng = np.random.default_rng(5)
     chances = rng.random(2000)
     right = (rng.random(2000) < chances).astype(int)  # an AUC of 5/6, as calibrated uniform chances have
-    ask = (metrics.roc_auc, BINARY)
-    assert realised(*ask, binary(right, chances), promise(5 / 6)).status == "kept"
-    assert realised(*ask, binary(rng.permutation(right), chances), promise(5 / 6)).status == "breach"
+    measured = Measured(metrics.roc_auc)
+    assert measured.realised(BINARY, binary(right, chances), promise(5 / 6)).status == "kept"
+    assert (
+        measured.realised(BINARY, binary(rng.permutation(right), chances), promise(5 / 6)).status == "breach"
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rows": binary([1] * 39 + [0], [0.5] * 40)},
+        {"rows": binary([1] * 40, [0.5] * 39 + [0.75])},
+        {"rows": binary([1] * 40, [0.5] * 40, at=DAY_SECONDS)},
+        {"rows": binary([1] * 41, [0.5] * 41)},
+        {"promise": promise(-0.2)},
+        {"promise": promise(-0.25, seed=2)},
+    ],
+    ids=["outcome", "answer", "moment", "row", "promise", "seed"],
+)
+def test_only_the_same_rows_under_the_same_promise_are_not_resampled(changed):
+    asked = []
+
+    def metric(labels, predictions):
+        asked.append(len(labels))
+        return metrics.neg_brier_score(labels, predictions)
+
+    measured = Measured(metric)
+    same = {"rows": binary([1] * 40, [0.5] * 40), "promise": promise(-0.25)}
+    first = measured.realised(BINARY, same["rows"], same["promise"])
+    times = len(asked)
+    assert measured.realised(BINARY, binary([1] * 40, [0.5] * 40), promise(-0.25)) == first
+    assert len(asked) == times
+    other = same | changed
+    found = measured.realised(BINARY, other["rows"], other["promise"])
+    assert len(asked) == 2 * times
+    assert found == Measured(metric).realised(BINARY, other["rows"], other["promise"])

@@ -5,9 +5,10 @@ otherwise, and the result says which.
 """
 
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ CONFIDENCE = 0.95
 DAY_SECONDS = 86400
 FEWEST_DAYS = 7  # of blocks: percentile intervals of fewer are far too narrow
 LARGEST_SLICES = 5  # values of a column that get a row of their own
+MEASURED = 1000  # sets of rows whose quality is remembered: those of a look at 200 windows, and more
 Status = Literal["kept", "breach", "insufficient", "suspicious"]  # the labels, that is
 
 
@@ -47,20 +49,44 @@ class Promise:
     seed: int
 
 
-def realised(metric: Metric, task: Task, labelled: Sequence[Labelled], promise: Promise) -> Realised:
-    """The metric with its 95 % interval; a breach when all of it is below the promise, less the margin."""
-    known = [each for each in labelled if task.name != "multiclass" or each.outcome in task.classes]
-    if len(known) < promise.minimum_rows:
-        return Realised(rows=len(known), status="insufficient")
-    labels, predictions = arrays(task, known)
+class Measured:
+    """What a metric came to on which rows, the latest of it: the same rows are resampled once.
+
+    One look asks for some rows under several names, and the next look for most of them again.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._found: OrderedDict[bytes, Realised] = OrderedDict()
+
+    def realised(self, task: Task, labelled: Sequence[Labelled], promise: Promise) -> Realised:
+        """The metric with its 95 % interval; all of it below the promise, less the margin, is a breach."""
+        known = [each for each in labelled if task.name != "multiclass" or each.outcome in task.classes]
+        if len(known) < promise.minimum_rows:
+            return Realised(rows=len(known), status="insufficient")
+        labels, predictions = arrays(task, known)
+        moments = np.array([each.prediction.at for each in known])
+        rows = sha256(repr((task, promise)).encode())
+        for each in (labels, predictions, moments):
+            rows.update(each.tobytes())
+        key = rows.digest()
+        found = self._found.pop(key, None) or _realised(self._metric, labels, predictions, moments, promise)
+        self._found[key] = found
+        if len(self._found) > MEASURED:
+            self._found.popitem(last=False)
+        return found
+
+
+def _realised(
+    metric: Metric, labels: Labels, predictions: Predictions, moments: NDArray[np.float64], promise: Promise
+) -> Realised:
     value = metric(labels, predictions)
-    moments = np.array([each.prediction.at for each in known])
     drawn, resampled = _resampled(metric, labels, predictions, moments, promise)
     if not math.isfinite(value) or drawn.size == 0:
-        return Realised(rows=len(known), status="insufficient")
+        return Realised(rows=len(labels), status="insufficient")
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
     status: Status = "breach" if high < promise.metric - promise.margin else "kept"
-    return Realised(rows=len(known), status=status, value=value, low=low, high=high, resampled=resampled)
+    return Realised(rows=len(labels), status=status, value=value, low=low, high=high, resampled=resampled)
 
 
 def slices(labelled: Sequence[Labelled]) -> Iterator[tuple[str, str, list[Labelled]]]:

@@ -11,9 +11,8 @@ from typing import Any
 from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Joined, Labelled, Truths, join
 from tidegate.monitoring.label_trust import Limits, Trust, trust
-from tidegate.monitoring.quality import Promise, Realised, labels_told, realised, slices
+from tidegate.monitoring.quality import Measured, Promise, Realised, labels_told, slices
 from tidegate.profile import Profile
-from tidegate.training.metrics import Metric
 from tidegate.training.task import Task
 
 
@@ -43,7 +42,7 @@ class Quality:
 
 
 def report(
-    metric: Metric,
+    measured: Measured,
     task: Task,
     model: str,
     *,
@@ -55,6 +54,7 @@ def report(
     """What is known by now of these windows, oldest first.
 
     Args:
+        measured: by earlier looks.
         model: the training run of the champion, whose classes `task` has.
     """
     rows = [(window.run, window.predictions) for window in windows]
@@ -63,7 +63,7 @@ def report(
     labelled = join(everybody, truths).labelled
 
     def measure(rows: Sequence[Labelled]) -> Realised:
-        return realised(metric, task, rows, promise)
+        return measured.realised(task, rows, promise)
 
     own = [each for each in labelled if each.prediction.model == model]
     told = labels_told([found for _, found in of_champions])
