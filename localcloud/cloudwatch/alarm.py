@@ -109,7 +109,9 @@ class MetricAlarm(Alarm):
     stale: bool = True  # put anew, or data came since
     looks_at: float = 0.0  # until then, and until data comes, judging it would say what it said
 
-    @property
+    # what follows from the settings is asked at every look; an alarm that is put again is another object
+
+    @functools.cached_property
     def queries(self) -> list[dict[str, Any]]:
         """Its metrics as metric data queries; the one with ReturnData is what it watches."""
         if "Metrics" in self.settings:
@@ -120,7 +122,7 @@ class MetricAlarm(Alarm):
             stat["Unit"] = unit
         return [{"Id": "watched", "MetricStat": stat, "ReturnData": True}]
 
-    @property
+    @functools.cached_property
     def watched(self) -> dict[str, Any]:
         queries = self.queries
         return next((q for q in queries if q.get("ReturnData", True) and q["Id"] != self.band), queries[0])
@@ -130,7 +132,7 @@ class MetricAlarm(Alarm):
         """Id of the query whose two series are its thresholds, of an alarm of anomaly detection."""
         return self.settings.get("ThresholdMetricId")
 
-    @property
+    @functools.cached_property
     def stat(self) -> str | None:
         """The one statistic of an alarm without expressions."""
         named = self.settings.get("Statistic") or self.settings.get("ExtendedStatistic")
@@ -138,21 +140,21 @@ class MetricAlarm(Alarm):
             return named
         return self.watched["MetricStat"]["Stat"] if "MetricStat" in self.watched else None
 
-    @functools.cached_property  # asked at every datapoint; an alarm that is put again is another object
+    @functools.cached_property
     def metrics(self) -> set[Metric]:
         return {Metric.from_request(q["MetricStat"]["Metric"]) for q in self.queries if "MetricStat" in q}
 
-    @property
+    @functools.cached_property
     def period(self) -> int:
         """Seconds of one datapoint: of an expression, the longest period under it."""
         return max(int(q["MetricStat"]["Period"]) for q in self.queries if "MetricStat" in q)
 
-    @property
+    @functools.cached_property
     def step(self) -> int:
         """How often its window moves on: each minute, or each ten seconds below that."""
         return MINUTE if self.period >= MINUTE else HIGH_RESOLUTION_STEP
 
-    @property
+    @functools.cached_property
     def rule(self) -> Rule:
         periods = int(self.settings["EvaluationPeriods"])
         return Rule(

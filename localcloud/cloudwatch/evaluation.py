@@ -24,6 +24,7 @@ from localcloud.cloudwatch.store import Metric, MetricStore
 from localcloud.cloudwatch.time_series import TimeSeries
 
 PERCENTILE_SAMPLES = 10  # a percentile is trusted with so many values beyond it
+SETTLE = ("SampleCount", "Sum", "Maximum", "Minimum")  # statistics that go one way as values come
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Finding:
 def evaluate(alarm: MetricAlarm, store: MetricStore, now: float) -> Finding:
     """Judge an alarm at `now` (epoch seconds)."""
     until = int(now) // alarm.step * alarm.step
-    points = _points(alarm, store, until + alarm.step)
-    if not _is_settled(alarm, points[-1]):
+    may_settle = alarm.stat in SETTLE and alarm.band is None
+    points = _points(alarm, store, until + alarm.step) if may_settle else []
+    if not points or not _is_settled(alarm, points[-1]):
         points = _points(alarm, store, until)
     return Finding(_judge(alarm, points, now), until)
 
