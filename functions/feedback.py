@@ -72,8 +72,12 @@ def _keep(told: tuple[Telling, ...]) -> list[int]:
     def keep(indices: list[int]) -> list[tuple[int, int]]:
         return [(index, KEPT if _is_first(told[index]) else CONTRADICTED) for index in indices]
 
-    with ThreadPoolExecutor(min(WRITERS, len(by_id))) as writers:
-        found = dict(pair for pairs in writers.map(keep, by_id.values()) for pair in pairs)
+    if len(by_id) == 1:  # as most requests are; a thread costs as much as the write
+        kept = [keep(indices) for indices in by_id.values()]
+    else:
+        with ThreadPoolExecutor(min(WRITERS, len(by_id))) as writers:
+            kept = list(writers.map(keep, by_id.values()))
+    found = dict(pair for pairs in kept for pair in pairs)
     return [found[index] for index in range(len(told))]
 
 
