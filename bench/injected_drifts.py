@@ -22,6 +22,7 @@ from tidegate.monitoring.captured_predictions import Prediction
 from tidegate.monitoring.ground_truth import Labelled
 from tidegate.monitoring.quality import Measured, Promise
 from tidegate.profile import BASELINE_RANKS, Profile, profile_batches
+from tidegate.settings.config import AlarmsSection, MonitoringSection
 from tidegate.statistics.drift import drift
 from tidegate.training import metrics
 from tidegate.training.task import Task
@@ -33,7 +34,10 @@ SEED = 2013
 LEARN_ROWS, TEST_ROWS, WINDOW_ROWS = 60_000, 20_000, 700
 WINDOWS = 365
 DAY_SECONDS = 86_400
-PSI, P_VALUE, MARGIN, MINIMUM_ROWS = 0.25, 0.01, 0.02, 300  # the defaults of [monitoring]
+DEFAULTS = MonitoringSection()
+PSI, P_VALUE, MARGIN = DEFAULTS.psi_threshold, DEFAULTS.p_value, DEFAULTS.quality_margin
+MINIMUM_ROWS = DEFAULTS.minimum_rows
+ATTRIBUTION_DRIFT = AlarmsSection().attribution_drift
 NOMINAL = {
     "data": P_VALUE,
     "prediction": P_VALUE,
@@ -97,7 +101,7 @@ class Watched:
                 worst = max(moved, key=lambda column: column.psi)
                 found[name] = f"{worst.column}: PSI {worst.psi:.2f}"
         moved_by = attributions.drift(self._attributions, self._rests_on(self._matrix(window.requests)))
-        if moved_by is not None and moved_by > attributions.ALARM:
+        if moved_by is not None and moved_by > ATTRIBUTION_DRIFT:
             found["attribution"] = f"1 - NDCG {moved_by:.2f}"
         quality = Measured(metrics.roc_auc).realised(
             Task("binary"), _labelled(answers, window.outcomes), self.promise

@@ -75,7 +75,7 @@ class Running:
         for pid in self.processes():
             with contextlib.suppress(OSError, TypeError):
                 status = Path(f"/proc/{pid}/status").read_text()
-                found += int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])  # type: ignore[index]
+                found += int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
         return found / 1024
 
     def ask(self, body: bytes) -> bytes:
