@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from events_cloud import LocalAws, unique, wait_for
 
 from localcloud import events
+from localcloud.events import queues, sqs_to_lambda
 
 # sends what it is given on to a queue, then fails as the bodies tell it
 TELL = """
@@ -96,6 +97,25 @@ def test_a_message_is_picked_up_within_tens_of_milliseconds(aws, feed):
         (arrived,) = aws.bodies(heard)
         delays.append(arrived - began)
     assert min(delays) < 0.1
+
+
+def test_a_message_is_in_its_queue_or_in_a_batch_and_never_lost_from_sight(aws, feed, monkeypatch):
+    taken, stock = threading.Event(), queues.LocalQueues.receive_message
+
+    def slow(self, name, *arguments):
+        found = stock(self, name, *arguments)
+        if any(message.body == "in sight" for message in found):
+            taken.set()
+            time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(queues.LocalQueues, "receive_message", slow)  # before the first long poll
+    url, heard = feed()
+    say(aws, url, "in sight")
+    assert taken.wait(10)
+    assert not sqs_to_lambda.rests()
+    assert aws.bodies(heard)
+    assert wait_for(sqs_to_lambda.rests)
 
 
 def test_a_window_gathers_a_batch(aws, feed):

@@ -3,13 +3,15 @@
 import io
 import itertools
 import json
+import threading
 import time
 import zipfile
 from datetime import UTC, datetime
 
 import pytest
 
-from localcloud import server, timers
+from localcloud import server, stepfunctions, timers
+from localcloud.stepfunctions import reporting
 
 PATIENCE_SECONDS = 120
 DAY = 86_400
@@ -109,6 +111,29 @@ def test_wait_states_end_one_after_the_other_and_the_history_has_their_times(run
     assert ended["status"] == "SUCCEEDED"
     lasted = (ended["stopDate"] - ended["startDate"]).total_seconds()
     assert lasted == pytest.approx(DAY + 3600, abs=60)
+
+
+def test_an_execution_is_over_once_its_end_is_told(running, client, role, monkeypatch):
+    ends, may_tell, stock = threading.Event(), threading.Event(), reporting.ended
+
+    def told_late(execution):
+        ends.set()
+        may_tell.wait(PATIENCE_SECONDS)
+        stock(execution)
+
+    monkeypatch.setattr(reporting, "ended", told_late)
+    definition = json.dumps({"StartAt": "Only", "States": {"Only": {"Type": "Succeed"}}})
+    states = client("stepfunctions")
+    arn = states.create_state_machine(name="tells", definition=definition, roleArn=role)["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+    assert ends.wait(PATIENCE_SECONDS)
+    assert states.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+    with pytest.raises(timers.BusyError, match="stepfunctions"):
+        timers.rest(running.cloud, patience_seconds=0.1)
+    assert not stepfunctions.idle()
+    may_tell.set()
+    timers.rest(running.cloud, PATIENCE_SECONDS)
+    assert stepfunctions.idle()
 
 
 def test_a_function_and_an_object_are_of_the_day_that_the_cloud_has(running, client, role):

@@ -59,6 +59,18 @@ def test_of_a_new_state_only_what_is_new_is_read(lake):
     assert 0 < len(lake.opened) - before <= 3  # metadata, the list of manifests, a manifest
 
 
+def test_tables_of_one_lake_share_a_client_of_s3_and_those_of_others_do_not(aws):
+    here = {"s3.endpoint": "http://127.0.0.1:9", "s3.region": "us-east-1"}
+
+    def client(**changes):
+        return metadata_files.MetadataFiles(here | changes).fs_by_scheme("s3", "lake")
+
+    assert client() is client(**{"write.parquet.compression-codec": "zstd"})
+    assert client(**{"s3.endpoint": "http://127.0.0.1:10"}) is not client()
+    assert client(**{"s3.access-key-id": "one", "s3.secret-access-key": "two"}) is not client()
+    assert metadata_files.MetadataFiles(here).fs_by_scheme("s3", "other") is not client()
+
+
 def test_no_more_is_kept_than_the_bound_and_the_least_lately_used_goes_first():
     files = metadata_files._Files(most_bytes=10)
     files.put("a", b"1234")
