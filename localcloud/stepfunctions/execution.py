@@ -127,8 +127,10 @@ class Execution:
         cloud.current().endings.tell()
         # moto keeps every thread it ever started
         TMP_THREADS[:] = [thread for thread in list(TMP_THREADS) if thread.is_alive()]
-        reporting.ended(self)
-        self.reported.set()
+        try:
+            reporting.ended(self)
+        finally:
+            self.reported.set()
 
     def _conclude(self) -> None:
         state = self.env.program_state()
