@@ -50,13 +50,21 @@ def test_seconds_with_data_where_they_are_kept(store):
 
 
 def test_data_enters_a_window_when_its_minute_is_over_and_leaves_it_a_period_later():
-    # data of minute 600; windows of 300 s that end at full minutes
+    # data of minute 600; windows of 300 s that end at full minutes, or a minute later where one still runs:
+    # at 900 the one that runs ends at 960 and no longer holds it, at 960 the full one
     hot = alarm(300)
     windows = hot.rule.range
     assert _moves(hot, 600, now=601) == 660
-    assert _moves(hot, 600, now=660) == 960
-    assert _moves(hot, 600, now=600 + (windows - 1) * 300 + 60) == 600 + windows * 300 + 60
+    assert _moves(hot, 600, now=660) == 900
+    assert _moves(hot, 600, now=900) == 960
+    assert _moves(hot, 600, now=600 + windows * 300 - 1) == 600 + windows * 300
+    assert _moves(hot, 600, now=600 + windows * 300) == 600 + windows * 300 + 60
     assert _moves(hot, 600, now=600 + windows * 300 + 60) is None
+
+
+def test_data_of_a_time_to_come_moves_first_when_its_own_window_begins_to_run():
+    assert _moves(alarm(300), 6000, now=601) == 6000
+    assert _moves(alarm(300), 6000, now=6000) == 6060
 
 
 def test_below_a_minute_windows_move_each_ten_seconds():
