@@ -15,12 +15,16 @@ class TidegateError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        parts = [self.what]
-        if self.cause:
-            parts.append(f"  cause: {self.cause}")
-        if self.hint:
-            parts.append(f"  hint:  {self.hint}")
-        return "\n".join(parts)
+        return told(self.what, self.cause, self.hint)
+
+
+def told(what: str, cause: str, hint: str) -> str:
+    """The lines of an error, less its first word; a cause or hint of several lines stays under its first."""
+    lines = [what]
+    for word, text in (("cause: ", cause), ("hint:  ", hint)):
+        if text:
+            lines.append(f"  {word}{text}".replace("\n", f"\n  {' ' * len(word)}"))
+    return "\n".join(lines)
 
 
 class ConfigError(TidegateError):

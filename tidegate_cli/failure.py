@@ -4,6 +4,8 @@ from typing import IO, Any
 
 import click
 
+from tidegate.errors import told
+
 
 class CommandError(click.ClickException):
     """Could not run, with what, why and what to do; as JSON too when `--json` was given."""
@@ -22,10 +24,7 @@ class CommandError(click.ClickException):
         return cls(what or str(error), cause=cause, hint=hint)
 
     def format_message(self) -> str:
-        lines = [self.message]
-        lines += [f"  cause: {self.cause}"] if self.cause else []
-        lines += [f"  hint:  {self.hint}"] if self.hint else []
-        return "\n".join(lines)
+        return told(self.message, self.cause, self.hint)
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"error: {self.format_message()}", err=True)

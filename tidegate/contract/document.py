@@ -63,7 +63,7 @@ class Document:
         found = sorted((self._line(where), what) for where, what in self.problems)
         raise ConfigError(
             f"`{self.path}` has {count} mistake{'s' if count > 1 else ''}",
-            cause="; ".join(f"line {line}: {what}" for line, what in found),
+            cause="\n".join(f"line {line}: {what}" for line, what in found),
             hint="the standard is at https://bitol-io.github.io/open-data-contract-standard",
         )
 

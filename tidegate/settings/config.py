@@ -258,7 +258,7 @@ class PipelineConfig:
             lines = Lines(text, environment)
             raise ConfigError(
                 f"`{path}` has {len(problems)} mistake{'s' if len(problems) > 1 else ''}",
-                cause="; ".join(f"line {lines.of(where)}: {what}" for where, what in problems),
+                cause="\n".join(f"line {lines.of(where)}: {what}" for where, what in problems),
                 hint="docs/reference/pipeline-toml.md lists every key",
             )
         return typing.cast("Self", config)
