@@ -4,7 +4,6 @@ Nothing is told to the pipeline but what its users and sources would: objects pu
 endpoint deleted and put back. Its schedules, alarms, trainings and rollouts come by themselves.
 """
 
-import http.client
 import json
 import resource
 import shutil
@@ -16,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -29,7 +27,6 @@ from tidegate_cli.place import Place, on_this_machine
 
 FLIGHTS = CHECKOUT / "examples" / "flights"
 TRAINING_MONTHS, MONTH = (1, 2), 3
-PATIENCE_SECONDS = 600  # real ones, for what runs at one moment; a slow machine is no fault
 ROLLOUT_REQUESTS = 15  # between two looks of a rollout
 
 # Bakes, cooldowns and alarms as long as in an account: their time passes on the cloud's clock.
@@ -103,7 +100,7 @@ class Month:
     def __init__(self, place: Place, url: str) -> None:
         self.place = place
         self.api = Api(place)
-        self._url = urlsplit(url)
+        self._url = url
         self.data = example.data(FLIGHTS)
         self.columns = example.request_columns(FLIGHTS)
         self.told = Told()
@@ -116,13 +113,12 @@ class Month:
     # --- the clock
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(self._control("GET", "health")["time"])
+        return local.time_of(self._url)
 
     def until(self, moment: datetime) -> None:
         """Let time pass to `moment`; while a rollout is under way somebody asks at each of its looks."""
         while (left := (moment - self.now()).total_seconds()) > 0:
-            body = {"seconds": left, "timeout": PATIENCE_SECONDS, "stop_at": "stepfunctions"}
-            self._control("POST", "clock/run", body)
+            local.let_pass(self._url, left, stop_at="stepfunctions")
             running = self.states.list_executions(
                 stateMachineArn=self.rolling_out, statusFilter="RUNNING", maxResults=1
             )
@@ -202,18 +198,6 @@ class Month:
     def _requests(self, table: pa.Table) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.data.requests(table, self.columns)
         return found
-
-    def _control(self, verb: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=3600)
-        try:
-            connection.request(verb, f"/_localcloud/{path}", json.dumps(body or {}))
-            response = connection.getresponse()
-            answer: dict[str, Any] = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"{path}: {answer['error']}")
-        return answer
 
     # --- afterwards
 

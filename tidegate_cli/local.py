@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from tidegate_cli.failure import CommandError
 
 LOG = "localcloud.log"
 UPDATE_SECONDS = 600
+PATIENCE_SECONDS = 600  # real ones, for what runs at one moment of a clock that is moved
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,9 @@ def update(cloud: LocalCloud, assembly: Assembly) -> dict[str, Any]:
     Raises:
         CommandError: a resource cannot be brought to its template; its stack runs on as it was.
     """
-    connection = http.client.HTTPConnection(*_address(cloud.url), timeout=UPDATE_SECONDS)
-    try:
-        connection.request(
-            "POST", "/_localcloud/deploy", json.dumps({"assembly": str(assembly.folder.resolve())})
-        )
-        response = connection.getresponse()
-        answer: dict[str, Any] = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as cause:
-        raise CommandError(
-            "the running pipeline does not answer", cause=str(cause), hint=f"kill {cloud.pid}, and start anew"
-        ) from cause
-    finally:
-        connection.close()
-    if response.status == http.HTTPStatus.OK:
+    folder = str(assembly.folder.resolve())
+    is_done, answer = _control(cloud.url, "POST", "deploy", {"assembly": folder}, seconds=UPDATE_SECONDS)
+    if is_done:
         return answer
     hint = answer.get("hint") or "mend it and type `tidegate up` again"
     raise CommandError(
@@ -83,10 +74,54 @@ def update(cloud: LocalCloud, assembly: Assembly) -> dict[str, Any]:
 
 def settle(cloud: LocalCloud, seconds: float) -> None:
     """Give what still runs in the background so much time to end."""
-    connection = http.client.HTTPConnection(*_address(cloud.url), timeout=UPDATE_SECONDS)
-    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
-        connection.request("POST", "/_localcloud/drain", json.dumps({"timeout": seconds}))
-        connection.getresponse().read()
+    with contextlib.suppress(CommandError):
+        _control(cloud.url, "POST", "drain", {"timeout": seconds}, seconds=UPDATE_SECONDS)
+
+
+def time_of(url: str) -> datetime:
+    """The time of the cloud at `url`."""
+    _, answer = _control(url, "GET", "health", {}, seconds=UPDATE_SECONDS)
+    return datetime.fromisoformat(answer["time"])
+
+
+def let_pass(url: str, seconds: float, *, stop_at: str = "") -> dict[str, Any]:
+    """Let time pass for the cloud at `url`, timer by timer: how many `stops`, and `what` the last was for.
+
+    Args:
+        stop_at: the room whose next timer is the last.
+
+    Raises:
+        CommandError: what runs at one moment did not end.
+    """
+    body = {"seconds": seconds, "timeout": PATIENCE_SECONDS, "stop_at": stop_at}
+    is_done, answer = _control(url, "POST", "clock/run", body, seconds=None)
+    if not is_done:
+        raise CommandError(
+            "time stands still", cause=answer["error"], hint="`tidegate status` tells what runs; try again"
+        )
+    return {name: answer[name] for name in ("stops", "what")}
+
+
+def _control(
+    url: str, verb: str, path: str, body: dict[str, Any], *, seconds: float | None
+) -> tuple[bool, dict[str, Any]]:
+    """Whether the cloud did as it was asked, and its answer; within `seconds`, or however long it takes.
+
+    Raises:
+        CommandError: there is no answer.
+    """
+    connection = http.client.HTTPConnection(*_address(url), timeout=seconds)
+    try:
+        connection.request(verb, f"/_localcloud/{path}", json.dumps(body))
+        response = connection.getresponse()
+        answer: dict[str, Any] = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as cause:
+        raise CommandError(
+            "the running pipeline does not answer", cause=str(cause), hint="stop it, and start it anew"
+        ) from cause
+    finally:
+        connection.close()
+    return response.status == http.HTTPStatus.OK, answer
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ VERBS = {
     "Try it": {
         "demo": "Run the whole story on real flights: train, serve, canary, drift, retrain",
         "up": "Start the pipeline on this machine, or update the one that runs",
+        "clock": "Let hours or days pass for the pipeline on this machine",
     },
     "Work": {
         "contract": "Write, check and compare data contracts",

@@ -95,6 +95,22 @@ def test_the_other_verbs_find_it_and_another_one_does_not_start(up, tmp_path):
     assert (nothing.returncode, "error: nothing serves yet" in nothing.stderr) == (2, True)
 
 
+def test_time_passes_as_somebody_wishes_and_what_is_due_happens(up):
+    _, told = up
+    before = json.loads(tidegate("--json", "clock").stdout)
+    assert before["ahead_seconds"] == pytest.approx(0, abs=1)
+    done = tidegate("--json", "clock", "2h")
+    after = json.loads(done.stdout)
+    assert (done.returncode, after["ok"]) == (0, True)
+    assert after["ahead_seconds"] == pytest.approx(2 * 3600, abs=60)
+    assert after["stops"] >= 120  # the schedule of the monitoring, each minute
+    assert "monitoring  succeeded" in tidegate("status").stdout
+    said = tidegate("clock", "1h")
+    assert said.returncode == 0 and "ahead of this machine" in said.stdout and told["url"] in said.stderr
+    wrong = tidegate("clock", "tomorrow")
+    assert wrong.returncode == 2 and "error: `tomorrow` is no span of time" in wrong.stderr
+
+
 def test_up_again_brings_edited_features_into_what_runs(up, tmp_path):
     """The warm `predict` has the old plan in memory; only a worker of the new code asks for `temp`."""
     _, told = up
