@@ -57,7 +57,7 @@ def judge_dies(place: Place) -> Row:
 
     def watch(execution: str) -> None:
         if not killers:
-            killers.append(Killer(place, execution, "JudgeRollout", lambda: kill_judge(place)))
+            killers.append(Killer(place, execution, "JudgeRollout", lambda: kill_judge(place), once=False))
             killers[0].start()
 
     execution, ended = rolled_out(place, users, look=watch)

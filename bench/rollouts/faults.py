@@ -118,18 +118,24 @@ def _seconds(history: Sequence[Mapping[str, Any]]) -> float:
 
 
 class Killer(threading.Thread):
-    """Kills what it is told to as soon as a state of an execution is entered; looks as often as it can."""
+    """Kills what it is told to as soon as a state of an execution is entered; looks as often as it can.
 
-    def __init__(self, place: Place, execution: str, state: str, kill: Callable[[], bool]) -> None:
+    Once, or at each entry until the execution is over: what takes milliseconds may be done by the kill.
+    """
+
+    def __init__(
+        self, place: Place, execution: str, state: str, kill: Callable[[], bool], *, once: bool = True
+    ) -> None:
         super().__init__(daemon=True)
         self._place, self._execution, self._state, self._kill = place, execution, state, kill
+        self._once = once
         self.killed = False
 
     def run(self) -> None:
         look = self._place.client("stepfunctions").get_execution_history
-        while not self.killed and self._execution in self._place.running:
+        while not (self.killed and self._once) and self._execution in self._place.running:
             events = look(executionArn=self._execution, reverseOrder=True, maxResults=5)["events"]
             names = [e.get("stateEnteredEventDetails", {}).get("name") for e in events]
             is_left = any("stateExitedEventDetails" in e for e in events[:1])
             if self._state in names and not is_left:
-                self.killed = self._kill()
+                self.killed |= self._kill()

@@ -1,6 +1,6 @@
 """Lets atheris change files, guided by which lines of the product they reach, until time is up or one falls.
 
-    python -m tests.fuzz csv --seconds 60        also: jsonl, parquet, notifications, manifest
+    python tests/fuzz csv --seconds 60        also: jsonl, parquet, notifications, manifest
 
 Ends with 0 when every file gave rows or a refusal. What an input that did not is like is left in --artefacts.
 """

@@ -1,6 +1,6 @@
 """Sound files of every format with bytes changed, cut out and put in: rows or a refusal, always.
 
-Where atheris is installed, `python -m tests.fuzz` goes on from here for as long as it is let.
+Where atheris is installed, `python tests/fuzz` goes on from here for as long as it is let.
 """
 
 import gzip
