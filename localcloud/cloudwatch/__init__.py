@@ -48,7 +48,7 @@ def record(  # noqa: PLR0917  the interface all rooms call, mostly by position
 
 
 def look() -> None:
-    """Judge every alarm whose window moved on or whose data changed; the ticker calls this each second."""
+    """Judge every alarm whose data came, or went into another window; the ticker calls this each second."""
     from localcloud.cloudwatch.models import backend
 
     backend().local_alarms.evaluate()
